@@ -1,0 +1,83 @@
+//! What a broker is told at its start: the options after JavaScript has checked them, as one JSON text.
+
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Everything in milliseconds unless the name says otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BrokerConfig {
+    pub id: String,
+    pub ns: String,
+    pub clustername: String,
+    pub coordinator: CoordinatorConfig,
+    pub listen: Option<Address>,
+    pub advertise: Option<Address>,
+    pub rpc_timeout: u64,
+    /// 0: no limit.
+    pub ttl: u64,
+    pub routes: RoutesConfig,
+    pub retries: RetriesConfig,
+    pub socket_timeout: u64,
+    /// 0: never look for dead brokers.
+    pub health_check_interval: u64,
+    pub lease: LeaseConfig,
+    pub max_message_bytes: usize,
+    /// How long `destroy()` waits for `onDestroy`.
+    pub destroy_timeout: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum CoordinatorConfig {
+    /// The embedded coordinator of this JavaScript environment with this name.
+    Memory { name: String },
+    Redis(RedisConfig),
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RedisConfig {
+    pub host: String,
+    pub port: u16,
+    /// A Unix socket; goes before host and port.
+    pub path: Option<String>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    pub db: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RoutesConfig {
+    pub max: usize,
+    pub max_age: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetriesConfig {
+    pub initial_interval: u64,
+    pub max_interval: u64,
+    pub duration: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaseConfig {
+    pub ttl: u64,
+    pub renew: u64,
+}
+
+impl LeaseConfig {
+    pub fn ttl(&self) -> Duration {
+        Duration::from_millis(self.ttl)
+    }
+}

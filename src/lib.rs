@@ -1,0 +1,13 @@
+//! dworker: stateful workers for Node.js on Redis or Valkey.
+
+pub mod broker;
+pub mod clock;
+pub mod config;
+pub mod coordination;
+pub mod error;
+pub mod ids;
+pub mod transport;
+pub mod wire;
+
+#[cfg(feature = "binding")]
+pub mod binding;

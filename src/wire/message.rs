@@ -1,0 +1,77 @@
+//! The closed set of messages between brokers.
+
+use crate::error::Code;
+use crate::ids::{Epoch, WorkerId};
+use bytes::Bytes;
+
+/// Lowest and highest protocol version that this build speaks.
+pub const PROTOCOL: (u16, u16) = (1, 1);
+
+/// How the bytes of a payload are to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Encoding {
+    /// Nothing there: JavaScript's `undefined`.
+    Absent = 0,
+    /// One JSON value as UTF-8 text.
+    Json = 1,
+}
+
+/// Opaque bytes of the application.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Payload {
+    pub encoding: Encoding,
+    pub bytes: Bytes,
+}
+
+impl Payload {
+    pub const ABSENT: Payload = Payload { encoding: Encoding::Absent, bytes: Bytes::new() };
+
+    pub fn json(bytes: Bytes) -> Self {
+        Self { encoding: Encoding::Json, bytes }
+    }
+}
+
+/// What an ask and a tell have in common.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Envelope {
+    pub worker: WorkerId,
+    /// Place of this message among all that its sender wrote to this worker; a bounce echoes it.
+    pub sequence: u32,
+    /// Valid UTF-8, at most 256 bytes.
+    pub method: Bytes,
+    pub payload: Payload,
+}
+
+/// One frame. The number of a kind is its first byte on the wire; an unknown kind is answered, not punished.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Message {
+    /// 1: wants a `Reply` or `Failure` of the same `call` within `time_left` ms of its arrival.
+    Ask { call: u64, time_left: u32, envelope: Envelope },
+    /// 2: wants nothing.
+    Tell { envelope: Envelope },
+    /// 3: the handler's result.
+    Reply { call: u64, payload: Payload },
+    /// 4: the call failed. `body`: JSON text of the handler's error (empty when there is none).
+    Failure { call: u64, code: Code, message: Bytes, body: Bytes },
+    /// 5: an ask (`call` > 0) or tell (`call` = 0) that was not handled comes back whole.
+    Bounce { call: u64, time_left: u32, code: Code, envelope: Envelope },
+    /// 6: take up this worker, which stands under you with this epoch. Answered by `Reply` (absent) when its
+    /// `onCreate` ended, or `Failure`.
+    Create { call: u64, time_left: u32, worker: WorkerId, epoch: Epoch },
+    /// 7: answered by `Synced` after every answer to what came before it on this connection.
+    Sync { call: u64 },
+    /// 8
+    Synced { call: u64 },
+    /// 9: the caller lost interest in `call`.
+    Cancel { call: u64 },
+    /// 10: the sender closes the connection on purpose.
+    Close { code: Code, message: Bytes },
+    /// 11: the sender takes nothing new.
+    Drain,
+    /// 12, 13: liveness.
+    Ping { token: u64 },
+    Pong { token: u64 },
+    /// 14: a kind that this build does not know; `call` is its first id.
+    Unknown { kind: u8, call: u64 },
+}

@@ -1,0 +1,5 @@
+//! What brokers say to each other. Pure: bytes in, messages out, no sockets.
+
+pub mod codec;
+pub mod handshake;
+pub mod message;
