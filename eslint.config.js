@@ -33,7 +33,7 @@ module.exports = [
       'no-undef': 'error',
       'no-unreachable': 'error',
       'no-unsafe-finally': 'error',
-      'no-unused-vars': ['error', { args: 'after-used', argsIgnorePattern: '^_', caughtErrors: 'none' }],
+      'no-unused-vars': ['error', { args: 'after-used', argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'none' }],
       'valid-typeof': 'error',
     },
   },

@@ -12,6 +12,7 @@ main(async () => {
   await packages();
   await addon();
   step('Demo');
-  const { code } = await run(process.execPath, [join(ROOT, 'examples', 'demo', 'main.js')], { cwd: ROOT });
-  return code;
+  const { code, leaked } = await run(process.execPath, [join(ROOT, 'examples', 'demo', 'main.js')], { cwd: ROOT });
+  if (leaked) console.error('The demo left processes running; they have been ended.');
+  return code || Number(leaked);
 });

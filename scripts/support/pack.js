@@ -82,4 +82,4 @@ function destination() {
   return folder;
 }
 
-module.exports = { ROOT, destination, pack, platforms };
+module.exports = { ROOT, destination, npmPack, pack, platforms };
