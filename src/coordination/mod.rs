@@ -196,8 +196,8 @@ pub struct ClaimRequest {
     /// The claimer's own.
     pub cluster: ClusterName,
     pub classes: BTreeSet<ClassName>,
-    /// Looks at so many at most, and at most at [`CHUNK`], those deleted because of `ttl` included; class after class
-    /// in their order, oldest created first within a class, then by id.
+    /// At most this many; no more than [`CHUNK`] are looked at, those deleted because of `ttl` included. Class after
+    /// class in their order, oldest created first within a class, then by id.
     pub limit: usize,
     /// A worker created longer ago is deleted instead. Zero: no limit.
     pub ttl: Duration,
@@ -266,14 +266,14 @@ pub type CoordinationResult<T> = Result<T, CoordinationError>;
 #[async_trait]
 pub trait Coordinator: Send + Sync + 'static {
     /// Connects, and checks that the namespace is ours ([`CoordinationError::Schema`] otherwise; also when brokers of
-    /// dworker 0.9 are registered in it). May be called again, also after [`Coordinator::close`]. The other methods
+    /// dworker 0.9 are registered in it). May be called again, but not after [`Coordinator::close`]. The other methods
     /// need it: before, they fail as `Unavailable`.
     async fn open(&self) -> CoordinationResult<()>;
 
     /// The local IP address towards the coordinator: where a broker listens by default. Embedded: none.
     fn local_host(&self) -> Option<String>;
 
-    /// Ends connections and subscriptions. Later calls fail as `Unavailable`. Idempotent.
+    /// Ends connections and subscriptions for good. Later calls fail as `Unavailable`, `open` too. Idempotent.
     async fn close(&self);
 
     /// Hints from now on. A receiver that lags gets [`Signal::Resync`]'s meaning from the lag error.

@@ -10,7 +10,6 @@ mod tables;
 
 use self::tables::Tables;
 use super::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,9 +33,25 @@ struct Shared {
 
 /// What the other handles see of one.
 struct Handle {
-    open: AtomicBool,
-    listening: Mutex<Option<Incarnation>>,
+    state: Mutex<HandleState>,
     signals: broadcast::Sender<Signal>,
+}
+
+enum HandleState {
+    New,
+    Open { listening: Option<Incarnation> },
+    Closed,
+}
+
+impl Handle {
+    /// Does something with what an open handle listens as; fails on any other.
+    fn with_listening<T>(&self, act: impl FnOnce(&mut Option<Incarnation>) -> T) -> CoordinationResult<T> {
+        match &mut *lock(&self.state) {
+            HandleState::Open { listening } => Ok(act(listening)),
+            HandleState::New => Err(CoordinationError::Unavailable("the embedded coordinator is not open".into())),
+            HandleState::Closed => Err(CoordinationError::Unavailable("the embedded coordinator is closed".into())),
+        }
+    }
 }
 
 impl MemoryStore {
@@ -56,7 +71,7 @@ impl MemoryStore {
     fn live_handles(&self) -> Vec<Arc<Handle>> {
         let mut handles = lock(&self.shared.handles);
         handles.retain(|handle| handle.strong_count() > 0);
-        handles.iter().filter_map(Weak::upgrade).filter(|handle| handle.open.load(Ordering::Acquire)).collect()
+        handles.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -76,8 +91,7 @@ impl MemoryCoordinator {
     /// A handle that is not open yet.
     pub fn new(store: MemoryStore) -> Self {
         let handle = Arc::new(Handle {
-            open: AtomicBool::new(false),
-            listening: Mutex::default(),
+            state: Mutex::new(HandleState::New),
             signals: broadcast::channel(SIGNALS).0,
         });
         lock(&store.shared.handles).push(Arc::downgrade(&handle));
@@ -86,9 +100,7 @@ impl MemoryCoordinator {
 
     /// One atomic step on the tables, at one point of time; then everybody hears of it.
     fn step<T>(&self, decide: impl FnOnce(&mut Tables, ServerTime) -> T) -> CoordinationResult<T> {
-        if !self.handle.open.load(Ordering::Acquire) {
-            return Err(CoordinationError::Unavailable("the embedded coordinator is not open".into()));
-        }
+        self.handle.with_listening(|_| ())?;
         let (answer, hints) = {
             let mut tables = lock(&self.store.shared.tables);
             let now = ServerTime((self.store.shared.clock)());
@@ -96,7 +108,8 @@ impl MemoryCoordinator {
             (answer, tables.take_hints())
         };
         if !hints.is_empty() {
-            for handle in self.store.live_handles() {
+            let open = |handle: &Arc<Handle>| handle.with_listening(|_| ()).is_ok();
+            for handle in self.store.live_handles().into_iter().filter(open) {
                 for hint in &hints {
                     // Nobody listens: then nobody needs the hint.
                     let _ = handle.signals.send(hint.clone());
@@ -115,8 +128,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[async_trait]
 impl Coordinator for MemoryCoordinator {
     async fn open(&self) -> CoordinationResult<()> {
-        self.handle.open.store(true, Ordering::Release);
-        Ok(())
+        let mut state = lock(&self.handle.state);
+        if matches!(*state, HandleState::New) {
+            *state = HandleState::Open { listening: None };
+        }
+        drop(state);
+        self.handle.with_listening(|_| ())
     }
 
     fn local_host(&self) -> Option<String> {
@@ -124,8 +141,7 @@ impl Coordinator for MemoryCoordinator {
     }
 
     async fn close(&self) {
-        self.handle.open.store(false, Ordering::Release);
-        *lock(&self.handle.listening) = None;
+        *lock(&self.handle.state) = HandleState::Closed;
     }
 
     fn signals(&self) -> broadcast::Receiver<Signal> {
@@ -197,14 +213,12 @@ impl Coordinator for MemoryCoordinator {
     }
 
     async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool> {
-        self.step(|_, _| ())?;
-        let listens = |handle: &Arc<Handle>| lock(&handle.listening).as_ref() == Some(incarnation);
+        self.handle.with_listening(|_| ())?;
+        let listens = |handle: &Arc<Handle>| handle.with_listening(|name| name.as_ref() == Some(incarnation)) == Ok(true);
         Ok(self.store.live_handles().iter().any(listens))
     }
 
     async fn listen_as(&self, incarnation: Option<&Incarnation>) -> CoordinationResult<()> {
-        self.step(|_, _| ())?;
-        *lock(&self.handle.listening) = incarnation.cloned();
-        Ok(())
+        self.handle.with_listening(|name| *name = incarnation.cloned())
     }
 }

@@ -73,9 +73,13 @@ pub(super) fn claim(tables: &mut Tables, request: &ClaimRequest, now: ServerTime
     }
     let places = request.classes.iter().map(|class| (request.cluster.clone(), class.clone()));
     let sets = places.filter_map(|place| tables.pending.get(&place)).flatten();
-    let chosen: Vec<WorkerId> = sets.take(request.limit.min(CHUNK)).map(|(_, id)| id.clone()).collect();
+    let looked_at: Vec<WorkerId> = sets.take(CHUNK).map(|(_, id)| id.clone()).collect();
     let (mut entries, mut expired) = (Vec::new(), 0);
-    for entry in chosen.iter().filter_map(|id| tables.remove(id)).collect::<Vec<_>>() {
+    for id in looked_at {
+        if entries.len() >= request.limit {
+            break;
+        }
+        let Some(entry) = tables.remove(&id) else { continue };
         if outlived(&entry, request.ttl, now) {
             expired += 1;
             continue;
