@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod environment;
 pub mod log;
+pub mod router;
 pub mod runtime;
 pub mod wake;
 

@@ -81,6 +81,20 @@ impl BatchWriter {
                 self.text.extend_from_slice(b"[8");
                 self.number(*inbound);
             }
+            Event::Request { requester, data } => {
+                self.open(10, data);
+                self.number(*requester);
+                self.payload(data);
+            }
+            Event::Response { data } => {
+                self.open(11, data);
+                self.payload(data);
+            }
+            Event::Disconnect { host, port } => {
+                self.text.extend_from_slice(b"[12");
+                self.string(host);
+                self.number(u64::from(*port));
+            }
         }
         self.text.push(b']');
     }

@@ -71,6 +71,10 @@ pub enum Event {
     Resumed,
     /// The caller lost interest in this ask.
     Cancel { inbound: u64 },
+    /// Of the bare transport: a request, an answer to one, the end of a connection that this side opened.
+    Request { requester: u64, data: Payload },
+    Response { data: Payload },
+    Disconnect { host: String, port: u16 },
 }
 
 impl Event {
