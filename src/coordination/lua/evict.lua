@@ -9,6 +9,7 @@ local own, by, dead, seen, limit = KEYS[4], ARGV[4], ARGV[5], tonumber(ARGV[6]),
 if not valid(by) then return {'stranger'} end
 local expires = lease(dead)
 if expires and expires > now and expires ~= seen then return {'alive', text(expires)} end
-if dismiss(dead) then hint('dead:' .. dead) end
+dismiss(dead)
+hint('dead:' .. dead)
 local recovered, deleted, remaining = salvage(own, dead, true, limit)
 return {'evicted', text(recovered), text(deleted), text(remaining)}

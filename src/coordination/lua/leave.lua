@@ -5,6 +5,7 @@
 -- Cost: about 8 µs an entry.
 local own, incarnation, recover, limit = KEYS[4], ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
 
-if dismiss(incarnation) then hint('members') end
+dismiss(incarnation)
+hint('members')
 local _, _, remaining = salvage(own, incarnation, recover, limit)
 return text(remaining)

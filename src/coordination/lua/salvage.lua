@@ -11,13 +11,12 @@ local function give_up(own, id, recover, cluster, class, created)
   end
 end
 
--- Removes lease and record; whether there was anything to remove.
+-- Removes lease and record.
 local function dismiss(incarnation)
   local cluster = cluster_of(incarnation)
-  local leased = redis.call('ZREM', LEASES, incarnation)
+  redis.call('ZREM', LEASES, incarnation)
   redis.call('HDEL', BROKERS, incarnation)
   if cluster then add_load(incarnation, take_load(incarnation, cluster)) end
-  return leased == 1 or cluster ~= nil
 end
 
 -- Up to `limit` entries of an incarnation, oldest first: how many went to pending, were deleted, are left.

@@ -115,9 +115,9 @@ pub fn load(value: Value) -> Option<u64> {
 }
 
 /// One 0 or 1 an item.
-pub fn flags(value: Value) -> Option<Vec<bool>> {
-    let mut parts = Parts::of(value)?;
-    let mut flags = Vec::with_capacity(parts.left());
+pub fn flags(value: Value, count: usize) -> Option<Vec<bool>> {
+    let mut parts = Parts::of(value).filter(|parts| parts.left() == count)?;
+    let mut flags = Vec::with_capacity(count);
     while let Some(value) = parts.value() {
         flags.push(number(value)? == 1);
     }
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(number(bulk("1.5e3")), None);
         assert_eq!(text(Value::BulkString(vec![0xff])), None);
         assert_eq!(load(bulk("nan")), None);
-        assert_eq!(flags(Value::Array(vec![Value::Nil])), None);
+        assert_eq!(flags(Value::Array(vec![Value::Nil]), 1), None);
         let mut short = Parts(vec![bulk("Foo")].into_iter());
         assert_eq!(short.entry("a".into(), Cause::New), None);
     }

@@ -94,10 +94,10 @@ impl Signals {
             State::Up { listening, .. } => listening.as_ref() == incarnation,
             _ => true,
         });
-        match timeout(ANSWER_DEADLINE, done).await {
-            Ok(_) => self.check(),
-            Err(_) => Err(late(self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE)),
+        if timeout(ANSWER_DEADLINE, done).await.is_err() {
+            return Err(late(self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE));
         }
+        self.check()
     }
 
     pub fn close(&self) {
@@ -260,13 +260,11 @@ impl Signals {
     async fn subscribe_hints(&self, writer: &mut Writer, seen: &mut watch::Receiver<Answers>) -> CoordinationResult<()> {
         let before = seen.borrow().0;
         self.write(writer, "SUBSCRIBE", self.keys.hints()).await?;
-        match timeout(ANSWER_DEADLINE, seen.wait_for(|(confirmed, _)| *confirmed > before)).await {
-            Ok(_) => {
-                self.show(seen);
-                Ok(())
-            }
-            Err(_) => Err(late(self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE)),
+        if timeout(ANSWER_DEADLINE, seen.wait_for(|(confirmed, _)| *confirmed > before)).await.is_err() {
+            return Err(late(self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE));
         }
+        self.show(seen);
+        Ok(())
     }
 
     async fn change_channel(&self, writer: &mut Writer, before: Option<&Incarnation>, next: Option<&Incarnation>) -> CoordinationResult<()> {
