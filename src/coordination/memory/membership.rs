@@ -85,15 +85,17 @@ pub(super) fn evict(
             return Eviction::Alive { lease_expires };
         }
     }
-    tables.members.remove(dead);
-    tables.hint(Signal::Dead(dead.clone()));
+    if tables.members.remove(dead).is_some() {
+        tables.hint(Signal::Dead(dead.clone()));
+    }
     let (recovered, deleted, remaining) = salvage(tables, dead, Fate::Recover, limit);
     Eviction::Evicted { recovered, deleted, remaining }
 }
 
 pub(super) fn leave(tables: &mut Tables, incarnation: &Incarnation, fate: Fate, limit: usize) -> u64 {
-    tables.members.remove(incarnation);
-    tables.hint(Signal::Members);
+    if tables.members.remove(incarnation).is_some() {
+        tables.hint(Signal::Members);
+    }
     salvage(tables, incarnation, fate, limit).2
 }
 
