@@ -44,7 +44,7 @@ impl Core {
     /// Joins under a new incarnation. Nothing is left behind when it fails.
     pub async fn join(self: &Arc<Self>) -> Outcome<Arc<Life>> {
         let (coordinator, hub): (Arc<dyn Coordinator>, _) = match &self.home {
-            Home::Redis(config) => (Arc::new(RedisCoordinator::new(config, &self.config.ns)), None),
+            Home::Redis(config) => (Arc::new(RedisCoordinator::new(config, &self.config.ns, self.runtime.clone())), None),
             Home::Memory { store, hub } => (Arc::new(MemoryCoordinator::new(store.clone())), Some(hub.clone())),
         };
         let joined = self.join_with(coordinator.clone(), hub).await;
