@@ -25,7 +25,7 @@ async function install(name, program, reason) {
   const root = asRoot();
   if (!root) throw new Unmet(`${program} is missing, and this user may not install packages (neither root nor \`sudo -n\`). ${byHand}`);
   say(`installing ${name} with apt-get`);
-  const [command, ...first] = [...root, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
+  const [command, ...first] = [...root, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-o', 'Dpkg::Use-Pty=0'];
   const apt = (...args) => run(command, [...first, ...args]);
   const updated = await apt('update');
   const installed = updated.code === 0 ? await apt('install', '-y', '--no-install-recommends', name) : updated;
