@@ -10,6 +10,8 @@ const LINES = 3;
 const ASKS = 3000;
 /** How long the lost workers may take to come back. */
 const RECOVERY_MS = 30000;
+/** When it takes longer than this, a line says what is being waited for. */
+const PATIENCE_MS = 1000;
 
 const number = (value) => Math.round(value).toLocaleString('en-US');
 
@@ -59,7 +61,8 @@ async function tell(team, embedded) {
   const killed = Date.now();
   await victim.cut();
   moment(Date.now() - killed, embedded ? `${victim.id} is gone` : `the process of ${victim.id} is gone`);
-  const back = (await front.call('returned', lost, victim.id, killed + RECOVERY_MS)).sort((a, b) => a.at - b.at);
+  const waiting = setTimeout(() => moment(Date.now() - killed, `not back yet: the others wait until the lease of ${victim.id} has run out`), PATIENCE_MS);
+  const back = (await front.call('returned', lost, victim.id, killed + RECOVERY_MS).finally(() => clearTimeout(waiting))).sort((a, b) => a.at - b.at);
   moment(back[0].at - killed, `the first room answers again: ${back[0].id}, now on ${back[0].broker}`);
   moment(back.at(-1).at - killed, `all ${back.length} answer again`);
   const second = await hostedBy(survivors);
