@@ -12,8 +12,8 @@ use super::{HandshakeError, Identity, Nonce, Party, Refusal, Role, MAX_SECRETS};
 use crate::ids::{BrokerId, Incarnation};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// Longest frame of a handshake: two names of 255 bytes and an id of 512 would not fit, anything reasonable does. Small
-/// because anybody can make us hold it.
+/// Longest frame of a handshake: leaves about 960 bytes for namespace, broker id and incarnation. Small because anybody
+/// can make us hold it.
 pub const HANDSHAKE_MAX_FRAME: usize = 1024;
 /// Bytes that count the rest.
 pub const PREFIX_BYTES: usize = 4;
