@@ -22,12 +22,12 @@ const CLASSES: [&str; 3] = ["Room", "Hall", "a:b,{c}"];
 const IDS: [&str; 9] = ["Room#1", "Room#2", "Hall#1", "static", "a", "a:b", "{x} y", "é", "w:a"];
 const ATTRIBUTES: [&str; 4] = ["", "{}", r#"{"a":[],"n":12345678901234567890}"#, "nul\0\n\"é"];
 const TTLS: [u64; 4] = [0, 1, 1_000, 60_000];
-const LEASES: [u64; 4] = [1, 1_000, 5_000, 60_000];
-const LIMITS: [usize; 6] = [0, 1, 2, 3, 10, CHUNK];
+const LEASES: [u64; 5] = [1, 1_000, 5_000, 60_000, 7_200_000];
+const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
 const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 
-/// How often each operation is drawn, against the others.
-const WEIGHTS: [(&str, u64); 22] = [
+/// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
+const WEIGHTS: [(&str, usize); 22] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
@@ -58,6 +58,17 @@ pub struct Brokers {
     /// Who owns what, as they last heard.
     book: BTreeMap<WorkerId, (Incarnation, Epoch)>,
     leases: BTreeMap<Incarnation, ServerTime>,
+    bag: Vec<&'static str>,
+}
+
+/// Operations until the bag is empty.
+pub fn bag_size() -> usize {
+    WEIGHTS.iter().map(|(_, count)| count).sum()
+}
+
+/// The rarest operation's share of the bag.
+pub fn least_in_bag() -> usize {
+    WEIGHTS.iter().map(|(_, count)| *count).min().unwrap_or_default()
 }
 
 pub fn incarnations() -> Vec<Incarnation> {
@@ -89,6 +100,9 @@ impl Brokers {
                     self.book.remove(&release.id);
                 }
             }
+            (Operation::Register(record, _), Answer::Registration(Registration::Joined(joined))) => {
+                self.leases.insert(record.incarnation.clone(), joined.lease_expires);
+            }
             (_, Answer::Membership(seen)) => {
                 self.leases = seen.members.iter().map(|member| (member.record.incarnation.clone(), member.lease_expires)).collect();
             }
@@ -96,9 +110,42 @@ impl Brokers {
         }
     }
 
-    pub fn next(&self, random: &mut Random) -> Operation {
-        let weights: Vec<u64> = WEIGHTS.iter().map(|(_, weight)| *weight).collect();
-        self.draw(WEIGHTS[random.weighted(&weights)].0, random)
+    pub fn next(&mut self, random: &mut Random) -> Operation {
+        if self.bag.is_empty() {
+            self.bag = WEIGHTS.iter().flat_map(|(name, count)| vec![*name; *count]).collect();
+            random.shuffle(&mut self.bag);
+        }
+        let name = self.bag.pop().expect("the bag was filled");
+        self.draw(name, random)
+    }
+
+    /// Everybody leaves; one comes back and finds itself alone.
+    pub fn silence(&self, random: &mut Random) -> Vec<Operation> {
+        let mut operations: Vec<_> = incarnations().into_iter().map(|life| Operation::Leave(life, fate(random), CHUNK)).collect();
+        let one = record(random);
+        operations.push(Operation::Scan(one.incarnation.clone()));
+        operations.push(Operation::Register(one.clone(), Duration::from_millis(60_000)));
+        operations.push(Operation::Renew(one.incarnation, Duration::from_millis(60_000)));
+        operations
+    }
+
+    /// What a handle that must refuse it may be asked.
+    pub fn refusable(&self, random: &mut Random) -> Operation {
+        loop {
+            let name = random.of(&WEIGHTS).0;
+            if !matches!(name, "close" | "local_host" | "signals") {
+                return self.draw(name, random);
+            }
+        }
+    }
+
+    /// Mostly one that is said to be registered.
+    fn member(&self, random: &mut Random) -> Incarnation {
+        let known: Vec<_> = self.leases.keys().cloned().collect();
+        if known.is_empty() || random.percent(15) {
+            return anybody(random);
+        }
+        random.of(&known).clone()
     }
 
     fn draw(&self, name: &str, random: &mut Random) -> Operation {
@@ -113,11 +160,11 @@ impl Brokers {
             }
             "time" => Operation::Time,
             "register" => Operation::Register(record(random), Duration::from_millis(*random.of(&LEASES))),
-            "renew" => Operation::Renew(anybody(random), Duration::from_millis(*random.of(&LEASES))),
+            "renew" => Operation::Renew(self.member(random), Duration::from_millis(*random.of(&LEASES))),
             "update" => Operation::Update(record(random)),
             "scan" => Operation::Scan(anybody(random)),
             "place" => Operation::Place(PlaceRequest {
-                by: anybody(random),
+                by: self.member(random),
                 id: random.percent(80).then(|| id(random)),
                 class: class(random),
                 cluster: if random.percent(80) { "main".into() } else { "side".into() },
@@ -145,10 +192,11 @@ impl Brokers {
             }
             "locate" => Operation::Locate(self.item(random).1),
             "claim" => {
-                let life = *random.of(&LIVES);
+                let by = self.member(random);
+                let home = LIVES.iter().find(|(incarnation, ..)| *incarnation == by.as_str());
                 Operation::Claim(ClaimRequest {
-                    by: life.0.into(),
-                    cluster: life.2.into(),
+                    cluster: home.map_or("main", |(_, _, cluster)| cluster).into(),
+                    by,
                     classes: classes(random),
                     limit: *random.of(&LIMITS),
                     ttl: Duration::from_millis(*random.of(&TTLS)),
@@ -158,7 +206,7 @@ impl Brokers {
                 let dead = anybody(random);
                 let seen = self.leases.get(&dead).filter(|_| random.percent(50));
                 let death = seen.map_or(Death::Expired, |lease_expires| Death::Proven { lease_expires: *lease_expires });
-                Operation::Evict(anybody(random), dead, death, *random.of(&LIMITS))
+                Operation::Evict(self.member(random), dead, death, *random.of(&LIMITS))
             }
             "leave" => Operation::Leave(anybody(random), fate(random), *random.of(&LIMITS)),
             "owned" => Operation::Owned(anybody(random), random.below(3) as usize, *random.of(&LIMITS)),

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 const HOUR: u64 = 3_600_000;
 /// Everything is compared after so many operations.
-const COMPARE_EVERY: usize = 8;
+const COMPARE_EVERY: usize = 16;
+/// Everybody leaves after so many operations.
+const SILENCE_EVERY: usize = 500;
 /// Operations that a failure tells of.
 const REMEMBERED: usize = 12;
 /// How long a server may take to notice that a listener is gone.
@@ -30,7 +32,7 @@ pub struct Driver {
     checker: Checker,
     steps: usize,
     recent: VecDeque<String>,
-    drawn: BTreeMap<&'static str, u64>,
+    drawn: BTreeMap<&'static str, usize>,
     variants: BTreeMap<(&'static str, &'static str), u64>,
     clock_steps: BTreeMap<&'static str, u64>,
     lost: u64,
@@ -58,7 +60,7 @@ impl Driver {
         }
     }
 
-    pub fn drawn(&self, name: &str) -> u64 {
+    pub fn drawn(&self, name: &str) -> usize {
         self.drawn.get(name).copied().unwrap_or_default()
     }
 
@@ -95,6 +97,11 @@ impl Driver {
         if self.steps % COMPARE_EVERY == 0 {
             self.compare_everything().await;
         }
+        if self.steps % SILENCE_EVERY == 0 {
+            for operation in self.brokers.silence(&mut self.random) {
+                self.perform(0, &operation).await;
+            }
+        }
     }
 
     /// Often the one that got no reply asks again, at once or later, on the same handle or another.
@@ -104,7 +111,7 @@ impl Driver {
         }
         self.repeated += 1;
         let again = self.random.below(HANDLES as u64) as usize;
-        if self.random.percent(50) {
+        if self.random.percent(75) {
             self.move_clock();
             let answer = self.perform(again, operation).await;
             self.brokers.note(operation, &answer);
@@ -124,9 +131,9 @@ impl Driver {
         let (name, forward, back) = match self.random.below(400) {
             0..=199 => ("still", 0, 0),
             200..=359 => ("a little forward", self.random.below(30), 0),
-            360..=379 => ("past leases", 4_000 + self.random.below(4_000), 0),
-            380..=389 => ("a little back", 0, self.random.below(500)),
-            390..=393 => ("up to an hour back", 0, self.random.below(HOUR)),
+            360..=379 => ("past some leases", self.random.below(8_000), 0),
+            380..=393 => ("a little back", 0, self.random.below(500)),
+            394..=396 => ("up to an hour back", 0, self.random.below(HOUR)),
             _ => ("up to an hour forward", self.random.below(HOUR), 0),
         };
         *self.clock_steps.entry(name).or_default() += 1;
@@ -208,12 +215,7 @@ impl Driver {
 
     /// New handles take the place of the closed ones, which refuse whatever they are asked.
     async fn try_closed_handles(&mut self, index: usize) {
-        let operation = loop {
-            match self.brokers.next(&mut self.random) {
-                Operation::Close | Operation::LocalHost | Operation::Signals(_) => {}
-                operation => break operation,
-            }
-        };
+        let operation = self.brokers.refusable(&mut self.random);
         for world in 0..2 {
             let closed = self.worlds[world].replace(index).await;
             let answer = operation.perform(closed.as_ref()).await;

@@ -28,15 +28,9 @@ impl Random {
         &choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// An index, by weight.
-    pub fn weighted(&mut self, weights: &[u64]) -> usize {
-        let mut at = self.below(weights.iter().sum());
-        for (index, weight) in weights.iter().enumerate() {
-            match at.checked_sub(*weight) {
-                Some(rest) => at = rest,
-                None => return index,
-            }
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for end in (1..items.len()).rev() {
+            items.swap(end, self.below(end as u64 + 1) as usize);
         }
-        unreachable!("the weights add up to their sum")
     }
 }
