@@ -36,7 +36,7 @@ async function tell(team, embedded) {
   chapter(embedded ? 'Three brokers' : 'Three brokers, each a process of its own');
   const [pids, starting] = await timed(() => Promise.all(team.map((member) => member.call('start'))));
   team.forEach((member, index) => line(embedded ? member.id : `${member.id.padEnd(6)} pid ${pids[index]}`));
-  rows.push(['three brokers start', team.map(({ id }) => id).join(', '), seconds(starting)]);
+  rows.push([embedded ? 'three brokers start' : 'three processes start, a broker each', team.map(({ id }) => id).join(', '), seconds(starting)]);
 
   chapter(`${front.id} creates ${ROOMS} chat rooms at once; each is made where the load is least`);
   const [ids, creating] = await timed(() => front.call('create', ROOMS));
