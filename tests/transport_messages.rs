@@ -24,7 +24,7 @@ async fn frames_of_each_of_several_threads_arrive_in_their_order() {
                     for number in 0..FRAMES {
                         let max = connection.max_message_bytes();
                         let method = thread.to_string();
-                        connection.send_with(|out| encode_tell(out, max, "Test#1", number, &method, Some(b"[1,2,3]"))).unwrap();
+                        connection.send_with(|out| encode_tell(out, max, address(number, &method), Some(b"[1,2,3]"))).unwrap();
                         if number % 7 == thread {
                             connection.flush();
                         }

@@ -37,7 +37,7 @@ async fn ping_pong_between_two_threads() {
                 .map(|call| {
                     let started = Instant::now();
                     let max = connection.max_message_bytes();
-                    connection.send_with(|out| encode_ask(out, max, call, 1000, "Test#1", 1, "method", Some(&PAYLOAD))).unwrap();
+                    connection.send_with(|out| encode_ask(out, max, call, address(1, "method"), Some(&PAYLOAD))).unwrap();
                     connection.flush();
                     assert_eq!(arrived.recv().unwrap(), call);
                     started.elapsed().as_nanos() / 100
@@ -94,5 +94,5 @@ async fn one_way_from_a_thread_that_flushes_every_hundred() {
 
 fn send(connection: &Connection, number: u32) -> Result<(), dworker::transport::SendError> {
     let max = connection.max_message_bytes();
-    connection.send_with(|out| encode_tell(out, max, "Test#1", number, "method", Some(&PAYLOAD)))
+    connection.send_with(|out| encode_tell(out, max, address(number, "method"), Some(&PAYLOAD)))
 }

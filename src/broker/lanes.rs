@@ -6,7 +6,7 @@
 //! to a new one. Gaps may happen, inversions never. Pure: takes `now`, sends nothing.
 
 use crate::error::Failure;
-use crate::ids::WorkerId;
+use crate::ids::{Epoch, WorkerId};
 use crate::transport::Connection;
 use crate::wire::message::Payload;
 use bytes::Bytes;
@@ -38,8 +38,8 @@ pub struct Parked {
 pub enum Route {
     None,
     /// The worker lives in this broker.
-    Local,
-    Remote(Arc<Connection>),
+    Local { epoch: Epoch },
+    Remote { connection: Arc<Connection>, epoch: Epoch },
     /// Waits until everything written to this connection (`None`: given to this broker's inbox) was answered.
     Fence { connection: Option<Arc<Connection>>, sync: u64 },
 }
@@ -47,8 +47,8 @@ pub enum Route {
 impl Route {
     fn uses(&self, id: u64) -> bool {
         match self {
-            Route::Remote(connection) | Route::Fence { connection: Some(connection), .. } => connection.id() == id,
-            Route::None | Route::Local | Route::Fence { connection: None, .. } => false,
+            Route::Remote { connection, .. } | Route::Fence { connection: Some(connection), .. } => connection.id() == id,
+            Route::None | Route::Local { .. } | Route::Fence { connection: None, .. } => false,
         }
     }
 }
@@ -187,7 +187,7 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
             _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
-            Route::Remote(current) if current.id() == connection.id() => true,
+            Route::Remote { connection: current, .. } if current.id() == connection.id() => true,
             Route::Fence { connection: Some(current), .. } if current.id() == connection.id() => false,
             Route::None => false,
             _ => return Returned::TooLate,
@@ -206,7 +206,7 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
             _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
-            Route::Local => true,
+            Route::Local { .. } => true,
             Route::None | Route::Fence { connection: None, .. } => false,
             _ => return Returned::TooLate,
         };

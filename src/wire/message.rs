@@ -36,6 +36,8 @@ impl Payload {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
     pub worker: WorkerId,
+    /// The activation that the sender knows of: another one sends the message back.
+    pub epoch: Epoch,
     /// Place of this message among all that its sender wrote to this worker; a bounce echoes it.
     pub sequence: u32,
     /// Valid UTF-8, at most 256 bytes.

@@ -2,8 +2,9 @@
 #![allow(dead_code)]
 
 use bytes::Bytes;
-use dworker::ids::{BrokerId, Endpoint, Incarnation, WorkerId};
+use dworker::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use dworker::transport::{CloseReason, Connection, Events, MemoryHub, Transport, TransportConfig};
+use dworker::wire::codec::Address;
 use dworker::wire::handshake::{Identity, Secrets};
 use dworker::wire::message::{Envelope, Message, Payload};
 use std::future::Future;
@@ -171,6 +172,7 @@ impl Net {
 pub fn envelope(sequence: u32, payload: &[u8]) -> Envelope {
     Envelope {
         worker: WorkerId::new("Test#1"),
+        epoch: Epoch(1),
         sequence,
         method: Bytes::from_static(b"method"),
         payload: Payload::json(Bytes::copy_from_slice(payload)),
@@ -192,4 +194,9 @@ pub fn sequences(messages: &[Message]) -> Vec<u32> {
         _ => None,
     };
     messages.iter().filter_map(sequence).collect()
+}
+
+/// Where a message of this number goes.
+pub fn address(sequence: u32, method: &str) -> Address<'_> {
+    Address { time_left: 1000, epoch: Epoch(1), sequence, worker: "Test#1", method: method.as_bytes() }
 }

@@ -112,6 +112,7 @@ impl Frame<'_> {
     fn addressed(&mut self, encoding: u8) -> Result<(u32, Envelope), DecodeError> {
         self.claim(ADDRESS_BYTES)?;
         let time_left = self.buffer.get_u32();
+        let epoch = Epoch(self.buffer.get_u64());
         let sequence = self.buffer.get_u32();
         let worker_length = self.buffer.get_u16() as usize;
         let method_length = self.buffer.get_u16() as usize;
@@ -123,7 +124,7 @@ impl Frame<'_> {
         if std::str::from_utf8(&method).is_err() {
             return Err(DecodeError::Malformed("a method that is no UTF-8"));
         }
-        Ok((time_left, Envelope { worker, sequence, method, payload: self.payload(encoding)? }))
+        Ok((time_left, Envelope { worker, epoch, sequence, method, payload: self.payload(encoding)? }))
     }
 
     /// A text that is told how long it is.
