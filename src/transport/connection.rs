@@ -123,7 +123,7 @@ impl Connection {
     }
 
     /// Says goodbye. `send` refuses from here on; what was accepted is still written, for a while. What the peer had
-    /// on its way comes back to it as a bounce with `code`; answers from it are still delivered.
+    /// on its way comes back to it as a bounce; answers from it are still delivered.
     pub fn close(&self, code: Code, message: &str) {
         let reason = CloseReason::Local { code, message: message.to_owned() };
         self.outbox.leave(&farewell(code, message), || self.left(reason));
@@ -193,6 +193,7 @@ impl fmt::Debug for Connection {
 }
 
 fn farewell(code: Code, text: &str) -> Message {
-    let end = text.floor_char_boundary(MAX_CLOSE_TEXT);
+    // Cut at the end of a character.
+    let end = (0..=text.len().min(MAX_CLOSE_TEXT)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     Message::Close { code, message: Bytes::copy_from_slice(&text.as_bytes()[..end]) }
 }

@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
                 }
             }
             reads += 1;
-            if reads % READS_PER_TURN == 0 {
+            if reads.is_multiple_of(READS_PER_TURN) {
                 tokio::task::yield_now().await;
             }
             match self.wait(input, &mut stage).await {
@@ -155,12 +155,10 @@ impl<'a> Reader<'a> {
         Err(self.connection.close_bad("a message could not be handled"))
     }
 
-    /// A request that came after our goodbye goes back untouched; an answer is returned.
+    /// A request that came after our goodbye goes back untouched; an answer is returned. The code is the one that lets
+    /// the sender look again for where its worker is, whatever the goodbye was about.
     fn bounce(&self, message: Message) -> Result<(), Message> {
-        let code = match self.connection.leaving() {
-            Some(CloseReason::Local { code, .. }) => *code,
-            _ => Code::Unreachable,
-        };
+        let code = Code::WorkerNotFound;
         let back = match message {
             Message::Ask { call, time_left, envelope } => Message::Bounce { call, time_left, code, envelope },
             Message::Tell { envelope } => Message::Bounce { call: 0, time_left: 0, code, envelope },
