@@ -51,6 +51,16 @@ async fn authenticated(endpoint: &Endpoint, who: &TransportConfig) -> TcpStream 
     }
 }
 
+/// Waits until `incident` was counted.
+async fn noted(side: &Side, incident: Incident) {
+    let counted = async {
+        while side.transport.incidents().of(incident) < 1 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, counted).await.unwrap_or_else(|_| panic!("waited in vain for {incident:?}"));
+}
+
 async fn still_serves(b: &Side, endpoint: &Endpoint) {
     let a = side(config("well"));
     let connection = a.transport.connect(endpoint, Some(&b.incarnation), None).await.unwrap();
@@ -92,12 +102,7 @@ async fn whatever_is_no_handshake_is_cut_counted_and_harmless() {
     }
     let stream = raw(&endpoint).await;
     drop(stream);
-    let broken = async {
-        while b.transport.incidents().of(Incident::Broken) < 1 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, broken).await.unwrap();
+    noted(&b, Incident::Broken).await;
     assert_eq!(b.events.look(|seen| seen.opened.len()), 0);
     still_serves(&b, &endpoint).await;
     b.transport.close().await;
@@ -118,7 +123,8 @@ async fn a_wrong_secret_and_a_foreign_namespace_are_unauthorized() {
         let a = side(stranger);
         let refused = a.transport.connect(&endpoint, None, None).await.unwrap_err();
         assert!(matches!(&refused, ConnectError::Unauthorized(why) if why.contains(text)), "{refused:?}");
-        assert_eq!(b.transport.incidents().of(incident), 1);
+        // The peer is told before it is counted.
+        noted(&b, incident).await;
         assert_eq!(a.transport.incidents().of(Incident::RefusedByPeer), 1);
         assert_eq!(a.events.look(|seen| seen.opened.len()), 0);
         a.transport.close().await;
