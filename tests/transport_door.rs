@@ -200,16 +200,47 @@ async fn connections_are_bounded_on_both_sides() {
     let b = side(narrow);
     let net = Net::Tcp("127.0.0.1");
     let endpoint = net.listen(&b).await;
-    let peers: Vec<Side> = (0..3).map(|number| side(config(&format!("peer{number}")))).collect();
+    let room = |connections| {
+        let mut config = config("peer");
+        config.max_connections = connections;
+        config.max_unauthenticated_per_address = 64;
+        side(config)
+    };
+    let peers = [room(5), room(5), room(5)];
     for peer in &peers[..2] {
         peer.transport.connect(&endpoint, None, None).await.unwrap();
     }
     let refused = peers[2].transport.connect(&endpoint, None, None).await.unwrap_err();
     assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}");
-    assert_eq!(b.transport.incidents().of(Incident::Full), 1);
+    noted(&b, Incident::Full).await;
     let elsewhere = net.listen(&peers[2]).await;
     let refused = b.transport.connect(&elsewhere, None, None).await.unwrap_err();
     assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}");
+    // However many come at once, whoever is let in stays, and no more are.
+    let attempts: Vec<_> = (0..20)
+        .map(|number| {
+            let (endpoint, many) = (elsewhere.clone(), side(config(&format!("many{number}"))));
+            tokio::spawn(async move {
+                let connection = many.transport.connect(&endpoint, None, None).await;
+                (many, connection)
+            })
+        })
+        .collect();
+    let mut let_in = Vec::new();
+    for attempt in attempts {
+        let (many, connection) = attempt.await.unwrap();
+        match connection {
+            Ok(connection) => let_in.push((many, connection)),
+            Err(refused) => assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}"),
+        }
+    }
+    assert_eq!(let_in.len(), 5);
+    assert!(let_in.iter().all(|(_, connection)| connection.is_open()));
+    assert_eq!(peers[2].events.look(|seen| seen.opened.len()), 5);
+    for (many, _) in let_in {
+        many.transport.close().await;
+    }
+    peers[2].events.wait("five ends", |seen| (seen.closed.len() == 5).then_some(())).await;
     // One goes, another may come.
     peers[0].transport.close().await;
     b.events.closed().await;
