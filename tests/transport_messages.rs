@@ -1,4 +1,5 @@
 //! Frames between two transports that are well: order, sizes, both kinds of streams.
+#![allow(clippy::unwrap_used)]
 
 mod transport_support;
 

@@ -1,4 +1,5 @@
 //! How fast frames go over loopback; run with `cargo test --release --test transport_speed -- --ignored --nocapture`.
+#![allow(clippy::unwrap_used)]
 
 mod transport_support;
 

@@ -1,4 +1,5 @@
 //! Messages to bytes and back; bytes that are no messages.
+#![allow(clippy::unwrap_used)]
 
 use bytes::{BufMut, Bytes, BytesMut};
 use dworker::error::Code;
@@ -16,7 +17,12 @@ fn bytes(range: std::ops::Range<usize>) -> impl Strategy<Value = Bytes> {
 
 /// Text of at most `max` bytes.
 fn text(max: usize) -> impl Strategy<Value = String> {
-    any::<String>().prop_map(move |text| text[..text.floor_char_boundary(max)].to_owned())
+    any::<String>().prop_map(move |mut text| {
+        while text.len() > max {
+            text.pop();
+        }
+        text
+    })
 }
 
 fn payloads() -> impl Strategy<Value = Payload> {
@@ -272,6 +278,14 @@ fn names_over_their_limits_are_not_sent() {
     let create = Message::Create { call: 1, time_left: 1, worker: WorkerId::new(&long), epoch: Epoch(1) };
     assert_eq!(encode(&create, MAX, &mut out), Err(TooLarge { length: 513, max: 512 }));
     assert!(out.is_empty());
+}
+
+#[test]
+fn names_of_exactly_their_limits_are_sent_and_read() {
+    let (mut out, worker, method) = (BytesMut::new(), "w".repeat(512), "m".repeat(256));
+    encode_tell(&mut out, MAX, &worker, 0, &method, None).unwrap();
+    let Ok(Some(Message::Tell { envelope })) = decode(&out) else { panic!("no tell") };
+    assert_eq!((envelope.worker.as_str(), &envelope.method[..]), (&worker[..], method.as_bytes()));
 }
 
 #[test]

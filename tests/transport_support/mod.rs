@@ -9,6 +9,7 @@ use dworker::wire::handshake::{Identity, Secrets};
 use dworker::wire::message::{Envelope, Message, Payload};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -31,6 +32,7 @@ pub struct Recorder {
     seen: Mutex<Seen>,
     changed: watch::Sender<u64>,
     gate: watch::Sender<bool>,
+    shut_at_next: AtomicBool,
     answer: Box<Answer>,
     keep: bool,
 }
@@ -46,6 +48,7 @@ impl Recorder {
             seen: Mutex::default(),
             changed: watch::Sender::new(0),
             gate: watch::Sender::new(true),
+            shut_at_next: AtomicBool::new(false),
             answer: Box::new(answer),
             keep,
         })
@@ -53,6 +56,11 @@ impl Recorder {
 
     pub fn open_gate(&self, open: bool) {
         self.gate.send_replace(open);
+    }
+
+    /// The next message is the last one before the gate opens again.
+    pub fn shut_gate_at_next_message(&self) {
+        self.shut_at_next.store(true, Ordering::SeqCst);
     }
 
     pub fn look<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
@@ -93,6 +101,9 @@ impl Events for Recorder {
         self.record(|seen| seen.opened.push(connection.clone()));
     }
     fn on_message(&self, connection: &Arc<Connection>, message: Message) {
+        if self.shut_at_next.swap(false, Ordering::SeqCst) {
+            self.open_gate(false);
+        }
         (self.answer)(connection, &message);
         if self.keep {
             self.record(|seen| seen.messages.push(message));
