@@ -103,7 +103,7 @@ impl RedisCoordinator {
         let left = || deadline.saturating_sub(began.elapsed());
         let clock = match &self.clock {
             Some(clock) => (clock() * 1000).to_string(),
-            None if live.script_clock => String::new(),
+            None if live.script_clock || !lua.is_timed() => String::new(),
             None => self.server_micros(link, &live, deadline).await?.to_string(),
         };
         let command = lua.command(true, &self.shared, &clock, &arguments);
