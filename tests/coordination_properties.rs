@@ -49,7 +49,7 @@ fn operations_of_the_trait() -> Vec<&'static str> {
 fn memory_and_redis_answer_the_same_whatever_brokers_clocks_and_networks_do() {
     let seed = seed();
     println!("seed {seed} (replay: DWORKER_TEST_SEED={seed})");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     let server = RedisServer::start();
     let clock = Arc::new(AtomicU64::new(START));
     let driver = runtime.block_on(async {

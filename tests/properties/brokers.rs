@@ -263,7 +263,7 @@ fn class(random: &mut Random) -> ClassName {
 }
 
 fn classes(random: &mut Random) -> BTreeSet<ClassName> {
-    CLASSES.iter().filter(|_| random.percent(75)).map(|name| ClassName::new(name)).collect()
+    CLASSES.iter().filter(|_| random.percent(75)).map(ClassName::new).collect()
 }
 
 fn fate(random: &mut Random) -> Fate {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const HOUR: u64 = 3_600_000;
 /// Everything is compared after so many operations.
-const COMPARE_EVERY: usize = 16;
+const COMPARE_EVERY: usize = 24;
 /// Everybody leaves after so many operations.
 const SILENCE_EVERY: usize = 500;
 /// Operations that a failure tells of.
@@ -94,10 +94,10 @@ impl Driver {
         } else {
             self.brokers.note(&operation, &answer);
         }
-        if self.steps % COMPARE_EVERY == 0 {
+        if self.steps.is_multiple_of(COMPARE_EVERY) {
             self.compare_everything().await;
         }
-        if self.steps % SILENCE_EVERY == 0 {
+        if self.steps.is_multiple_of(SILENCE_EVERY) {
             for operation in self.brokers.silence(&mut self.random) {
                 self.perform(0, &operation).await;
             }

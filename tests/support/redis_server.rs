@@ -6,6 +6,7 @@
 use dworker::config::RedisConfig;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,7 +38,12 @@ impl RedisServer {
         let password = arguments.iter().position(|word| *word == "--requirepass").map(|at| arguments[at + 1].to_owned());
         let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
         let mut server = Self { port: free_port(), directory, arguments, password, child: None };
-        server.run();
+        let until = Instant::now() + PATIENCE;
+        while !server.try_run() {
+            // Somebody else was given the port meanwhile.
+            assert!(Instant::now() < until, "no server starts: {}", server.log());
+            server.port = free_port();
+        }
         server
     }
 
@@ -52,6 +58,16 @@ impl RedisServer {
 
     /// Starts it (again) on the same port, in the same directory.
     pub fn run(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while !self.try_run() {
+            assert!(Instant::now() < until, "the server does not start again: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether it runs; `false` when it ended before it listened. Asked is the Unix socket, which is certainly this
+    /// server's and made after the port: a TCP connection to a free port may reach another server, or itself.
+    fn try_run(&mut self) -> bool {
         let program = std::env::var("DWORKER_TEST_SERVER").unwrap_or_else(|_| "redis-server".into());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.directory.join("log")).unwrap();
         let mut command = Command::new(&program);
@@ -59,12 +75,16 @@ impl RedisServer {
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args(["--unixsocket", &self.socket(), "--dir", &self.directory.to_string_lossy()]);
         command.args(&self.arguments).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        self.child = Some(command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}")));
+        let child = self.child.insert(command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}")));
         let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < until, "{program} does not listen: {}", self.log());
+        while UnixStream::connect(self.directory.join("redis.sock")).is_err() {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            assert!(Instant::now() < until, "{program} does not listen");
             std::thread::sleep(Duration::from_millis(5));
         }
+        true
     }
 
     fn log(&self) -> String {
