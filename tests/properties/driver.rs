@@ -267,7 +267,16 @@ impl Driver {
     }
 
     fn fail(&self, why: &str) -> ! {
-        let recent: Vec<&str> = self.recent.iter().map(String::as_str).collect();
-        panic!("seed {}, operation {}: {why}\n\nbefore that:\n{}", self.seed, self.steps, recent.join("\n"));
+        panic!("seed {}, operation {}: {why}", self.seed, self.steps);
+    }
+}
+
+impl Drop for Driver {
+    /// Whatever made the run end: how it came to that.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let recent: Vec<&str> = self.recent.iter().map(String::as_str).collect();
+            eprintln!("\nseed {}, the last operations:\n{}\n", self.seed, recent.join("\n"));
+        }
     }
 }
