@@ -62,7 +62,7 @@ mod tests {
             broker: "br:1,%".into(),
             cluster: "ma:in".into(),
             address: Endpoint { host: "::1".into(), port: 65535 },
-            classes: classes.iter().map(|class| ClassName::new(class)).collect(),
+            classes: classes.iter().map(ClassName::new).collect(),
             protocol: (1, 2),
             draining: true,
         }
