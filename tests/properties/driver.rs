@@ -130,7 +130,8 @@ impl Driver {
     fn move_clock(&mut self) {
         let (name, forward, back) = match self.random.below(400) {
             0..=199 => ("still", 0, 0),
-            200..=359 => ("a little forward", self.random.below(30), 0),
+            200..=279 => ("a moment forward", self.random.below(3), 0),
+            280..=359 => ("a little forward", self.random.below(30), 0),
             360..=379 => ("past some leases", self.random.below(8_000), 0),
             380..=393 => ("a little back", 0, self.random.below(500)),
             394..=396 => ("up to an hour back", 0, self.random.below(HOUR)),
