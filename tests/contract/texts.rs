@@ -75,7 +75,7 @@ pub async fn a_worker_may_have_any_id(cluster: Cluster) {
 
 pub async fn a_class_may_have_any_name(cluster: Cluster) {
     let all: Vec<_> = names();
-    let hosted = all.iter().map(|name| ClassName::new(name)).collect();
+    let hosted = all.iter().map(ClassName::new).collect();
     let broker = cluster.broker_like(BrokerRecord { classes: hosted, ..record("a") }).await;
     for class in &all {
         let reserved = broker.reserve(&broker.wish(class, None)).await;

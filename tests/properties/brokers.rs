@@ -208,7 +208,7 @@ impl Brokers {
                 let death = seen.map_or(Death::Expired, |lease_expires| Death::Proven { lease_expires: *lease_expires });
                 Operation::Evict(self.member(random), dead, death, *random.of(&LIMITS))
             }
-            "leave" => Operation::Leave(anybody(random), fate(random), *random.of(&LIMITS)),
+            "leave" => Operation::Leave(self.member(random), fate(random), *random.of(&LIMITS)),
             "owned" => Operation::Owned(anybody(random), random.below(3) as usize, *random.of(&LIMITS)),
             "request_restart" => Operation::RequestRestart,
             "is_listening" => Operation::IsListening(anybody(random)),
@@ -263,7 +263,7 @@ fn class(random: &mut Random) -> ClassName {
 }
 
 fn classes(random: &mut Random) -> BTreeSet<ClassName> {
-    CLASSES.iter().filter(|_| random.percent(75)).map(|name| ClassName::new(name)).collect()
+    CLASSES.iter().filter(|_| random.percent(75)).map(ClassName::new).collect()
 }
 
 fn fate(random: &mut Random) -> Fate {

@@ -196,6 +196,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("open", &["done", "unavailable"]),
     ("close", &["done"]),
     ("local_host", &["done"]),
+    ("signals", &["members", "pending", "dead", "restart"]),
     ("time", &["done", "unavailable"]),
     ("register", &["joined", "id in use", "unavailable"]),
     ("renew", &["renewed", "renewed alone", "renewed, another expired", "evicted", "unavailable"]),
