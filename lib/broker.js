@@ -4,11 +4,11 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const { checkCallback, checkId, optionsObject } = require('./arguments');
+const { optionsObject } = require('./arguments');
 const { Core, State } = require('./core');
 const { createWorker, findWorker } = require('./directory');
 const { normalizeBrokerOptions } = require('./options');
-const { nodeify } = require('./promises');
+const { answer } = require('./promises');
 const { checkRegistry, readRegistration } = require('./registry');
 const { kCore, hide } = require('./symbols');
 
@@ -24,7 +24,6 @@ const { kCore, hide } = require('./symbols');
  */
 function Broker(id, option) {
   EventEmitter.call(this);
-  checkId('broker id', id);
   hide(this, kCore, new Core(this, normalizeBrokerOptions(id, option)));
 }
 
@@ -73,7 +72,7 @@ function reader(read) {
  * @returns {Promise<void>}
  */
 Broker.prototype.start = function (callback) {
-  return answer(this, callback, (core) => core.start());
+  return call(this, callback, (core) => core.start());
 };
 
 /**
@@ -113,7 +112,7 @@ Broker.prototype.setWorkerRegistry = function (registry) {
  */
 Broker.prototype.createWorker = function (name, option, callback) {
   const [own, after] = typeof option === 'function' ? [undefined, option] : [option, callback];
-  return answer(this, after, (core) => createWorker(core, name, own));
+  return call(this, after, (core) => createWorker(core, name, own));
 };
 
 /**
@@ -124,7 +123,7 @@ Broker.prototype.createWorker = function (name, option, callback) {
  * @returns {Promise<?Agent>} `null` when there is no such worker
  */
 Broker.prototype.findWorker = function (id, callback) {
-  return answer(this, callback, (core) => findWorker(core, id));
+  return call(this, callback, (core) => findWorker(core, id));
 };
 
 /**
@@ -136,7 +135,7 @@ Broker.prototype.findWorker = function (id, callback) {
  */
 Broker.prototype.destroy = function (option, callback) {
   const [own, after] = typeof option === 'function' ? [undefined, option] : [option, callback];
-  return answer(this, after, (core) => core.destroy(Boolean(optionsObject('option of destroy()', own).noRecover)));
+  return call(this, after, (core) => core.destroy(Boolean(optionsObject('option of destroy()', own).noRecover)));
 };
 
 /**
@@ -146,7 +145,7 @@ Broker.prototype.destroy = function (option, callback) {
  * @returns {Promise<void>}
  */
 Broker.prototype.restart = function (callback) {
-  return answer(this, callback, (core) => core.restart());
+  return call(this, callback, (core) => core.restart());
 };
 
 /** Tells every broker of the namespace to restart, this one among them; does not wait for it. */
@@ -162,17 +161,9 @@ Broker.prototype.quit = function () {
   this[kCore].quit();
 };
 
-/** Runs `work` for a public call: whatever is wrong with the arguments rejects, and the callback hears it too. */
-function answer(broker, callback, work) {
+function call(broker, callback, work) {
   const core = broker[kCore];
-  let promise;
-  try {
-    checkCallback(callback);
-    promise = work(core);
-  } catch (error) {
-    promise = core.PromiseClass.reject(error);
-  }
-  return nodeify(promise, callback);
+  return answer(core.PromiseClass, callback, () => work(core));
 }
 
 module.exports.Broker = Broker;

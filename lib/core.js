@@ -6,7 +6,7 @@
 const { Channel } = require('./channel');
 const { failure } = require('./errors');
 const { NativeBroker } = require('./native');
-const { contain, throwLater } = require('./promises');
+const { contain, tellListeners } = require('./promises');
 const { Registry, lookUp } = require('./registry');
 const { Workers } = require('./workers');
 
@@ -229,13 +229,8 @@ class Core {
     if (this.broker.listenerCount('log') > 0) this.emit('log', { id: this.id, level, message });
   }
 
-  /** Tells the application's listeners. What one of them throws is its own, and must not stop the event at hand. */
   emit(name, ...details) {
-    try {
-      this.broker.emit(name, ...details);
-    } catch (error) {
-      throwLater(error);
-    }
+    tellListeners(this.broker, name, ...details);
   }
 }
 

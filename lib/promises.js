@@ -1,9 +1,10 @@
 /**
- * How an asynchronous call answers: a promise of the broker's choice, and a node-style callback beside it.
+ * How the package talks back to the application: promises of its choice, node-style callbacks, events.
  */
 'use strict';
 
 const Bluebird = require('bluebird');
+const { checkCallback } = require('./arguments');
 
 /** What a handler's promise is, most often: such a one keeps its promises, so no wrapping is needed. */
 function isPromise(value) {
@@ -49,6 +50,29 @@ function callBack(callback, error, value) {
   }
 }
 
+/**
+ * Runs `work()` for a public call: whatever it throws rejects instead, and the callback hears of it too.
+ */
+function answer(PromiseClass, callback, work) {
+  let promise;
+  try {
+    checkCallback(callback);
+    promise = work();
+  } catch (error) {
+    promise = PromiseClass.reject(error);
+  }
+  return nodeify(promise, callback);
+}
+
+/** Tells the application's listeners. What one of them throws is its own, and must not stop the event at hand. */
+function tellListeners(emitter, name, ...details) {
+  try {
+    emitter.emit(name, ...details);
+  } catch (error) {
+    throwLater(error);
+  }
+}
+
 function ignore() {}
 
 /** Keeps a rejection that nobody awaits from being an `unhandledRejection`; who does await still sees it. */
@@ -63,3 +87,5 @@ module.exports.observe = observe;
 module.exports.throwLater = throwLater;
 module.exports.nodeify = nodeify;
 module.exports.contain = contain;
+module.exports.answer = answer;
+module.exports.tellListeners = tellListeners;

@@ -4,16 +4,15 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const { badArgument, checkCallback, optionsObject } = require('./arguments');
+const { badArgument } = require('./arguments');
 const { Channel } = require('./channel');
 const { failure } = require('./errors');
 const { toJson } = require('./messages');
 const { NativeRouter } = require('./native');
-const { Bluebird, contain, nodeify, throwLater } = require('./promises');
+const { normalizeRouterOptions } = require('./options');
+const { Bluebird, answer, contain, tellListeners } = require('./promises');
 const { kCore, hide } = require('./symbols');
 
-/** An idle connection is closed after this, ms. */
-const DEFAULT_SOC_TIMEOUT = 15000;
 /** The longest interval that a timer of Node.js takes. */
 const FOREVER = 0x7fffffff;
 const MAX_PORT = 65535;
@@ -26,16 +25,17 @@ const DISCONNECT = 12;
 
 /** The state of one router: its channel exists from the first use to `close()`. */
 class RouterCore {
-  constructor(router, socTimeout) {
+  constructor(router, config) {
     this.router = router;
-    this.socTimeout = socTimeout;
+    this.config = config;
     this.channel = null;
     this.keepAlive = null;
+    this.keepAliveMs = 0;
   }
 
   open() {
     if (this.channel !== null) return this.channel;
-    const config = JSON.stringify({ socTimeout: this.socTimeout });
+    const config = JSON.stringify(this.config);
     this.channel = new Channel((wake) => new NativeRouter(config, wake), Bluebird, this.receive.bind(this));
     return this.channel;
   }
@@ -55,7 +55,7 @@ class RouterCore {
   request(host, port, data) {
     const json = toJson('data', data);
     const channel = this.open();
-    if (this.keepAliveMs !== FOREVER) this.hold(this.socTimeout);
+    if (this.keepAliveMs !== FOREVER) this.hold(this.config.socTimeout || FOREVER);
     return channel.call((native, slot) => native.request(slot, host, port, json));
   }
 
@@ -78,23 +78,15 @@ class RouterCore {
   receive(kind, event) {
     switch (kind) {
       case REQUEST:
-        return this.emit('request', event[2], event[1]);
+        return tellListeners(this.router, 'request', event[2], event[1]);
       case RESPONSE:
-        return this.emit('response', event[1]);
+        return tellListeners(this.router, 'response', event[1]);
       case DISCONNECT:
-        return this.emit('disconnect', event[1]);
+        return tellListeners(this.router, 'disconnect', event[1]);
       case LOG:
-        return this.emit('log', { level: event[1], message: event[2] });
+        return tellListeners(this.router, 'log', { level: event[1], message: event[2] });
       default:
         return undefined;
-    }
-  }
-
-  emit(name, ...details) {
-    try {
-      this.router.emit(name, ...details);
-    } catch (error) {
-      throwLater(error);
     }
   }
 }
@@ -104,15 +96,11 @@ class RouterCore {
  * `log({level, message})`.
  *
  * @constructor
- * @param {{socTimeout: number=}} [option] `socTimeout`: an idle connection is closed after this, ms; 15000
+ * @param {{socTimeout: number=}} [option] `socTimeout`: an idle connection is closed after this, ms; 0: never
  */
 function Router(option) {
   EventEmitter.call(this);
-  const { socTimeout = DEFAULT_SOC_TIMEOUT } = optionsObject('option of Router', option);
-  if (!Number.isInteger(socTimeout) || socTimeout < 1 || socTimeout > FOREVER) {
-    throw badArgument('a positive integer', 'socTimeout', socTimeout);
-  }
-  hide(this, kCore, new RouterCore(this, socTimeout));
+  hide(this, kCore, new RouterCore(this, normalizeRouterOptions(option)));
 }
 
 Object.setPrototypeOf(Router, EventEmitter);
@@ -127,7 +115,7 @@ Object.setPrototypeOf(Router.prototype, EventEmitter.prototype);
  */
 Router.prototype.listen = function (host, callback) {
   const [own, after] = typeof host === 'function' ? [undefined, host] : [host, callback];
-  return answer(this, after, (core) => {
+  return call(this, after, (core) => {
     const address = own === undefined || own === null ? '0.0.0.0' : own;
     if (typeof address !== 'string' || address === '') throw badArgument('an IP address', 'host', address);
     return core.listen(address);
@@ -143,7 +131,7 @@ Router.prototype.listen = function (host, callback) {
  * @returns {Promise<void>}
  */
 Router.prototype.request = function (address, data, callback) {
-  return answer(this, callback, (core) => {
+  return call(this, callback, (core) => {
     const { host, port } = readAddress(address);
     return core.request(host, port, data);
   });
@@ -158,7 +146,7 @@ Router.prototype.request = function (address, data, callback) {
  * @returns {Promise<void>}
  */
 Router.prototype.respond = function (requesterId, data, callback) {
-  const promise = answer(this, callback, (core) => {
+  const promise = call(this, callback, (core) => {
     if (!Number.isSafeInteger(requesterId) || requesterId < 0) {
       throw badArgument('the requesterId of a request', 'requesterId', requesterId);
     }
@@ -182,15 +170,8 @@ function readAddress(address) {
   return { host, port };
 }
 
-function answer(router, callback, work) {
-  let promise;
-  try {
-    checkCallback(callback);
-    promise = work(router[kCore]);
-  } catch (error) {
-    promise = Bluebird.reject(error);
-  }
-  return nodeify(promise, callback);
+function call(router, callback, work) {
+  return answer(Bluebird, callback, () => work(router[kCore]));
 }
 
 module.exports.Router = Router;
