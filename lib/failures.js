@@ -109,7 +109,9 @@ function errorFrom(body, depth) {
 /** As in `class MyError`, where the name is no enumerable property of the error; the stack begins with it. */
 function hiddenName(error, name) {
   Object.defineProperty(error, 'name', { value: name, writable: true, configurable: true });
-  error.stack = `${name}${error.stack.slice('Error'.length)}`;
+  // Some versions of V8 write the stack's first line when the error is made, others when it is first read.
+  const { stack } = error;
+  if (stack.startsWith('Error')) error.stack = name + stack.slice('Error'.length);
 }
 
 /** JSON does not say what was an `Error`: what has its name and its message is taken for one. */
