@@ -111,7 +111,7 @@ function hiddenName(error, name) {
   Object.defineProperty(error, 'name', { value: name, writable: true, configurable: true });
   // Some versions of V8 write the stack's first line when the error is made, others when it is first read.
   const { stack } = error;
-  if (stack.startsWith('Error')) error.stack = name + stack.slice('Error'.length);
+  if (/^Error(:|\n|$)/.test(stack)) error.stack = name + stack.slice('Error'.length);
 }
 
 /** JSON does not say what was an `Error`: what has its name and its message is taken for one. */
