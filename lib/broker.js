@@ -47,8 +47,8 @@ Object.defineProperties(Broker.prototype, {
   load: reader((core) => core.workers.load),
   /** @member {number} Broker#rpcTimeout ms */
   rpcTimeout: reader((core) => core.config.rpcTimeout),
-  /** @member {number} Broker#redisTime the clock of the Redis server, ms */
-  redisTime: reader((core) => (core.channel === null ? Date.now() : core.channel.native.redisTime())),
+  /** @member {number} Broker#redisTime the clock of the Redis server as far as known, ms */
+  redisTime: reader((core) => (core.channel !== null && core.channel.native.redisTime()) || Date.now()),
   /** @member {object} Broker#pub the application's own client object, where it gave one */
   pub: reader((core) => core.pub),
   /** @member {object} Broker#sub the application's own client object, where it gave one */

@@ -51,7 +51,8 @@ class Channel {
   /**
    * @param {function(function(): void): object} open makes the native side, given its `wake`
    * @param {Function} PromiseClass of what {@link call} and {@link ask} return
-   * @param {function(number, Array): void} receive takes an event that settles no slot, with its kind
+   * @param {function(number, Array, number): void} receive takes an event that settles no slot, with its kind and its
+   *   place in the current batch
    */
   constructor(open, PromiseClass, receive) {
     this.PromiseClass = PromiseClass;
@@ -151,7 +152,8 @@ class Channel {
       const { batch } = this;
       while (left > 0 && this.position < batch.length && !this.closed) {
         left -= 1;
-        this.handle(batch[this.position++]);
+        this.handle(batch[this.position], this.position);
+        this.position += 1;
       }
       if (this.position >= batch.length) this.batch = null;
       if (left === 0) {
@@ -173,7 +175,7 @@ class Channel {
   }
 
   /** One event. An error of a listener of the application leaves the others alone. */
-  handle(event) {
+  handle(event, index) {
     try {
       let kind = event[0];
       if (kind >= LARGE) {
@@ -182,7 +184,7 @@ class Channel {
       }
       if (kind === REPLY) this.settle(event[1]).resolve(event[2]);
       else if (kind === FAIL) this.settle(event[1]).reject(rebuild(event[2], event[3], event[4], event[5]));
-      else this.receive(kind, event);
+      else this.receive(kind, event, index);
     } catch (error) {
       throwLater(error);
     }
@@ -207,7 +209,7 @@ class Channel {
       const message = `The payload cannot be read: ${error.message}`;
       if (kind === REPLY) this.settle(event[1]).reject(failure('DW_ERR_REJECTED', message));
       else if (kind === FAIL) this.settle(event[1]).reject(failure(event[2], event[4], event[3]));
-      else if (kind === ASK) this.native.fail(event[1], 'DW_ERR_REJECTED', message, JSON.stringify({ name: 'Error', message }));
+      else if (kind === ASK) this.native.fail(event[1], message, JSON.stringify({ name: 'Error', message }));
       return false;
     }
   }

@@ -45,6 +45,9 @@ class Core {
     this.channel = null;
     this.keepAlive = null;
     this.quitAfterDestroy = false;
+    // The native side makes no log events that nobody hears.
+    broker.on('newListener', (name) => this.logging(name, true));
+    broker.on('removeListener', (name) => this.logging(name, broker.listenerCount('log') > 0));
   }
 
   start() {
@@ -78,6 +81,7 @@ class Core {
     if (this.channel !== null) return;
     const config = JSON.stringify(this.config);
     this.channel = new Channel((wake) => new NativeBroker(config, wake), this.PromiseClass, this.receive.bind(this));
+    this.channel.native.logging(this.broker.listenerCount('log') > 0);
     for (const name of this.hosted) this.channel.native.host(name);
   }
 
@@ -188,12 +192,12 @@ class Core {
   }
 
   /** An event of the native core. */
-  receive(kind, event) {
+  receive(kind, event, index) {
     switch (kind) {
       case ASK:
-        return this.workers.ask(event[1], event[2], event[3], event[4]);
+        return this.workers.ask(event[1], event[2], event[3], event[4], index);
       case TELL:
-        return this.workers.tell(event[1], event[2], event[3]);
+        return this.workers.tell(event[1], event[2], event[3], index);
       case CREATE:
         return this.workers.create(event[1], event[2], event[3], event[5], event[6], event[7]);
       case DESTROY:
@@ -223,6 +227,10 @@ class Core {
     this.log('error', `Broker ${this.id} stopped: ${message}`);
     this.release(this.state === State.ACTIVATING ? State.INACTIVE : State.DESTROYED);
     if (this.broker.listenerCount('error') > 0) this.emit('error', failure('DW_ERR_STATE', message, 'unknown'));
+  }
+
+  logging(name, wanted) {
+    if (name === 'log' && this.channel !== null) this.channel.native.logging(wanted);
   }
 
   log(level, message) {

@@ -36,7 +36,9 @@ class RouterCore {
   open() {
     if (this.channel !== null) return this.channel;
     const config = JSON.stringify(this.config);
-    this.channel = new Channel((wake) => new NativeRouter(config, wake), Bluebird, this.receive.bind(this));
+    // The native side writes by itself: there is nothing to flush.
+    const make = (wake) => Object.assign(new NativeRouter(config, wake), { flush: () => false });
+    this.channel = new Channel(make, Bluebird, this.receive.bind(this));
     return this.channel;
   }
 
@@ -62,7 +64,8 @@ class RouterCore {
   respond(requesterId, data) {
     const json = toJson('data', data);
     if (this.channel === null) throw failure('DW_ERR_STATE', 'The router is closed');
-    return this.channel.call((native, slot) => native.respond(slot, requesterId, json));
+    this.channel.native.respond(requesterId, json);
+    return this.channel.done;
   }
 
   close() {
@@ -82,7 +85,7 @@ class RouterCore {
       case RESPONSE:
         return tellListeners(this.router, 'response', event[1]);
       case DISCONNECT:
-        return tellListeners(this.router, 'disconnect', event[1]);
+        return tellListeners(this.router, 'disconnect', { host: event[1], port: event[2] });
       case LOG:
         return tellListeners(this.router, 'log', { level: event[1], message: event[2] });
       default:
@@ -138,7 +141,8 @@ Router.prototype.request = function (address, data, callback) {
 };
 
 /**
- * Answers a request on the connection that it came by. A rejection that nobody awaits is no `unhandledRejection`.
+ * Answers a request on the connection that it came by; where that has ended, a warning is logged. A rejection that
+ * nobody awaits is no `unhandledRejection`.
  *
  * @param {number} requesterId what the event `request` gave
  * @param {*} data JSON

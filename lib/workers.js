@@ -14,6 +14,11 @@ const { State, DestroyCause, DEFAULT_LOAD } = Worker;
 const ASK_WITH_CALLBACK = 3;
 const STEP_WITH_CALLBACK = 2;
 
+/** What became of a creation, for the native side. */
+const MADE = 0;
+const CONSTRUCTOR_THREW = 1;
+const CLASS_UNKNOWN = 2;
+
 class Workers {
   /**
    * @param {Core} core
@@ -30,10 +35,11 @@ class Workers {
 
   // --- messages ---
 
-  ask(inbound, handle, method, data) {
+  /** `index`: its place in the current batch. */
+  ask(inbound, handle, method, data, index) {
     const record = this.records.get(handle);
     if (record === undefined || record.state !== State.ACTIVE) {
-      this.refuse(inbound);
+      this.refuse(index);
       return;
     }
     const { worker } = record;
@@ -61,21 +67,20 @@ class Workers {
 
   answerFailure(inbound, reason) {
     const body = describe(reason);
-    this.native.fail(inbound, 'DW_ERR_REJECTED', body.message, JSON.stringify(body));
+    this.native.fail(inbound, body.message, JSON.stringify(body));
     this.core.channel.touch();
   }
 
-  /** The message came in one batch with what ended the worker: its handler does not run any more. */
-  refuse(inbound) {
-    const body = { name: 'Error', message: 'The worker is being destroyed', code: 'DW_ERR_WORKER_NOT_FOUND' };
-    this.native.fail(inbound, body.code, body.message, JSON.stringify(body));
+  /** The message came in one batch with what ended its worker: no handler starts any more. It goes back, or waits. */
+  refuse(index) {
+    this.native.refuse(index);
     this.core.channel.touch();
   }
 
-  tell(handle, method, data) {
+  tell(handle, method, data, index) {
     const record = this.records.get(handle);
     if (record === undefined || record.state !== State.ACTIVE) {
-      this.core.log('warn', `A tell '${method}' came for a worker that is being destroyed: dropped`);
+      this.refuse(index);
       return;
     }
     try {
@@ -91,15 +96,13 @@ class Workers {
   /** The core places a worker here, or makes one again. */
   create(handle, id, className, cause, epoch, attributes) {
     const { core } = this;
+    let WorkerClass;
     let record;
     try {
-      record = construct(core.lookUp(className), className, id, core.broker, attributes, epoch);
+      WorkerClass = core.lookUp(className);
+      record = construct(WorkerClass, className, id, core.broker, attributes, epoch);
     } catch (error) {
-      const text = firstLine(error);
-      this.native.created(handle, false, text);
-      core.channel.touch();
-      core.log('error', `Worker ${id} of class ${className} cannot be made: ${text}`);
-      core.emit('workerError', { id, method: 'constructor', error });
+      this.notMade(handle, id, className, WorkerClass === undefined ? CLASS_UNKNOWN : CONSTRUCTOR_THREW, error);
       return;
     }
     this.records.set(handle, record);
@@ -113,11 +116,20 @@ class Workers {
     this.step(record, 'onCreate', info, this.activated);
   }
 
+  notMade(handle, id, className, outcome, error) {
+    const { core } = this;
+    const text = firstLine(error);
+    this.native.created(handle, outcome, text);
+    core.channel.touch();
+    core.log('error', `Worker ${id} of class ${className} cannot be made: ${text}`);
+    core.emit('workerError', { id, method: 'constructor', error });
+  }
+
   activated(record) {
     if (record.state !== State.ACTIVATING) return;
     if (record.load === 0) this.changeLoad(record, DEFAULT_LOAD);
     record.state = State.ACTIVE;
-    this.native.created(record.handle, true, '');
+    this.native.created(record.handle, MADE, '');
     this.core.channel.touch();
     if (record.ending !== null) this.begin(record);
   }
