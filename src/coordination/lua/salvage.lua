@@ -1,0 +1,41 @@
+-- salvage: what becomes of entries that their owner gives up, or that a dead owner left.
+-- The load of the owner is the caller's to settle.
+local function give_up(own, id, recover, cluster, class, created)
+  local key = PREFIX .. 'w:' .. id
+  redis.call('ZREM', own, id)
+  if recover then
+    redis.call('HMSET', key, 'state', 'pending', 'owner', '', 'load', '0')
+    redis.call('ZADD', pending_key(cluster, class), created, id)
+  else
+    redis.call('DEL', key)
+  end
+end
+
+-- Removes lease and record.
+local function dismiss(incarnation)
+  local cluster = cluster_of(incarnation)
+  redis.call('ZREM', LEASES, incarnation)
+  redis.call('HDEL', BROKERS, incarnation)
+  if cluster then add_load(incarnation, take_load(incarnation, cluster)) end
+end
+
+-- Up to `limit` entries of an incarnation, oldest first: how many went to pending, were deleted, are left.
+local function salvage(own, incarnation, recover, limit)
+  local recovered, deleted, load = 0, 0, 0
+  local ids = limit > 0 and redis.call('ZRANGE', own, 0, limit - 1) or {}
+  for _, id in ipairs(ids) do
+    local entry = redis.call('HMGET', PREFIX .. 'w:' .. id, 'owner', 'recoverable', 'cluster', 'class', 'created', 'load')
+    if entry[1] ~= incarnation then
+      redis.call('ZREM', own, id)
+    else
+      local kept = recover and entry[2] == '1'
+      give_up(own, id, kept, entry[3], entry[4], entry[5])
+      load = load + (tonumber(entry[6]) or 0)
+      if kept then recovered = recovered + 1 else deleted = deleted + 1 end
+    end
+  end
+  add_load(incarnation, -load)
+  if recovered > 0 then hint('pending') end
+  return recovered, deleted, redis.call('ZCARD', own)
+end
+

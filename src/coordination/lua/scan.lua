@@ -1,0 +1,26 @@
+-- scan: everything about the members in one step.
+-- ARGV 4 the asking incarnation
+-- Replies: {now, restart number, generation, claimable, incarnation, record, expires, load, incarnation, record, …}
+-- Cost: about 3 µs a broker, 1 µs a class that the asking broker hosts.
+local by = ARGV[4]
+
+local claimable = 0
+local record = redis.call('HGET', BROKERS, by) or ''
+local cluster, classes = string.match(record, '^([^:]*):.*:([^:]*)$')
+for class in string.gmatch(classes or '', '[^,]+') do
+  claimable = claimable + redis.call('ZCARD', pending_key(cluster, class))
+end
+
+local meta = redis.call('HMGET', META, 'restart', 'generation')
+local reply = {text(now), meta[1] or '0', meta[2] or '', text(claimable)}
+local leases = redis.call('ZRANGE', LEASES, 0, -1, 'WITHSCORES')
+for i = 1, #leases, 2 do
+  local member = redis.call('HGET', BROKERS, leases[i])
+  local home = string.match(member or '', '^([^:]*):')
+  if home then
+    local n = #reply
+    reply[n + 1], reply[n + 2], reply[n + 3] = leases[i], member, leases[i + 1]
+    reply[n + 4] = redis.call('ZSCORE', load_key(home), leases[i]) or '0'
+  end
+end
+return reply

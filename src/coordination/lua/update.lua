@@ -1,0 +1,15 @@
+-- update: replaces the record of an incarnation that is registered.
+-- ARGV 4 incarnation, 5 record
+-- Replies: 1, or 0 when it is not registered (nothing changed)
+-- Never half-done: a load that stands in the zset of another cluster than the record's.
+-- Cost: O(log brokers).
+local incarnation, record = ARGV[4], ARGV[5]
+
+local before, cluster = cluster_of(incarnation), string.match(record, '^([^:]*):')
+if not before then return 0 end
+if before ~= cluster then
+  redis.call('ZADD', load_key(cluster), text(take_load(incarnation, before)), incarnation)
+end
+redis.call('HSET', BROKERS, incarnation, record)
+hint('members')
+return 1

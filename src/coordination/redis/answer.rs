@@ -1,0 +1,179 @@
+//! The scripts' answers as domain values; `None` for an answer of another shape.
+
+use super::record;
+use super::reply::{load, number, text, Parts};
+use crate::coordination::{
+    Cause, Claim, Entry, Eviction, Joined, Location, Member, Membership, Placement, Registration, Renewal,
+};
+use crate::ids::{Epoch, WorkerId};
+use redis::Value;
+
+/// TIME: seconds and microseconds.
+pub fn micros(value: Value) -> Option<u64> {
+    let mut parts = Parts::of(value)?;
+    parts.number()?.checked_mul(1_000_000)?.checked_add(parts.number()?)
+}
+
+/// PUBSUB NUMSUB of one channel.
+pub fn subscribers(value: Value) -> Option<u64> {
+    let mut parts = Parts::of(value)?;
+    parts.text()?;
+    parts.number()
+}
+
+/// `Err`: the namespace belongs to this other version.
+pub fn registered(value: Value) -> Option<Result<Registration, String>> {
+    let mut parts = Parts::of(value)?;
+    Some(match parts.text()?.as_str() {
+        "joined" => Ok(Registration::Joined(Joined {
+            now: parts.time()?,
+            lease_expires: parts.time()?,
+            restart_number: parts.number()?,
+            generation: parts.text()?,
+            secret: parts.text()?,
+        })),
+        "used" => {
+            let incarnation = parts.incarnation()?;
+            let address = record::decode(incarnation.clone(), &parts.text()?)?.address;
+            Ok(Registration::IdInUse { incarnation, address, lease_expires: parts.time()? })
+        }
+        "schema" => Err(parts.text()?),
+        _ => return None,
+    })
+}
+
+pub fn renewed(value: Value) -> Option<Renewal> {
+    let mut parts = Parts::of(value)?;
+    let now = parts.time()?;
+    if parts.left() == 0 {
+        return Some(Renewal::Evicted { now });
+    }
+    Some(Renewal::Renewed { now, lease_expires: parts.time()?, next_expiry: parts.maybe_time()? })
+}
+
+pub fn membership(value: Value) -> Option<Membership> {
+    let mut parts = Parts::of(value)?;
+    let now = parts.time()?;
+    let restart_number = parts.number()?;
+    let generation = parts.text()?;
+    let claimable = parts.number()?;
+    let mut members = Vec::with_capacity(parts.left() / 4);
+    while parts.left() > 0 {
+        let record = record::decode(parts.incarnation()?, &parts.text()?)?;
+        members.push(Member { record, lease_expires: parts.time()?, load: load(parts.value()?)? });
+    }
+    members.sort_by(|a, b| a.record.incarnation.cmp(&b.record.incarnation));
+    Some(Membership { now, members, claimable, restart_number, generation })
+}
+
+/// The inner `None`: the counter went past ids that are taken, ask again.
+pub fn placement(value: Value) -> Option<Option<Placement>> {
+    let mut parts = Parts::of(value)?;
+    Some(Some(match parts.text()?.as_str() {
+        "reserved" => {
+            let (id, class, owner, epoch) = (parts.worker()?, parts.class()?, parts.incarnation()?, parts.epoch()?);
+            Placement::Reserved { id, class, owner: parts.owner(owner)?, epoch }
+        }
+        "existing" => {
+            let (id, class, owner, epoch) = (parts.worker()?, parts.class()?, parts.incarnation()?, parts.epoch()?);
+            let state = parts.state()?;
+            Placement::Existing { id, class, owner: parts.owner(owner)?, epoch, state }
+        }
+        "none" => Placement::NoBroker,
+        "stranger" => Placement::NotMember,
+        "again" => return Some(None),
+        _ => return None,
+    }))
+}
+
+pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Vec<Option<Entry>>> {
+    let mut parts = Parts::of(value)?;
+    if parts.left() != ids.len() {
+        return None;
+    }
+    let entry = |id: &WorkerId| match parts.value()? {
+        Value::Nil => Some(None),
+        value => {
+            let mut fields = Parts::of(value)?;
+            let cause = match fields.number()? {
+                0 => Cause::New,
+                _ => Cause::Recovery,
+            };
+            fields.entry(id.clone(), cause).map(Some)
+        }
+    };
+    ids.iter().map(entry).collect()
+}
+
+pub fn location(value: Value) -> Option<Location> {
+    let mut parts = Parts::of(value)?;
+    if parts.left() == 0 {
+        return Some(Location::None);
+    }
+    let class = parts.class()?;
+    if parts.left() == 0 {
+        return Some(Location::Pending { class });
+    }
+    let (owner, epoch, state) = (parts.incarnation()?, parts.epoch()?, parts.state()?);
+    Some(Location::Owned { class, owner: parts.owner(owner)?, epoch, state })
+}
+
+pub fn claim(value: Value) -> Option<Claim> {
+    let mut parts = Parts::of(value)?;
+    let first = parts.text()?;
+    if first == "stranger" {
+        return Some(Claim::NotMember);
+    }
+    let (remaining, expired) = (first.parse().ok()?, parts.number()?);
+    let mut entries = Vec::with_capacity(parts.left());
+    while parts.left() > 0 {
+        let mut fields = parts.parts()?;
+        let id = fields.worker()?;
+        entries.push(fields.entry(id, Cause::Recovery)?);
+    }
+    Some(Claim::Claimed { entries, remaining, expired })
+}
+
+pub fn eviction(value: Value) -> Option<Eviction> {
+    let mut parts = Parts::of(value)?;
+    Some(match parts.text()?.as_str() {
+        "alive" => Eviction::Alive { lease_expires: parts.time()? },
+        "evicted" => Eviction::Evicted { recovered: parts.number()?, deleted: parts.number()?, remaining: parts.number()? },
+        "stranger" => Eviction::NotMember,
+        _ => return None,
+    })
+}
+
+pub fn owned(value: Value) -> Option<Vec<(WorkerId, Epoch)>> {
+    let mut parts = Parts::of(value)?;
+    let mut owned = Vec::with_capacity(parts.left() / 2);
+    while parts.left() > 0 {
+        owned.push((parts.worker()?, parts.epoch()?));
+    }
+    Some(owned)
+}
+
+/// The schema version in `meta`: the outer `None` is a foreign answer.
+pub fn version(value: Value) -> Option<Option<String>> {
+    match value {
+        Value::Nil => Some(None),
+        value => text(value).map(Some),
+    }
+}
+
+/// Names and records of dworker 0.9's table of brokers.
+pub fn table(value: Value) -> Option<Vec<(String, String)>> {
+    let mut parts = Parts::of(value)?;
+    let mut rows = Vec::with_capacity(parts.left() / 2);
+    while parts.left() > 0 {
+        rows.push((lossy(parts.value()?)?, lossy(parts.value()?)?));
+    }
+    Some(rows)
+}
+
+fn lossy(value: Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        value => number(value).map(|number| number.to_string()),
+    }
+}

@@ -1,0 +1,91 @@
+//! How a broker's record is written, so that scripts can test a class exactly and read an address.
+//!
+//! `cluster:draining:host:port:broker:low:high:,class,class,` with every text escaped.
+
+use crate::coordination::keys::{escape, unescape};
+use crate::coordination::BrokerRecord;
+use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
+use std::collections::BTreeSet;
+
+/// The text of a record; the incarnation stands beside it.
+pub fn encode(record: &BrokerRecord) -> String {
+    let mut classes = String::from(",");
+    for class in &record.classes {
+        classes.push_str(&escape(class.as_str()));
+        classes.push(',');
+    }
+    format!(
+        "{}:{}:{}:{}:{}:{}:{}:{classes}",
+        escape(record.cluster.as_str()),
+        u8::from(record.draining),
+        escape(&record.address.host),
+        record.address.port,
+        escape(record.broker.as_str()),
+        record.protocol.0,
+        record.protocol.1,
+    )
+}
+
+/// `None` when the text is none that [`encode`] writes.
+pub fn decode(incarnation: Incarnation, text: &str) -> Option<BrokerRecord> {
+    let mut fields = text.split(':');
+    let cluster = ClusterName::new(unescape(fields.next()?)?);
+    let draining = match fields.next()? {
+        "0" => false,
+        "1" => true,
+        _ => return None,
+    };
+    let address = endpoint(fields.next()?, fields.next()?)?;
+    let broker = BrokerId::new(unescape(fields.next()?)?);
+    let protocol = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let classes = fields.next()?.strip_prefix(',')?;
+    if fields.next().is_some() {
+        return None;
+    }
+    let classes: Option<BTreeSet<ClassName>> =
+        classes.split_terminator(',').map(|class| unescape(class).map(ClassName::new)).collect();
+    Some(BrokerRecord { incarnation, broker, cluster, address, classes: classes?, protocol, draining })
+}
+
+/// An address from its two fields.
+pub fn endpoint(host: &str, port: &str) -> Option<Endpoint> {
+    Some(Endpoint { host: unescape(host)?, port: port.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(classes: &[&str]) -> BrokerRecord {
+        BrokerRecord {
+            incarnation: "00ff".into(),
+            broker: "br:1,%".into(),
+            cluster: "ma:in".into(),
+            address: Endpoint { host: "::1".into(), port: 65535 },
+            classes: classes.iter().map(|class| ClassName::new(class)).collect(),
+            protocol: (1, 2),
+            draining: true,
+        }
+    }
+
+    #[test]
+    fn a_record_survives_the_way_there_and_back() {
+        for classes in [&[][..], &["Foo"], &["Foo", "x,Foo,y", "a:b", "größe"]] {
+            let record = record(classes);
+            assert_eq!(decode("00ff".into(), &encode(&record)), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_class_is_found_only_where_it_is_hosted() {
+        assert!(encode(&record(&["Foo"])).contains(",Foo,"));
+        assert!(!encode(&record(&["Foobar", "x,Foo,y", "aFoo"])).contains(",Foo,"));
+    }
+
+    #[test]
+    fn foreign_text_is_no_record() {
+        for text in ["", "x", "main:2:h:1:b:1:1:,", "main:0:h:70000:b:1:1:,", "main:0:h:1:b:1:1:", "main:0:h:1:b:1:1:,:x"] {
+            assert_eq!(decode("00ff".into(), text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Answers of scripts read piece by piece; whatever does not fit is `None`, never a panic.
+
+use super::record::endpoint;
+use crate::coordination::keys::unescape;
+use crate::coordination::{Cause, Entry, EntryState, Owner};
+use crate::ids::{ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerTime, WorkerId};
+use redis::Value;
+use std::vec::IntoIter;
+
+/// The elements of an array in order.
+pub struct Parts(IntoIter<Value>);
+
+impl Parts {
+    pub fn of(value: Value) -> Option<Self> {
+        match value {
+            Value::Array(values) => Some(Self(values.into_iter())),
+            _ => None,
+        }
+    }
+    pub fn left(&self) -> usize {
+        self.0.len()
+    }
+    /// The next element; `None` past the end.
+    pub fn value(&mut self) -> Option<Value> {
+        self.0.next()
+    }
+    pub fn parts(&mut self) -> Option<Parts> {
+        Parts::of(self.0.next()?)
+    }
+    pub fn text(&mut self) -> Option<String> {
+        text(self.0.next()?)
+    }
+    pub fn number(&mut self) -> Option<u64> {
+        number(self.0.next()?)
+    }
+    pub fn time(&mut self) -> Option<ServerTime> {
+        self.number().map(ServerTime)
+    }
+    /// A time that may be missing: the outer `None` is a foreign answer.
+    pub fn maybe_time(&mut self) -> Option<Option<ServerTime>> {
+        match self.0.next() {
+            None | Some(Value::Nil) => Some(None),
+            Some(value) => Some(Some(ServerTime(number(value)?))),
+        }
+    }
+    pub fn epoch(&mut self) -> Option<Epoch> {
+        self.number().map(Epoch)
+    }
+    pub fn incarnation(&mut self) -> Option<Incarnation> {
+        self.text().map(Incarnation::new)
+    }
+    pub fn worker(&mut self) -> Option<WorkerId> {
+        self.text().map(WorkerId::new)
+    }
+    pub fn class(&mut self) -> Option<ClassName> {
+        unescape(&self.text()?).map(ClassName::new)
+    }
+    pub fn cluster(&mut self) -> Option<ClusterName> {
+        unescape(&self.text()?).map(ClusterName::new)
+    }
+    pub fn state(&mut self) -> Option<EntryState> {
+        match self.text()?.as_str() {
+            "placing" => Some(EntryState::Placing),
+            "active" => Some(EntryState::Active),
+            _ => None,
+        }
+    }
+    /// Host and port, both nil when the record is gone.
+    fn address(&mut self) -> Option<Option<Endpoint>> {
+        match (self.0.next()?, self.0.next()?) {
+            (Value::Nil, Value::Nil) => Some(None),
+            (host, port) => Some(Some(endpoint(&text(host)?, &text(port)?)?)),
+        }
+    }
+    pub fn owner(&mut self, incarnation: Incarnation) -> Option<Owner> {
+        self.address().map(|address| Owner { incarnation, address })
+    }
+    /// `class, cluster, epoch, created, recoverable, attributes`.
+    pub fn entry(&mut self, id: WorkerId, cause: Cause) -> Option<Entry> {
+        Some(Entry {
+            id,
+            class: self.class()?,
+            cluster: self.cluster()?,
+            epoch: self.epoch()?,
+            cause,
+            created: self.time()?,
+            recoverable: self.text()? == "1",
+            attributes: self.text()?,
+        })
+    }
+}
+
+/// UTF-8 text.
+pub fn text(value: Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// An integer, as one or as digits.
+pub fn number(value: Value) -> Option<u64> {
+    match value {
+        Value::Int(number) => u64::try_from(number).ok(),
+        value => text(value)?.parse().ok(),
+    }
+}
+
+/// A score that is a sum of loads: Redis writes large ones as 1e+20.
+pub fn load(value: Value) -> Option<u64> {
+    let sum: f64 = text(value)?.parse().ok()?;
+    // The cast saturates; a negative sum is a foreign write.
+    sum.is_finite().then_some(sum as u64)
+}
+
+/// One 0 or 1 an item.
+pub fn flags(value: Value, count: usize) -> Option<Vec<bool>> {
+    let mut parts = Parts::of(value).filter(|parts| parts.left() == count)?;
+    let mut flags = Vec::with_capacity(count);
+    while let Some(value) = parts.value() {
+        flags.push(number(value)? == 1);
+    }
+    Some(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn foreign_answers_are_none() {
+        assert!(Parts::of(Value::Nil).is_none());
+        assert_eq!(number(Value::Int(-1)), None);
+        assert_eq!(number(bulk("1.5e3")), None);
+        assert_eq!(text(Value::BulkString(vec![0xff])), None);
+        assert_eq!(load(bulk("nan")), None);
+        assert_eq!(flags(Value::Array(vec![Value::Nil]), 1), None);
+        let mut short = Parts(vec![bulk("Foo")].into_iter());
+        assert_eq!(short.entry("a".into(), Cause::New), None);
+    }
+
+    #[test]
+    fn numbers_come_as_integers_or_digits_and_loads_as_scores() {
+        assert_eq!(number(bulk("1790000000000000")), Some(1_790_000_000_000_000));
+        assert_eq!(number(Value::Int(3)), Some(3));
+        assert_eq!(load(bulk("1e+20")), Some(u64::MAX));
+        assert_eq!(load(bulk("-1")), Some(0));
+    }
+}

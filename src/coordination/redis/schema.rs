@@ -1,0 +1,83 @@
+//! Whether a namespace is ours: of this schema version, and not in use by dworker 0.9.
+
+use super::answer;
+use super::dial::Dialer;
+use super::failure::{foreign, translate};
+use super::link::Link;
+use crate::coordination::keys::Keys;
+use crate::coordination::{CoordinationError, CoordinationResult, SCHEMA_VERSION};
+use redis::{Cmd, RedisError, Value};
+use std::time::Duration;
+
+/// Refuses a namespace of another version, and one in which brokers of dworker 0.9 are active.
+pub async fn check(link: &Link, dialer: &Dialer, keys: &Keys, deadline: Duration) -> CoordinationResult<()> {
+    let mut version = redis::cmd("HGET");
+    version.arg(keys.meta()).arg("schema");
+    let answer = ask(link, &version, deadline).await?.map_err(|error| translate(dialer.place(), "the schema check", &error))?;
+    let found = answer::version(answer).ok_or_else(|| foreign(dialer.place(), "the schema check"))?;
+    if let Some(found) = found.filter(|found| *found != SCHEMA_VERSION.to_string()) {
+        return Err(foreign_version(dialer, keys, &found));
+    }
+    let mut old = redis::cmd("HGETALL");
+    old.arg(keys.old_brokers());
+    match ask(link, &old, deadline).await? {
+        Ok(table) => match active_old_broker(table) {
+            Some(name) => Err(old_fleet(dialer, keys, &name)),
+            None => Ok(()),
+        },
+        // Something else has that name, or it is in another node's slot: dworker 0.9 kept a hash, and knew no Redis Cluster.
+        Err(error) if matches!(error.code(), Some("WRONGTYPE" | "MOVED" | "CROSSSLOT" | "NOPERM")) => Ok(()),
+        Err(error) => Err(translate(dialer.place(), "the schema check", &error)),
+    }
+}
+
+async fn ask(link: &Link, command: &Cmd, deadline: Duration) -> CoordinationResult<Result<Value, RedisError>> {
+    let live = link.live()?;
+    link.send(&live, command, "the schema check", deadline).await
+}
+
+/// The error for a namespace of another version.
+pub fn foreign_version(dialer: &Dialer, keys: &Keys, found: &str) -> CoordinationError {
+    CoordinationError::Schema(format!(
+        "Redis at {}: {} has schema version {found:?}, this dworker writes {SCHEMA_VERSION}: use the same version everywhere, or another \"ns\"",
+        dialer.place(),
+        keys.meta()
+    ))
+}
+
+fn old_fleet(dialer: &Dialer, keys: &Keys, broker: &str) -> CoordinationError {
+    CoordinationError::Schema(format!(
+        "Redis at {}: {} says that broker {broker:?} of dworker 0.9 is active: stop the old brokers (and delete that key if one crashed), or use another \"ns\"",
+        dialer.place(),
+        keys.old_brokers()
+    ))
+}
+
+/// A broker of dworker 0.9: JSON with `"st": "active"` and an address.
+fn active_old_broker(table: Value) -> Option<String> {
+    let is_active = |text: &str| {
+        let record: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        record.get("st").and_then(|state| state.as_str()) == Some("active") && record.get("addr").is_some()
+    };
+    answer::table(table)?.into_iter().find(|(_, text)| is_active(text)).map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(cells: &[&str]) -> Value {
+        Value::Array(cells.iter().map(|cell| Value::BulkString(cell.as_bytes().to_vec())).collect())
+    }
+
+    #[test]
+    fn an_active_broker_of_the_old_version_is_found_and_nothing_else() {
+        let active = r#"{"cn":"main","st":"active","addr":"127.0.0.1:4000"}"#;
+        let left = r#"{"cn":"main","st":"inactive","addr":"127.0.0.1:4000"}"#;
+        assert_eq!(active_old_broker(table(&["a", left, "b", active])), Some("b".into()));
+        assert_eq!(active_old_broker(table(&["a", left])), None);
+        assert_eq!(active_old_broker(table(&["a", "null", "b", "{", "c", "[1]"])), None);
+        assert_eq!(active_old_broker(table(&["odd"])), None);
+        assert_eq!(active_old_broker(Value::Nil), None);
+    }
+}

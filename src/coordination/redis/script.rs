@@ -1,0 +1,95 @@
+//! The table of Lua scripts: which pieces each is joined from.
+
+use once_cell::sync::Lazy;
+use redis::{Cmd, Script};
+
+/// One operation as a script.
+pub struct Lua {
+    /// The operation's name, for errors.
+    pub name: &'static str,
+    source: &'static str,
+    hash: Lazy<String>,
+}
+
+macro_rules! scripts {
+    ($($constant:ident = $name:literal: $($piece:literal)*;)*) => {
+        $(pub static $constant: Lua = {
+            const SOURCE: &str = concat!(
+                include_str!("../lua/prelude.lua"),
+                $(include_str!(concat!("../lua/", $piece, ".lua")),)*
+                include_str!(concat!("../lua/", $name, ".lua"))
+            );
+            Lua { name: $name, source: SOURCE, hash: Lazy::new(|| Script::new(SOURCE).get_hash().to_owned()) }
+        };)*
+    };
+}
+
+scripts! {
+    REGISTER = "register": "record" "load";
+    RENEW = "renew":;
+    UPDATE = "update": "record" "load";
+    SCAN = "scan": "record" "load";
+    PLACE = "place": "record" "load" "choose" "epoch";
+    ACTIVATE = "activate":;
+    RELEASE = "release": "record" "load" "salvage";
+    WITHDRAW = "withdraw": "record" "load" "salvage";
+    SET_LOAD = "set_load": "record" "load";
+    LOCATE = "locate": "record";
+    CLAIM = "claim": "record" "load" "epoch";
+    EVICT = "evict": "record" "load" "salvage";
+    LEAVE = "leave": "record" "load" "salvage";
+    OWNED = "owned":;
+    RESTART = "restart":;
+}
+
+/// Keys and arguments of one run, without what every script gets.
+#[derive(Default)]
+pub struct Arguments {
+    pub keys: Vec<String>,
+    pub values: Vec<String>,
+}
+
+impl Arguments {
+    /// From values alone.
+    pub fn of<const N: usize>(values: [String; N]) -> Self {
+        Self { keys: Vec::new(), values: values.into() }
+    }
+    pub fn key(mut self, key: String) -> Self {
+        self.keys.push(key);
+        self
+    }
+}
+
+impl Lua {
+    /// EVALSHA, or EVAL with the whole text where the server does not know the script.
+    pub fn command(&self, by_hash: bool, shared: &Arguments, clock: &str, arguments: &Arguments) -> Cmd {
+        let mut command = if by_hash { redis::cmd("EVALSHA") } else { redis::cmd("EVAL") };
+        command.arg(if by_hash { self.hash.as_str() } else { self.source });
+        command.arg(shared.keys.len() + arguments.keys.len());
+        command.arg(&shared.keys).arg(&arguments.keys);
+        // The prelude's order: prefix, clock, channel.
+        command.arg(&shared.values[0]).arg(clock).arg(&shared.values[1]);
+        command.arg(&arguments.values);
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_has_its_header_and_no_word_that_old_servers_refuse() {
+        for lua in [
+            &REGISTER, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT,
+            &LEAVE, &OWNED, &RESTART,
+        ] {
+            assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
+            assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);
+            for word in ["cjson", "SRANDMEMBER", "SCAN'", "NUMSUB", "UNLINK"] {
+                assert!(!lua.source.contains(word), "{} names {word}", lua.name);
+            }
+            assert_eq!(lua.hash.len(), 40);
+        }
+    }
+}

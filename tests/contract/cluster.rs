@@ -1,0 +1,283 @@
+//! The words the cases are written in: a cluster of brokers that talk to one coordinator, and its clock.
+
+use dworker::coordination::*;
+use dworker::ids::*;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than any case takes.
+pub const LEASE: Duration = Duration::from_secs(600);
+/// How long a case waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub type Handle = Arc<dyn Coordinator>;
+/// Makes a handle, not open yet, on the namespace with this name.
+pub type Connect = Box<dyn Fn(&str) -> Handle + Send + Sync>;
+
+/// One coordinator under test, empty at first.
+pub struct Cluster {
+    connect: Connect,
+    /// `None`: the server's own clock, which can only be waited for.
+    clock: Option<Arc<AtomicU64>>,
+    /// Whatever has to live as long.
+    _server: Box<dyn Send + Sync>,
+}
+
+impl Cluster {
+    pub fn new(connect: Connect, clock: Option<Arc<AtomicU64>>, server: Box<dyn Send + Sync>) -> Self {
+        Self { connect, clock, _server: server }
+    }
+
+    /// A handle that is not open yet.
+    pub fn unopened(&self) -> Handle {
+        (self.connect)("case")
+    }
+
+    /// An open handle of somebody who has not registered.
+    pub async fn visitor(&self) -> Handle {
+        self.visitor_of("case").await
+    }
+
+    /// An open handle on a namespace.
+    pub async fn visitor_of(&self, namespace: &str) -> Handle {
+        let handle = (self.connect)(namespace);
+        handle.open().await.expect("the coordinator opens");
+        handle
+    }
+
+    /// A broker of cluster `main` that hosts `Room` and has registered.
+    pub async fn broker(&self, id: &str) -> Broker {
+        self.broker_like(record(id)).await
+    }
+
+    /// A broker that has registered with this record.
+    pub async fn broker_like(&self, record: BrokerRecord) -> Broker {
+        let broker = Broker { coordinator: self.visitor().await, record };
+        match broker.register(LEASE).await {
+            Registration::Joined(_) => broker,
+            refused => panic!("{:?} cannot join: {refused:?}", broker.record.broker),
+        }
+    }
+
+    /// Lets so much time go by on the coordinator's clock.
+    pub async fn pass(&self, millis: u64) {
+        match &self.clock {
+            Some(clock) => {
+                clock.fetch_add(millis, Ordering::SeqCst);
+            }
+            None => {
+                let visitor = self.visitor().await;
+                let until = now(&visitor).await.0 + millis;
+                eventually("the server's clock goes on", async || now(&visitor).await.0 >= until).await;
+            }
+        }
+    }
+
+    /// Turns the coordinator's clock back; `false` where that cannot be done.
+    pub fn turn_back(&self, millis: u64) -> bool {
+        self.clock.as_ref().map(|clock| clock.fetch_sub(millis, Ordering::SeqCst)).is_some()
+    }
+
+    /// Whether the clock stands still unless it is told to go on.
+    pub fn clock_stands(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// Lets a broker's lease run out.
+    pub async fn expire(&self, broker: &Broker) {
+        let Renewal::Renewed { lease_expires, .. } = broker.renew(Duration::from_millis(1)).await else {
+            panic!("{:?} has no lease", broker.record.broker);
+        };
+        self.pass(2).await;
+        assert!(now(&broker.coordinator).await > lease_expires);
+    }
+}
+
+/// A broker of these tests: its handle, and what it says of itself.
+pub struct Broker {
+    pub coordinator: Handle,
+    pub record: BrokerRecord,
+}
+
+impl Broker {
+    pub fn incarnation(&self) -> &Incarnation {
+        &self.record.incarnation
+    }
+
+    pub fn owner(&self) -> Owner {
+        Owner { incarnation: self.incarnation().clone(), address: Some(self.record.address.clone()) }
+    }
+
+    pub async fn register(&self, ttl: Duration) -> Registration {
+        self.coordinator.register(&self.record, ttl).await.expect("register")
+    }
+
+    pub async fn renew(&self, ttl: Duration) -> Renewal {
+        self.coordinator.renew(self.incarnation(), ttl).await.expect("renew")
+    }
+
+    pub async fn scan(&self) -> Membership {
+        self.coordinator.scan(self.incarnation()).await.expect("scan")
+    }
+
+    /// Its own load as the cluster sees it; `None` when it is not registered.
+    pub async fn load(&self) -> Option<u64> {
+        let members = self.scan().await.members;
+        members.into_iter().find(|member| member.record.incarnation == *self.incarnation()).map(|member| member.load)
+    }
+
+    /// What this broker asks for when it creates a recoverable worker of a class of its own cluster.
+    pub fn wish(&self, class: &str, id: Option<&str>) -> PlaceRequest {
+        PlaceRequest {
+            by: self.incarnation().clone(),
+            id: id.map(WorkerId::new),
+            class: class.into(),
+            cluster: self.record.cluster.clone(),
+            recoverable: true,
+            attributes: "{}".into(),
+            ttl: Duration::ZERO,
+        }
+    }
+
+    pub async fn place(&self, request: &PlaceRequest) -> Placement {
+        self.coordinator.place(request).await.expect("place")
+    }
+
+    /// Places a worker that must be new to its owner.
+    pub async fn reserve(&self, request: &PlaceRequest) -> Reserved {
+        match self.place(request).await {
+            Placement::Reserved { id, class, owner, epoch } => Reserved { id, class, owner, epoch },
+            other => panic!("{request:?} was answered {other:?}"),
+        }
+    }
+
+    /// Places a recoverable `Room`.
+    pub async fn create(&self, id: &str) -> Reserved {
+        self.reserve(&self.wish("Room", Some(id))).await
+    }
+
+    /// Places a `Room` that is not recoverable.
+    pub async fn create_mortal(&self, id: &str) -> Reserved {
+        self.reserve(&PlaceRequest { recoverable: false, ..self.wish("Room", Some(id)) }).await
+    }
+
+    pub async fn activate(&self, id: &str) -> Option<Entry> {
+        let answers = self.coordinator.activate(self.incarnation(), &[id.into()]).await.expect("activate");
+        assert_eq!(answers.len(), 1);
+        answers.into_iter().next().flatten()
+    }
+
+    pub async fn release(&self, id: &str, epoch: Epoch, fate: Fate) -> bool {
+        let release = Release { id: id.into(), epoch, fate };
+        self.coordinator.release(self.incarnation(), &[release]).await.expect("release") == [true]
+    }
+
+    pub async fn withdraw(&self, owner: &Incarnation, id: &str, epoch: Epoch) -> bool {
+        self.coordinator.withdraw(owner, &id.into(), epoch).await.expect("withdraw")
+    }
+
+    pub async fn set_load(&self, id: &str, epoch: Epoch, load: u64) -> bool {
+        let change = LoadChange { id: id.into(), epoch, load };
+        self.coordinator.set_load(self.incarnation(), &[change]).await.expect("set_load") == [true]
+    }
+
+    pub async fn locate(&self, id: &str) -> Location {
+        self.coordinator.locate(&id.into()).await.expect("locate")
+    }
+
+    /// A recoverable `Room` that waits to be made again; its last epoch.
+    pub async fn leave_pending(&self, id: &str) -> Epoch {
+        self.pend(&self.wish("Room", Some(id))).await
+    }
+
+    /// Places what is asked for and lets its owner give it up; its last epoch.
+    pub async fn pend(&self, request: &PlaceRequest) -> Epoch {
+        let Reserved { id, owner, epoch, .. } = self.reserve(request).await;
+        let release = Release { id: id.clone(), epoch, fate: Fate::Recover };
+        assert_eq!(self.coordinator.release(&owner.incarnation, &[release]).await, Ok(vec![true]));
+        assert!(matches!(self.locate(id.as_str()).await, Location::Pending { .. }), "{id} does not wait");
+        epoch
+    }
+
+    /// What this broker would claim: everything that it hosts.
+    pub fn appetite(&self) -> ClaimRequest {
+        ClaimRequest {
+            by: self.incarnation().clone(),
+            cluster: self.record.cluster.clone(),
+            classes: self.record.classes.clone(),
+            limit: CHUNK,
+            ttl: Duration::ZERO,
+        }
+    }
+
+    /// Claims as a member: entries, remaining, expired.
+    pub async fn claim(&self, request: &ClaimRequest) -> (Vec<Entry>, u64, u64) {
+        match self.coordinator.claim(request).await.expect("claim") {
+            Claim::Claimed { entries, remaining, expired } => (entries, remaining, expired),
+            Claim::NotMember => panic!("{:?} is no member", self.record.broker),
+        }
+    }
+
+    pub async fn evict(&self, dead: &Broker, death: &Death, limit: usize) -> Eviction {
+        self.coordinator.evict(self.incarnation(), dead.incarnation(), death, limit).await.expect("evict")
+    }
+
+    pub async fn leave(&self, fate: Fate, limit: usize) -> u64 {
+        self.coordinator.leave(self.incarnation(), fate, limit).await.expect("leave")
+    }
+
+    /// Ids that stand under it, all of them.
+    pub async fn owned(&self) -> Vec<String> {
+        let owned = self.coordinator.owned(self.incarnation(), 0, CHUNK).await.expect("owned");
+        owned.iter().map(|(id, _)| id.to_string()).collect()
+    }
+}
+
+/// What `Placement::Reserved` says.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reserved {
+    pub id: WorkerId,
+    pub class: ClassName,
+    pub owner: Owner,
+    pub epoch: Epoch,
+}
+
+/// A broker of cluster `main` that hosts `Room`; its incarnation sorts as its id does.
+pub fn record(id: &str) -> BrokerRecord {
+    BrokerRecord {
+        incarnation: Incarnation::new(format!("{id:0>32}")),
+        broker: id.into(),
+        cluster: "main".into(),
+        address: Endpoint { host: format!("host-of-{id}"), port: 4000 },
+        classes: classes(&["Room"]),
+        protocol: (1, 1),
+        draining: false,
+    }
+}
+
+pub fn classes(names: &[&str]) -> BTreeSet<ClassName> {
+    names.iter().map(|name| ClassName::new(*name)).collect()
+}
+
+pub async fn now(handle: &Handle) -> ServerTime {
+    handle.time().await.expect("time")
+}
+
+/// Waits until it is so; says what it waited for when that never comes.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !is_so().await {
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Waits for a hint, past any others.
+pub async fn hear(hints: &mut tokio::sync::broadcast::Receiver<Signal>, wanted: &Signal) {
+    let heard = tokio::time::timeout(PATIENCE, async {
+        while hints.recv().await.expect("the handle still sends hints") != *wanted {}
+    });
+    heard.await.unwrap_or_else(|_| panic!("never heard {wanted:?}"));
+}

@@ -1,0 +1,219 @@
+//! The contract of the coordinator: the same cases on everything that implements it.
+//!
+//! Each case is a sentence in `tests/contract/` and owns its coordinator, empty at first. `DWORKER_TEST_SERVER` names
+//! another server program than the `redis-server` on the path.
+
+#[path = "support/redis_server.rs"]
+mod redis_server;
+
+mod contract {
+    pub mod claims;
+    pub mod cluster;
+    pub mod departures;
+    pub mod entries;
+    pub mod handles;
+    pub mod membership;
+    pub mod placement;
+    pub mod texts;
+}
+
+use contract::cluster::{Cluster, Connect, Handle};
+use contract::*;
+use dworker::coordination::memory::{MemoryCoordinator, MemoryStore};
+use dworker::coordination::redis::RedisCoordinator;
+use redis_server::RedisServer;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Any day will do.
+const START: u64 = 1_780_000_000_000;
+
+fn run<F: Future<Output = ()>>(make: fn() -> Cluster, case: fn(Cluster) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.expect("a runtime starts").block_on(async { case(make()).await });
+}
+
+/// The embedded coordinator on a clock that the case sets.
+fn memory() -> Cluster {
+    let clock = Arc::new(AtomicU64::new(START));
+    let stores: Mutex<HashMap<String, MemoryStore>> = Mutex::default();
+    let told = clock.clone();
+    let connect: Connect = Box::new(move |namespace| {
+        let clock = told.clone();
+        let new = move || MemoryStore::with_clock(Arc::new(move || clock.load(Ordering::SeqCst)));
+        let store = stores.lock().expect("no case panics here").entry(namespace.into()).or_insert_with(new).clone();
+        Arc::new(MemoryCoordinator::new(store)) as Handle
+    });
+    Cluster::new(connect, Some(clock), Box::new(()))
+}
+
+/// A private server on its own clock.
+fn redis() -> Cluster {
+    on_server(None)
+}
+
+/// A private server that takes the case's clock for its own, as it must where scripts cannot read the time.
+fn redis_with_passed_clock() -> Cluster {
+    on_server(Some(Arc::new(AtomicU64::new(START))))
+}
+
+fn on_server(clock: Option<Arc<AtomicU64>>) -> Cluster {
+    let server = RedisServer::start();
+    let (config, told) = (server.config(), clock.clone());
+    let connect: Connect = Box::new(move |namespace| {
+        let coordinator = RedisCoordinator::new(&config, namespace, tokio::runtime::Handle::current());
+        Arc::new(match told.clone() {
+            Some(clock) => coordinator.with_clock(Arc::new(move || clock.load(Ordering::SeqCst))),
+            None => coordinator,
+        })
+    });
+    Cluster::new(connect, clock, Box::new(server))
+}
+
+macro_rules! cases {
+    ($($module:ident { $($case:ident)* })*) => {
+        cases!(@on memory, $($module $($case)*;)*);
+        cases!(@on redis, $($module $($case)*;)*);
+        cases!(@on redis_with_passed_clock, $($module $($case)*;)*);
+    };
+    (@on $backend:ident, $($module:ident $($case:ident)*;)*) => {
+        mod $backend {
+            $(mod $module {
+                $(#[test]
+                fn $case() {
+                    crate::run(crate::$backend, crate::$module::$case);
+                })*
+            })*
+        }
+    };
+}
+
+cases! {
+    membership {
+        a_broker_that_joins_is_seen_by_others_with_all_that_it_said
+        a_broker_may_host_no_class_at_all
+        all_brokers_learn_one_secret_and_one_generation
+        registering_again_renews_the_lease_replaces_the_record_and_keeps_the_load
+        a_broker_id_in_use_is_refused_and_the_answer_says_by_whom
+        a_broker_id_is_free_when_its_lease_ran_out_and_the_old_incarnation_stays_to_be_evicted
+        a_broker_id_is_free_after_its_broker_left
+        of_two_incarnations_that_a_clock_step_revived_the_lowest_is_named
+        a_renewed_lease_lasts_for_the_new_ttl
+        a_renewal_tells_which_other_lease_runs_out_next
+        an_expired_lease_that_nobody_evicted_can_be_renewed
+        who_is_not_registered_cannot_renew
+        an_update_replaces_what_a_broker_said_and_leaves_its_lease_alone
+        an_update_of_who_is_not_registered_changes_nothing
+        an_update_does_not_need_a_valid_lease
+        members_come_by_incarnation_with_expired_ones_among_them
+        the_waiting_workers_that_a_broker_could_claim_are_counted_for_it
+        every_call_to_restart_counts_and_all_see_it
+        there_is_one_clock_for_all
+        a_lease_is_over_at_the_very_millisecond_of_its_expiry
+    }
+    placement {
+        a_worker_is_placed_on_the_least_loaded_broker
+        among_equals_the_lowest_incarnation_is_chosen
+        a_reservation_counts_as_load_at_once
+        a_hundred_creates_at_once_over_four_idle_brokers_land_evenly
+        only_a_broker_that_hosts_the_class_is_chosen
+        a_class_is_hosted_by_its_whole_name_only
+        only_a_broker_of_the_cluster_is_chosen_whoever_asks
+        a_draining_broker_gets_nothing_but_may_ask
+        a_broker_whose_lease_ran_out_gets_nothing
+        who_has_no_valid_lease_places_nothing
+        names_count_from_one_for_each_class
+        names_that_exist_are_skipped_and_names_that_were_used_do_not_come_back
+        no_broker_means_that_nothing_changed
+        a_worker_that_has_an_owner_is_found_and_not_placed_again
+        a_worker_whose_owner_is_gone_is_found_without_an_address
+        a_pending_worker_is_placed_as_it_was
+        a_pending_worker_waits_while_nobody_hosts_its_own_class
+        a_pending_worker_that_outlived_its_ttl_is_made_new
+        a_pending_worker_within_its_ttl_or_without_one_is_recovered
+        epochs_grow_through_destruction
+        epochs_grow_while_the_clock_goes_back
+        a_create_that_is_repeated_after_a_lost_reply_finds_its_own_reservation
+    }
+    entries {
+        an_owner_takes_its_worker_up_and_learns_all_of_it
+        activating_again_gives_the_same_answer
+        only_its_owner_takes_a_worker_up
+        answers_come_in_the_order_of_the_questions
+        no_questions_have_no_answers
+        more_workers_than_a_chunk_are_taken_up_loaded_and_given_up_in_one_call
+        an_owner_keeps_its_rights_while_its_lease_is_expired
+        a_worker_that_is_given_up_for_good_is_gone
+        a_recoverable_worker_that_is_given_up_waits_and_any_other_is_gone
+        who_is_not_the_owner_or_speaks_of_another_epoch_gives_nothing_up
+        a_new_placement_that_is_withdrawn_leaves_nothing
+        a_recovery_that_is_withdrawn_waits_again_as_it_was
+        what_was_made_new_after_its_ttl_is_deleted_when_it_is_withdrawn
+        what_was_delivered_cannot_be_withdrawn
+        the_sum_of_a_brokers_loads_follows_each_of_them
+        a_load_of_another_owner_or_epoch_is_not_taken
+        a_load_beyond_the_limit_counts_as_the_limit
+        a_worker_can_be_located_in_each_of_its_states
+        what_stands_under_an_owner_is_listed_oldest_first_page_by_page
+        of_the_same_age_the_lower_id_comes_first
+        a_page_holds_a_chunk_at_most
+    }
+    claims {
+        a_claimed_worker_stands_under_its_claimer_as_it_was
+        a_worker_is_claimed_once
+        of_many_claimers_each_gets_what_no_other_got
+        only_the_asked_cluster_and_classes_are_claimed
+        the_oldest_are_claimed_first_up_to_the_limit
+        class_after_class_is_claimed
+        a_claim_of_nothing_tells_how_many_wait
+        a_claim_takes_a_chunk_at_most
+        what_outlived_its_ttl_is_deleted_instead
+        the_ttl_counts_from_the_creation_and_a_worker_of_that_very_age_is_kept
+        who_has_no_valid_lease_claims_nothing
+        a_claim_that_is_given_back_waits_again
+    }
+    departures {
+        who_has_a_valid_lease_is_not_evicted
+        who_let_its_lease_run_out_is_evicted_and_its_workers_are_salvaged
+        who_is_proven_dead_is_evicted_before_its_lease_runs_out
+        a_renewal_disproves_a_death
+        an_expired_lease_needs_no_proof
+        an_eviction_goes_on_in_parts_oldest_first_whoever_takes_the_next
+        evicting_again_finds_nothing_left_to_do
+        an_eviction_may_only_take_the_lease_at_first
+        an_eviction_moves_a_chunk_at_most
+        who_has_no_valid_lease_evicts_nobody
+        the_worker_of_a_dead_broker_is_claimed_and_the_dead_one_can_touch_it_no_more
+        a_broker_of_another_cluster_may_evict
+        who_leaves_hands_its_recoverable_workers_over
+        who_leaves_for_good_takes_its_workers_along
+        leaving_goes_on_in_parts_and_can_be_repeated
+        leaving_needs_no_lease
+        what_is_left_can_still_be_given_up_by_its_owner
+        who_registers_again_after_leaving_finds_the_load_of_what_is_left
+    }
+    texts {
+        attributes_come_back_bit_for_bit
+        a_worker_may_have_any_id
+        a_class_may_have_any_name
+        a_cluster_may_have_any_name
+        clusters_and_classes_whose_names_run_together_are_kept_apart
+        a_broker_may_have_any_id_and_any_host
+        a_namespace_may_have_any_name_and_is_kept_apart_from_all_others
+    }
+    handles {
+        a_handle_that_is_not_open_refuses_everything_and_changes_nothing
+        a_handle_may_be_opened_again
+        a_closed_handle_refuses_everything_and_the_others_go_on
+        nobody_listens_as_an_incarnation_unless_it_says_so
+        a_handle_listens_as_one_incarnation_at_a_time_and_can_stop
+        who_closes_or_drops_its_handle_listens_no_more
+        everybody_hears_that_a_broker_joins_changes_or_leaves
+        everybody_hears_that_workers_wait
+        everybody_hears_of_a_death_and_of_what_waits_after_it
+        everybody_hears_of_a_restart_the_one_that_called_too
+        hints_stay_within_their_namespace
+    }
+}
