@@ -3,7 +3,7 @@
 
 const path = require('node:path');
 const { readArgs } = require('./lib/args');
-const { facts, load } = require('./lib/machine');
+const { facts, load, busy } = require('./lib/machine');
 const { loadError } = require('./lib/loadable');
 const { randomFrom } = require('./lib/random');
 const { startRedis } = require('./lib/redis');
@@ -11,6 +11,7 @@ const { startPair } = require('./lib/pairs');
 const { Report } = require('./lib/report');
 
 const MEASURES = ['asks', 'tells', 'local', 'creates', 'memory', 'recovery', 'soak'].map((name) => require(`./measures/${name}`));
+const QUIET = 0.1; // part of the cores that may be in use before a run without a remark
 const LEAD_MS = 50; // of every window, not counted
 const WARM_UP = [[16, 600], [1024, 400], [16384, 400]]; // [bytes, ms] once per system, so that V8 has compiled what is measured
 
@@ -26,16 +27,24 @@ async function main() {
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
   });
 
-  console.log(`Node ${process.version}, ${about.machine.cores} × ${about.machine.cpu}, load ${about.machine.load.toFixed(2)}, seed ${args.seed}`);
+  console.log(`Node ${process.version}, ${about.machine.cores} × ${about.machine.cpu}, seed ${args.seed}`);
+  about.machine.busyBefore = await othersBusy();
   try {
     await Promise.race([interrupted, runAll({ args, measures, report, about, open })]);
   } finally {
     progress('');
     for (const stop of open.reverse()) await stop();
   }
-  about.machine.loadAfter = load();
+  about.machine.busyAfter = await othersBusy();
   const file = args.out ?? path.join(__dirname, 'results', `${about.startedAt.replace(/[:.]/g, '-')}.json`);
   console.log(`\nJSON: ${path.relative(process.cwd(), report.write(file, about))}`);
+}
+
+/** The part of the cores that others use; says so where it must show in the figures. */
+async function othersBusy() {
+  const part = await busy();
+  if (part > QUIET) console.log(`Others use ${Math.round(part * 100)} % of the cores: figures are low, ratios less so`);
+  return part;
 }
 
 async function runAll({ args, measures, report, about, open }) {

@@ -41,7 +41,7 @@ function readArgs(argv, measures) {
     only: list(values.only ?? byDefault.join(','), names, '--only'),
     systems: list(values.systems, ['net', 'moleculer', 'dworker'], '--systems'),
     variants: values.variant.map(variant),
-    rounds: number(values.rounds ?? (values.quick ? '3' : '5'), '--rounds'),
+    rounds: number(values.rounds ?? (values.quick ? '3' : '7'), '--rounds'),
     windowMs: number(values.window ?? (values.quick ? '150' : '400'), '--window'),
     seconds: number(values.seconds, '--seconds'),
     seed: number(values.seed ?? String(1 + (Date.now() % 1e6)), '--seed'),

@@ -4,6 +4,7 @@
 const { execFileSync } = require('node:child_process');
 const os = require('node:os');
 const path = require('node:path');
+const idle = require('timers/promises').setTimeout;
 
 /** Facts for the results file; what cannot be found out is left out. */
 function facts() {
@@ -27,6 +28,20 @@ function load() {
   return os.loadavg()[0];
 }
 
+/** Which part of all cores is in use right now, 0 to 1, looked at for half a second. */
+async function busy() {
+  const before = ticks();
+  await idle(500);
+  const after = ticks();
+  return 1 - (after.idle - before.idle) / (after.all - before.all);
+}
+
+function ticks() {
+  const times = os.cpus().map((cpu) => cpu.times);
+  const sum = (values) => values.reduce((a, b) => a + b);
+  return { idle: sum(times.map((time) => time.idle)), all: sum(times.flatMap((time) => Object.values(time))) };
+}
+
 function versionOf(manifest) {
   try {
     return require(manifest).version;
@@ -44,4 +59,4 @@ function commit() {
   }
 }
 
-module.exports = { facts, load };
+module.exports = { facts, load, busy };

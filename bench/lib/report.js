@@ -53,7 +53,7 @@ function figure({ key, digits, span, against }, row, rows, summary) {
     return format(pairedRatio(row.rounds, other.rounds, key), 2);
   }
   const found = summary[key];
-  if (!found) return '';
+  if (!found) return '–';
   if (!span) return format(found.median, digits);
   return `${format(found.min, digits)} … ${format(found.max, digits)}`;
 }

@@ -1,8 +1,8 @@
 /** How figures look in a terminal: columns, digits, units. */
 'use strict';
 
-/** A number in at most `digits` places after the point, thousands apart; a dash where there is none. */
-function format(value, digits = 0) {
+/** A number with its thousands apart and `digits` places (by default one below 100, if any); a dash where there is none. */
+function format(value, digits = Number.isInteger(value) || value >= 100 ? 0 : 1) {
   if (!Number.isFinite(value)) return '–';
   return value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ' ');
 }
