@@ -1,5 +1,6 @@
 //! dworker: stateful workers for Node.js on Redis or Valkey.
 
+pub mod backoff;
 pub mod broker;
 pub mod clock;
 pub mod config;

@@ -1,1 +1,38 @@
-//! To be written.
+//! What a broker decides: where messages go, who owns what, who is dead. Sockets and Redis are behind seams.
+//!
+//! | what you look for | file |
+//! | --- | --- |
+//! | start, destroy, joining again after being fenced | [`core`], [`joining`] |
+//! | all state of one incarnation | [`life`] |
+//! | the way of an ask or tell out; bounces | [`sending`], order and routes in [`lanes`] |
+//! | finding a worker's broker, connecting | [`resolving`] |
+//! | what arrives from peers | [`receiving`] |
+//! | `createWorker`, `findWorker` | [`creating`] |
+//! | workers that live here, replies of handlers | [`hosting`], [`residents`], [`inbound`] |
+//! | deadlines and answers of calls | [`calls`] |
+//! | the lease and the gate | [`lease`] |
+//! | dead brokers, hosted classes, `restartAll` | [`membership`] |
+//! | recovery: claims, lost answers | [`recovery`] |
+//! | writes into the registry, batched | [`registrar`] |
+//! | to JavaScript: events, queue, batch text | [`event`], [`inbox`], [`batch`] |
+
+pub mod batch;
+pub mod calls;
+pub mod core;
+pub mod creating;
+pub mod event;
+pub mod hosting;
+pub mod inbound;
+pub mod inbox;
+pub mod joining;
+pub mod lanes;
+pub mod lease;
+pub mod life;
+pub mod membership;
+pub mod receiving;
+pub mod recovery;
+pub mod registrar;
+pub mod residents;
+pub mod resolving;
+pub mod sending;
+pub mod tasks;

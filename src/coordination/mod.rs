@@ -21,8 +21,10 @@ pub const SCHEMA_VERSION: u64 = 1;
 pub const CHUNK: usize = 500;
 /// Load that a placement reserves until the worker reports its own: `Worker.DEFAULT_LOAD`.
 pub const RESERVED_LOAD: u64 = 1;
+/// A larger load counts as this: the sum of a million such loads is still exact in a sorted set's double.
+pub const MAX_LOAD: u64 = 1 << 32;
 
-/// What a broker says of itself.
+/// What a broker says of itself. Broker id and cluster stay the same for the life of an incarnation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BrokerRecord {
     pub incarnation: Incarnation,
@@ -41,8 +43,10 @@ pub struct BrokerRecord {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Member {
     pub record: BrokerRecord,
+    /// Valid before this time; at it the lease has expired.
     pub lease_expires: ServerTime,
-    /// Sum of its workers' loads, reservations included.
+    /// Sum of its workers' loads, reservations included; also of what stood under it before it was evicted or left
+    /// and registered again.
     pub load: u64,
 }
 
@@ -74,7 +78,8 @@ pub struct Joined {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Registration {
     Joined(Joined),
-    /// Another incarnation of this broker id holds a lease that has not expired.
+    /// Another incarnation of this broker id holds a lease that has not expired; of several (the clock stepped back)
+    /// the lowest.
     IdInUse { incarnation: Incarnation, address: Endpoint, lease_expires: ServerTime },
 }
 
@@ -135,7 +140,8 @@ pub struct PlaceRequest {
     pub cluster: ClusterName,
     pub recoverable: bool,
     pub attributes: String,
-    /// A pending worker that was created longer ago is made new instead of recovered. Zero: no limit.
+    /// A pending worker that was created longer ago is made new instead of recovered: from this request alone, with a
+    /// new `created`. Zero: no limit.
     pub ttl: Duration,
 }
 
@@ -179,6 +185,7 @@ pub struct Release {
 pub struct LoadChange {
     pub id: WorkerId,
     pub epoch: Epoch,
+    /// More than [`MAX_LOAD`] counts as that.
     pub load: u64,
 }
 
@@ -186,9 +193,11 @@ pub struct LoadChange {
 pub struct ClaimRequest {
     /// The claimer; becomes the owner. Needs a lease that has not expired.
     pub by: Incarnation,
+    /// The claimer's own.
     pub cluster: ClusterName,
     pub classes: BTreeSet<ClassName>,
-    /// At most this many, and at most [`CHUNK`]; oldest created first within a class.
+    /// At most this many; no more than [`CHUNK`] are looked at, those deleted because of `ttl` included. Class after
+    /// class in their order, oldest created first within a class, then by id.
     pub limit: usize,
     /// A worker created longer ago is deleted instead. Zero: no limit.
     pub ttl: Duration,
@@ -197,7 +206,7 @@ pub struct ClaimRequest {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claim {
     /// The entries are now `Active` under the claimer with `RESERVED_LOAD`, epochs new, cause `Recovery`.
-    /// `remaining`: how many more this claimer could claim. `expired`: deleted because of `ttl`.
+    /// `remaining`: how many of these classes still wait in the cluster. `expired`: deleted because of `ttl`.
     Claimed { entries: Vec<Entry>, remaining: u64, expired: u64 },
     NotMember,
 }
@@ -207,7 +216,8 @@ pub enum Claim {
 pub enum Death {
     /// Its lease ran out on the server's clock.
     Expired,
-    /// It was proven dead, and its lease was seen to expire at this time: a renewal since disproves it.
+    /// It was proven dead, and its lease was seen to expire at this time: a renewal since, any other time, disproves
+    /// it. A lease that has run out needs no proof.
     Proven { lease_expires: ServerTime },
 }
 
@@ -215,7 +225,7 @@ pub enum Death {
 pub enum Eviction {
     /// Its lease is valid (or was renewed since): nothing changed.
     Alive { lease_expires: ServerTime },
-    /// It is evicted: no lease, no record. Of its entries up to `limit` were moved to pending or deleted in this call;
+    /// It is evicted: no lease, no record; also one that never was. Of its entries up to `limit` were moved to pending or deleted in this call;
     /// `remaining` are left for the next one.
     Evicted { recovered: u64, deleted: u64, remaining: u64 },
     /// The evictor has no valid lease; nothing changed.
@@ -256,13 +266,14 @@ pub type CoordinationResult<T> = Result<T, CoordinationError>;
 #[async_trait]
 pub trait Coordinator: Send + Sync + 'static {
     /// Connects, and checks that the namespace is ours ([`CoordinationError::Schema`] otherwise; also when brokers of
-    /// dworker 0.9 are registered in it). May be called again. The other methods need it.
+    /// dworker 0.9 are registered in it). May be called again, but not after [`Coordinator::close`]. The other methods
+    /// need it: before, they fail as `Unavailable`.
     async fn open(&self) -> CoordinationResult<()>;
 
-    /// The local IP address towards the coordinator: where a broker listens by default.
+    /// The local IP address towards the coordinator: where a broker listens by default. Embedded: none.
     fn local_host(&self) -> Option<String>;
 
-    /// Ends connections and subscriptions. Later calls fail as `Unavailable`. Idempotent.
+    /// Ends connections and subscriptions for good. Later calls fail as `Unavailable`, `open` too. Idempotent.
     async fn close(&self);
 
     /// Hints from now on. A receiver that lags gets [`Signal::Resync`]'s meaning from the lag error.
@@ -272,13 +283,15 @@ pub trait Coordinator: Send + Sync + 'static {
     async fn time(&self) -> CoordinationResult<ServerTime>;
 
     /// Joins the namespace with a lease of `ttl`. Refused while another incarnation of this broker id has a lease that
-    /// has not expired; an expired one stays and is evicted like any other. Repeating it renews. Signals `Members`.
+    /// has not expired; an expired one stays and is evicted like any other. Repeating it renews and replaces the record.
+    /// Signals `Members`.
     async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration>;
 
-    /// Extends the lease to now + `ttl`. An expired lease that nobody evicted is extended too.
+    /// Sets the lease to now + `ttl`. An expired lease that nobody evicted is extended too.
     async fn renew(&self, incarnation: &Incarnation, ttl: Duration) -> CoordinationResult<Renewal>;
 
-    /// Replaces the record of an incarnation that is registered; `false` when it is not. Signals `Members`.
+    /// Replaces the record of an incarnation that is registered, its lease valid or not; `false` when it is not.
+    /// Signals `Members`.
     async fn update(&self, record: &BrokerRecord) -> CoordinationResult<bool>;
 
     /// Everything about the members in one step; `by` tells whose claimable workers are counted (none when it is not
@@ -286,11 +299,14 @@ pub trait Coordinator: Send + Sync + 'static {
     async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership>;
 
     /// Finds the worker of the id, or reserves it on the least loaded broker that hosts the class. Equal loads: the
-    /// lowest incarnation. The chosen broker's load rises by [`RESERVED_LOAD`] at once.
+    /// lowest incarnation. The chosen broker's load rises by [`RESERVED_LOAD`] at once. Looked at in this order: the
+    /// asking broker's lease, the entry, the brokers.
     async fn place(&self, request: &PlaceRequest) -> CoordinationResult<Placement>;
 
     /// The owner takes up workers that stand under it: `Placing` becomes `Active`. One answer an id, in order: the
-    /// entry when it stands under `owner` (whatever its state; repeating is harmless), else `None`.
+    /// entry when it stands under `owner` (whatever its state; repeating is harmless), else `None`. Here and in
+    /// [`Coordinator::release`] and [`Coordinator::set_load`]: no lease is asked for, each item counts by itself, and
+    /// more than [`CHUNK`] items may be several steps.
     async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Vec<Option<Entry>>>;
 
     /// The owner gives workers up. `true` where the entry stood under (owner, epoch). The owner's load falls by the
@@ -298,7 +314,7 @@ pub trait Coordinator: Send + Sync + 'static {
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>>;
 
     /// A placement that was provably not delivered is taken back by its creator: `true` when the entry still was
-    /// `Placing` under (owner, epoch). New: deleted. Recovery: back to pending.
+    /// `Placing` under (owner, epoch). New: deleted. Recovery: back to pending, and signals `Pending`.
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool>;
 
     /// New loads of workers; the owner's sum follows. `true` where the entry stood under (owner, epoch).
@@ -310,16 +326,17 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Takes pending workers over: a claim is the change of owner.
     async fn claim(&self, request: &ClaimRequest) -> CoordinationResult<Claim>;
 
-    /// Removes a dead incarnation and salvages up to `limit` (at most [`CHUNK`]) of its workers, oldest first.
+    /// Removes a dead incarnation and salvages up to `limit` (at most [`CHUNK`]) of its workers, oldest first, then by
+    /// id; what is still `Placing` like the rest.
     /// Idempotent, resumable by anyone (also when the lease is gone already and entries are left).
     /// Signals `Dead`, and `Pending` when something went there.
     async fn evict(&self, by: &Incarnation, dead: &Incarnation, death: &Death, limit: usize) -> CoordinationResult<Eviction>;
 
-    /// Leaves the namespace: removes one's own lease and record, then salvages up to `limit` entries with this fate;
-    /// returns how many are left. Signals `Members`, and `Pending` when something went there.
+    /// Leaves the namespace: removes one's own lease and record, then salvages up to `limit` (at most [`CHUNK`]) entries
+    /// with this fate, oldest first; returns how many are left. Repeated until none is. Signals `Members`, and `Pending` when something went there.
     async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64>;
 
-    /// Ids and epochs that stand under an owner, oldest first, `limit` from `offset`.
+    /// Ids and epochs that stand under an owner, oldest first, then by id; `limit` (at most [`CHUNK`]) from `offset`.
     async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<(WorkerId, Epoch)>>;
 
     /// Increments the restart number and signals `Restart`; returns the new number.
@@ -329,6 +346,6 @@ pub trait Coordinator: Send + Sync + 'static {
     /// its coordinator handle is open.
     async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool>;
 
-    /// Starts or stops to listen as this incarnation, so that [`Coordinator::is_listening`] tells.
+    /// Starts or stops to listen as this incarnation, so that [`Coordinator::is_listening`] tells. One at a time.
     async fn listen_as(&self, incarnation: Option<&Incarnation>) -> CoordinationResult<()>;
 }

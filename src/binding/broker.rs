@@ -1,0 +1,285 @@
+//! `NativeBroker`: a broker's core as JavaScript calls it.
+
+use crate::binding::{environment, log, runtime, wake};
+use crate::broker::batch::BatchWriter;
+use crate::broker::core::Core;
+use crate::broker::event::{Event, Handle};
+use crate::broker::hosting::Creation;
+use crate::broker::inbox::Inbox;
+use crate::broker::joining::Home;
+use crate::clock::boot_millis;
+use crate::config::{BrokerConfig, CoordinatorConfig};
+use crate::coordination::{Fate, PlaceRequest};
+use crate::error::Failure;
+use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
+use napi::bindgen_prelude::Function;
+use napi::{Env, Error, Status};
+use napi_derive::napi;
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Events that one batch holds at most, so that the application's own I/O gets its turns.
+const MAX_BATCH: usize = 256;
+
+/// The batch that JavaScript is working on.
+#[derive(Default)]
+struct Batch {
+    events: Vec<Event>,
+    writer: BatchWriter,
+}
+
+#[napi]
+pub struct NativeBroker {
+    core: Arc<Core>,
+    wanted: log::Wanted,
+    batch: RefCell<Batch>,
+}
+
+#[napi]
+impl NativeBroker {
+    /// `config`: the options as JSON text (`src/config.rs`); `wake` is called when `drain()` has something.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(env: Env, config: String, wake: Function<'_, (), ()>) -> napi::Result<Self> {
+        let config: BrokerConfig = serde_json::from_str(&config)
+            .map_err(|error| Error::new(Status::InvalidArg, format!("Expected a broker's config: {error}")))?;
+        let home = match &config.coordinator {
+            CoordinatorConfig::Memory { name } => environment::memory(name),
+            CoordinatorConfig::Redis(redis) => Home::Redis(redis.clone()),
+        };
+        let inbox = Arc::new(Inbox::new(wake::waker(&wake)?));
+        let wanted = log::Wanted::default();
+        let (sink, wanted_here) = (Arc::downgrade(&inbox), wanted.clone());
+        let on_life = Box::new(move |incarnation: &Incarnation| log::attach(incarnation, &sink, &wanted_here));
+        let core = Core::new(config, inbox, home, runtime::handle(), on_life);
+        environment::adopt(&env, &core)?;
+        Ok(Self { core, wanted, batch: RefCell::default() })
+    }
+
+    #[napi(catch_unwind)]
+    pub fn start(&self, slot: f64) {
+        self.core.start(slot as u64);
+    }
+
+    #[napi(catch_unwind)]
+    pub fn destroy(&self, slot: f64, no_recover: bool) {
+        self.core.destroy(slot as u64, no_recover);
+    }
+
+    #[napi(catch_unwind)]
+    pub fn host(&self, class: String) {
+        self.core.host(ClassName::new(class));
+    }
+
+    #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn create(
+        &self,
+        slot: f64,
+        class: String,
+        cluster: String,
+        id: Option<String>,
+        recoverable: bool,
+        attributes: String,
+        timeout: f64,
+    ) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => {
+                let request = PlaceRequest {
+                    by: life.incarnation.clone(),
+                    id: id.map(WorkerId::new),
+                    class: ClassName::new(class),
+                    cluster: ClusterName::new(cluster),
+                    recoverable,
+                    attributes,
+                    ttl: Duration::from_millis(self.core.config.ttl),
+                };
+                life.create(slot as u64, request, timeout as u64);
+            }
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn find(&self, slot: f64, id: String) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.find(slot as u64, WorkerId::new(id)),
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn restart_all(&self, slot: f64) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.restart_all(slot as u64),
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn ask(&self, slot: f64, worker: String, method: String, json: Option<String>, timeout: f64) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64),
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn tell(&self, slot: f64, worker: String, method: String, json: Option<String>) -> bool {
+        match self.core.life() {
+            Err(failure) => {
+                self.fail_slot(slot, failure);
+                false
+            }
+            Ok(life) => life.tell(&worker, &method, json.as_deref(), slot as u64),
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn reply(&self, inbound: f64, json: Option<String>) {
+        if let Ok(life) = self.core.life() {
+            life.reply(inbound as u64, json.as_deref());
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn fail(&self, inbound: f64, message: String, body: String) {
+        if let Ok(life) = self.core.life() {
+            life.fail(inbound as u64, &message, &body);
+        }
+    }
+
+    /// A message of the current batch came for a worker that takes none: it goes back, or waits.
+    #[napi(catch_unwind)]
+    pub fn refuse(&self, index: u32) {
+        let delivery = match self.batch.borrow().events.get(index as usize) {
+            Some(Event::Message(delivery)) => delivery.clone(),
+            _ => return,
+        };
+        if let Ok(life) = self.core.life() {
+            life.refuse(delivery);
+        }
+    }
+
+    /// `outcome`: 0 made, 1 the constructor threw, 2 the class is not registered.
+    #[napi(catch_unwind)]
+    pub fn created(&self, handle: Handle, outcome: u32, message: String) {
+        let creation = match outcome {
+            0 => Creation::Done,
+            1 => Creation::Threw,
+            _ => Creation::ClassMissing,
+        };
+        if let Ok(life) = self.core.life() {
+            if creation == Creation::ClassMissing {
+                self.core.unhost(&life, handle);
+            }
+            life.created(handle, creation, &message);
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn destroying(&self, handle: Handle) {
+        if let Ok(life) = self.core.life() {
+            life.destroying(handle);
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn destroyed(&self, handle: Handle, recover: bool) {
+        if let Ok(life) = self.core.life() {
+            let recover = recover && !life.no_recover.load(Ordering::Acquire);
+            life.destroyed(handle, if recover { Fate::Recover } else { Fate::Delete });
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn set_load(&self, handle: Handle, load: f64) {
+        if let Ok(life) = self.core.life() {
+            life.set_load(handle, load as u64);
+        }
+    }
+
+    /// The next batch of events as JSON text; `null` when there are none.
+    #[napi(catch_unwind)]
+    pub fn drain(&self) -> Option<String> {
+        let life = self.core.life().ok();
+        let gate = life.as_ref().is_none_or(|life| life.lease.holds());
+        let mut batch = self.batch.borrow_mut();
+        let Batch { events, writer } = &mut *batch;
+        loop {
+            events.clear();
+            self.core.inbox.take(MAX_BATCH, gate, events);
+            if events.is_empty() {
+                return None;
+            }
+            let now = boot_millis();
+            events.retain(|event| match event {
+                Event::Message(delivery) if delivery.deadline < now => {
+                    if let Some(life) = &life {
+                        life.drop_expired(delivery);
+                    }
+                    false
+                }
+                _ => true,
+            });
+            if !events.is_empty() {
+                writer.write(events);
+                // Payloads are checked JSON or come from JavaScript itself; the rest is written by us.
+                return Some(String::from_utf8_lossy(&writer.text).into_owned());
+            }
+        }
+    }
+
+    /// The text of a large payload of the current batch.
+    #[napi(catch_unwind)]
+    pub fn take(&self, index: u32) -> Option<String> {
+        let batch = self.batch.borrow();
+        let bytes = batch.writer.large.get(index as usize)?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// Writes what this turn left to send; `true`: there are events to drain.
+    #[napi(catch_unwind)]
+    pub fn flush(&self) -> bool {
+        let life = self.core.life().ok();
+        if let Some(life) = &life {
+            life.flush();
+        }
+        self.core.inbox.has_work(life.is_none_or(|life| life.lease.holds()))
+    }
+
+    /// Whether anybody listens to the broker's `'log'`: without a listener no log event is made.
+    #[napi(catch_unwind)]
+    pub fn logging(&self, wanted: bool) {
+        self.wanted.set(wanted);
+    }
+
+    /// The coordinator's clock in ms, as far as known.
+    #[napi(catch_unwind)]
+    pub fn redis_time(&self) -> f64 {
+        self.core.life().map_or(0.0, |life| life.lease.server_time() as f64)
+    }
+
+    /// Tests and the demo: drops everything at once, as a kill does.
+    #[napi(catch_unwind)]
+    pub fn crash(&self) {
+        self.core.crash();
+    }
+
+    #[napi(catch_unwind)]
+    pub fn dispose(&self) {
+        self.core.dispose();
+    }
+
+    fn fail_slot(&self, slot: f64, failure: Failure) {
+        self.core.inbox.push(Event::failed(slot as u64, failure));
+    }
+}
+
+impl Drop for NativeBroker {
+    fn drop(&mut self) {
+        self.wanted.set(false);
+        self.core.dispose();
+    }
+}

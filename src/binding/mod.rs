@@ -1,0 +1,15 @@
+//! The Node addon: flat, synchronous calls in, one batch of events out. The only module that names Node-API.
+
+pub mod broker;
+pub mod environment;
+pub mod log;
+pub mod runtime;
+pub mod wake;
+
+use napi_derive::napi;
+
+/// The version of the core; must be the package's.
+#[napi(catch_unwind)]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

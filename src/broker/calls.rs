@@ -1,0 +1,173 @@
+//! Calls that wait for an answer: who waits, until when, on which connection. Pure: takes `now`.
+
+use crate::error::Failure;
+use crate::wire::message::Payload;
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap};
+use tokio::sync::oneshot;
+
+/// Deadlines are kept in steps of this many milliseconds; an answer is late by at most one step and the timer's own.
+const STEP: u64 = 8;
+/// Expired entries of finished calls are swept when they outnumber the waiting ones by this.
+const SWEEP: usize = 65_536;
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum Settled {
+    Reply(Payload),
+    Failure { failure: Failure, body: Bytes },
+}
+
+/// Who waits.
+#[derive(Debug)]
+pub enum Waiter {
+    /// The promise under this number.
+    JavaScript,
+    /// A task of the core.
+    Internal(oneshot::Sender<Settled>),
+}
+
+#[derive(Debug)]
+pub struct Call {
+    pub deadline: u64,
+    /// The connection that it was written to; 0: not written, or known to have come back.
+    pub connection: u64,
+    pub waiter: Waiter,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Calls {
+    waiting: HashMap<u64, Call>,
+    deadlines: BTreeMap<u64, Vec<u64>>,
+    listed: usize,
+}
+
+impl Calls {
+    /// `true` when the timer must be set anew: this deadline comes before all others.
+    pub fn insert(&mut self, call: u64, deadline: u64, waiter: Waiter) -> bool {
+        self.waiting.insert(call, Call { deadline, connection: 0, waiter });
+        let step = deadline / STEP + 1;
+        let first = self.deadlines.first_key_value().is_none_or(|(first, _)| step < *first);
+        self.deadlines.entry(step).or_default().push(call);
+        self.listed += 1;
+        if self.listed > 4 * self.waiting.len() + SWEEP {
+            self.sweep();
+        }
+        first
+    }
+
+    fn sweep(&mut self) {
+        let waiting = &self.waiting;
+        self.deadlines.retain(|_, calls| {
+            calls.retain(|call| waiting.contains_key(call));
+            !calls.is_empty()
+        });
+        self.listed = self.deadlines.values().map(Vec::len).sum();
+    }
+
+    /// It is about to be written to this connection; `0`: it was not, or came back.
+    pub fn route(&mut self, call: u64, connection: u64) {
+        if let Some(waiting) = self.waiting.get_mut(&call) {
+            waiting.connection = connection;
+        }
+    }
+
+    pub fn is_waiting(&self, call: u64) -> bool {
+        self.waiting.contains_key(&call)
+    }
+
+    pub fn deadline(&self, call: u64) -> Option<u64> {
+        self.waiting.get(&call).map(|waiting| waiting.deadline)
+    }
+
+    /// Ends it; `None` when it has ended already.
+    pub fn settle(&mut self, call: u64) -> Option<Call> {
+        self.waiting.remove(&call)
+    }
+
+    /// Ends everything that is past its deadline.
+    pub fn expire(&mut self, now: u64) -> Vec<(u64, Call)> {
+        let mut expired = Vec::new();
+        while let Some(entry) = self.deadlines.first_entry() {
+            if entry.key() * STEP > now {
+                break;
+            }
+            let calls = entry.remove();
+            self.listed -= calls.len();
+            for call in calls {
+                if let Some(waiting) = self.waiting.remove(&call) {
+                    expired.push((call, waiting));
+                }
+            }
+        }
+        expired
+    }
+
+    /// When [`Calls::expire`] has something to do next, on the local clock.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.first_key_value().map(|(step, _)| step * STEP)
+    }
+
+    /// Ends everything that was in flight on a connection.
+    pub fn lost(&mut self, connection: u64) -> Vec<(u64, Call)> {
+        self.waiting.extract_if(|_, call| call.connection == connection).collect()
+    }
+
+    /// Ends everything.
+    pub fn drain(&mut self) -> Vec<(u64, Call)> {
+        self.deadlines.clear();
+        self.listed = 0;
+        self.waiting.drain().collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_expires_within_one_step_of_its_deadline_and_never_before_it() {
+        let mut calls = Calls::default();
+        assert!(calls.insert(1, 1000, Waiter::JavaScript));
+        assert!(!calls.insert(2, 2000, Waiter::JavaScript));
+        assert!(calls.insert(3, 500, Waiter::JavaScript));
+        assert!(calls.expire(500).is_empty());
+        assert_eq!(calls.expire(500 + STEP).iter().map(|(call, _)| *call).collect::<Vec<_>>(), [3]);
+        assert!(calls.expire(1000).is_empty());
+        assert_eq!(calls.expire(2000 + STEP).len(), 2);
+        assert!(calls.is_empty());
+        assert_eq!(calls.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_lost_connection_ends_what_was_written_to_it_alone() {
+        let mut calls = Calls::default();
+        for call in 1..=3 {
+            calls.insert(call, 1000, Waiter::JavaScript);
+        }
+        calls.route(1, 7);
+        calls.route(2, 8);
+        let lost: Vec<_> = calls.lost(7).into_iter().map(|(call, _)| call).collect();
+        assert_eq!(lost, [1]);
+        assert!(calls.is_waiting(2) && calls.is_waiting(3));
+    }
+
+    #[test]
+    fn deadlines_of_finished_calls_do_not_pile_up() {
+        let mut calls = Calls::default();
+        for call in 0..10 * SWEEP as u64 {
+            calls.insert(call, 1_000_000 + call, Waiter::JavaScript);
+            assert!(calls.settle(call).is_some());
+        }
+        assert!(calls.listed <= SWEEP + 4, "{} listed", calls.listed);
+    }
+}

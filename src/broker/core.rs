@@ -1,0 +1,238 @@
+//! A broker through all its lives: started, fenced and joined again, destroyed. What the binding holds.
+
+use crate::broker::calls::Settled;
+use crate::broker::event::{self, DestroyCause, Event, Level};
+use crate::broker::inbox::{lock, Inbox};
+use crate::broker::joining::Home;
+use crate::broker::life::Life;
+use crate::broker::residents::State;
+use crate::clock::boot_millis;
+use crate::config::BrokerConfig;
+use crate::coordination::{Fate, CHUNK};
+use crate::error::{Code, Delivered, Failure};
+use crate::ids::{ClassName, Incarnation};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long leaving waits for the coordinator; beyond it the lease runs out by itself.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often an ended broker looks whether its last worker is gone.
+const DEPARTURE_CHECK: Duration = Duration::from_millis(50);
+
+/// Is told of a new incarnation.
+pub type OnLife = Box<dyn Fn(&Incarnation) + Send + Sync>;
+
+/// See the module.
+pub struct Core {
+    pub config: Arc<BrokerConfig>,
+    pub inbox: Arc<Inbox>,
+    pub home: Home,
+    pub runtime: Handle,
+    pub handles: Arc<AtomicU32>,
+    pub hosted: Mutex<BTreeSet<ClassName>>,
+    /// Told of every new incarnation before anything happens under it.
+    pub on_life: OnLife,
+    life: Mutex<Option<Arc<Life>>>,
+}
+
+impl Core {
+    pub fn new(config: BrokerConfig, inbox: Arc<Inbox>, home: Home, runtime: Handle, on_life: OnLife) -> Arc<Self> {
+        Arc::new(Self {
+            config: Arc::new(config),
+            inbox,
+            home,
+            runtime,
+            handles: Arc::default(),
+            hosted: Mutex::default(),
+            on_life,
+            life: Mutex::default(),
+        })
+    }
+
+    /// The life that goes on; an error for the caller where there is none.
+    pub fn life(&self) -> Result<Arc<Life>, Failure> {
+        lock(&self.life).clone().ok_or_else(|| Failure::new(Code::State, "The broker is not active."))
+    }
+
+    /// Joins; answers under `slot` with `{"listening", "incarnation"}`.
+    pub fn start(self: &Arc<Self>, slot: u64) {
+        let core = self.clone();
+        self.runtime.spawn(async move {
+            let event = match core.join().await {
+                Ok(life) => {
+                    let listening = life.record().address.to_string();
+                    let incarnation = life.incarnation.to_string();
+                    core.begin(life);
+                    let value = serde_json::json!({ "listening": listening, "incarnation": incarnation });
+                    Event::done_json(slot, value.to_string())
+                }
+                Err(failure) => Event::failed(slot, failure),
+            };
+            core.inbox.push(event);
+        });
+    }
+
+    fn begin(self: &Arc<Self>, life: Arc<Life>) {
+        *lock(&self.life) = Some(life.clone());
+        let core = self.clone();
+        // Not a task of the life: it ends it.
+        self.runtime.spawn(async move {
+            tokio::select! {
+                () = life.fenced.notified() => core.rejoin(life).await,
+                () = life.tasks.ended() => {}
+            }
+        });
+    }
+
+    /// The incarnation is over although the broker lives: its workers end, and it joins under a new one.
+    async fn rejoin(self: Arc<Self>, life: Arc<Life>) {
+        {
+            let mut current = lock(&self.life);
+            if !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &life)) {
+                return;
+            }
+            *current = None;
+        }
+        let handles: Vec<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
+        for handle in handles {
+            self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
+        }
+        end(&life, false).await;
+        let mut backoff = life.backoff();
+        loop {
+            match self.join().await {
+                Ok(next) => {
+                    next.log(Level::Info, "The broker joined again.");
+                    return self.begin(next);
+                }
+                Err(failure) => life.log(Level::Error, format!("The broker could not join again yet: {failure}")),
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
+            if Arc::strong_count(&self) == 1 {
+                return;
+            }
+        }
+    }
+
+    /// Leaves: workers end, recoverable ones are handed over; answers under `slot`.
+    pub fn destroy(self: &Arc<Self>, slot: u64, no_recover: bool) {
+        let life = lock(&self.life).clone();
+        let core = self.clone();
+        self.runtime.spawn(async move {
+            if let Some(life) = life {
+                core.leave(&life, no_recover).await;
+                let mut current = lock(&core.life);
+                if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &life)) {
+                    *current = None;
+                }
+            }
+            core.inbox.push(Event::done(slot));
+        });
+    }
+
+    async fn leave(&self, life: &Arc<Life>, no_recover: bool) {
+        life.no_recover.store(no_recover, Ordering::Release);
+        life.leaving.store(true, Ordering::Release);
+        life.publish.notify_one();
+        let handles: Vec<_> = lock(&life.residents)
+            .iter()
+            .filter(|(_, resident)| resident.state == State::Active)
+            .map(|(handle, _)| handle)
+            .collect();
+        for handle in handles {
+            self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
+        }
+        let give_up = boot_millis() + self.config.destroy_timeout;
+        while !lock(&life.residents).is_empty() && boot_millis() < give_up {
+            let _ = tokio::time::timeout(DEPARTURE_CHECK, life.departed.notified()).await;
+        }
+        let left = lock(&life.residents).len();
+        if left > 0 {
+            life.log(Level::Warn, format!("{left} workers did not end in time: the broker leaves without them."));
+        }
+        let fate = if no_recover { Fate::Delete } else { Fate::Recover };
+        if tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(life, fate)).await.is_err() {
+            life.log(Level::Warn, "The registry did not answer: this broker's lease runs out by itself.");
+        }
+        end(life, true).await;
+    }
+
+    /// Drops everything at once: no goodbye, no handing over. What a kill does, for tests and the demo.
+    pub fn crash(&self) {
+        let life = lock(&self.life).take();
+        if let Some(life) = life {
+            life.tasks.end();
+            life.transport().abort();
+            self.runtime.spawn(async move { life.coordinator.close().await });
+        }
+    }
+
+    /// The JavaScript environment ends: what lived in it is gone, its recoverable workers go elsewhere.
+    pub fn dispose(&self) {
+        let life = lock(&self.life).take();
+        if let Some(life) = life {
+            life.tasks.end();
+            life.transport().abort();
+            self.runtime.spawn(async move {
+                let _ = tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(&life, Fate::Recover)).await;
+                life.coordinator.close().await;
+            });
+        }
+    }
+
+    pub fn host(&self, class: ClassName) {
+        lock(&self.hosted).insert(class.clone());
+        if let Ok(life) = self.life() {
+            life.host(class);
+        }
+    }
+
+    /// The class of this worker turned out to be missing: nothing more of it is wanted here.
+    pub fn unhost(&self, life: &Life, handle: event::Handle) {
+        if let Some(class) = life.unhost(handle) {
+            lock(&self.hosted).remove(&class);
+        }
+    }
+}
+
+async fn leave_registry(life: &Arc<Life>, fate: Fate) {
+    let mut backoff = life.backoff();
+    loop {
+        match life.coordinator.leave(&life.incarnation, fate, CHUNK).await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => {
+                life.log(Level::Debug, format!("The broker could not leave yet: {error}"));
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+        }
+    }
+}
+
+/// Ends sockets and tasks, and everything that still waits.
+async fn end(life: &Arc<Life>, politely: bool) {
+    life.tasks.end();
+    if politely {
+        life.transport().close().await;
+    } else {
+        life.transport().abort();
+    }
+    life.tasks.join().await;
+    life.coordinator.close().await;
+    let parked = lock(&life.lanes).drain();
+    for parked in parked {
+        if parked.tell_slot > 0 {
+            life.inbox.push(Event::failed(parked.tell_slot, Failure::new(Code::State, "The broker ended.")));
+        }
+    }
+    let waiting = lock(&life.calls).drain();
+    for (call, ended) in waiting {
+        let delivered = if ended.connection == 0 { Delivered::No } else { Delivered::Unknown };
+        let failure = Failure::new(Code::PeerLost, "The broker ended.").with_delivered(delivered);
+        life.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
+    }
+}

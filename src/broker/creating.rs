@@ -1,0 +1,157 @@
+//! `createWorker` and `findWorker`: place or locate, then make sure that the owner has taken the worker up.
+
+use crate::broker::calls::Settled;
+use crate::broker::event::Event;
+use crate::broker::life::Life;
+use crate::broker::residents::Creator;
+use crate::clock::boot_millis;
+use crate::coordination::{Location, Owner, PlaceRequest, Placement};
+use crate::error::{Code, Delivered, Failure, Outcome};
+use crate::ids::{ClassName, Epoch, WorkerId};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What came of asking the owner to take a worker up.
+enum Raised {
+    Yes,
+    /// The request surely did not arrive.
+    Undelivered(Failure),
+    /// The owner does not have it (any more): look again.
+    Elsewhere(Failure),
+    /// It failed for good.
+    Failed(Failure),
+}
+
+impl Life {
+    /// Answers under `slot` with `{"id"}` when the worker's `onCreate` has ended.
+    pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64) {
+        let life = self.clone();
+        self.spawn("create", async move {
+            let event = match life.create_worker(request, timeout).await {
+                Ok(id) => Event::done_json(slot, serde_json::json!({ "id": id.as_str() }).to_string()),
+                Err(failure) => Event::failed(slot, failure),
+            };
+            life.inbox.push(event);
+        });
+    }
+
+    async fn create_worker(self: &Arc<Self>, mut request: PlaceRequest, timeout: u64) -> Outcome<WorkerId> {
+        let give_up = boot_millis() + self.config.retries.duration;
+        let mut backoff = self.backoff();
+        loop {
+            let placement = self.coordinator.place(&request).await.map_err(|error| {
+                // Reserved or not: a retry with the same id finds it.
+                Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown)
+            })?;
+            let problem = match placement {
+                Placement::NoBroker => {
+                    let text = format!(
+                        "No broker of the cluster \"{}\" is up that hosts the class \"{}\".",
+                        request.cluster, request.class
+                    );
+                    return Err(Failure::new(Code::NoBroker, text));
+                }
+                Placement::NotMember => {
+                    return Err(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."));
+                }
+                Placement::Reserved { id, owner, epoch, .. } => {
+                    request.id = Some(id.clone());
+                    match self.have_taken_up(&owner, &id, epoch, timeout).await {
+                        Raised::Yes => return Ok(id),
+                        Raised::Failed(failure) => return Err(failure),
+                        Raised::Elsewhere(failure) => failure,
+                        Raised::Undelivered(failure) => {
+                            let _ = self.coordinator.withdraw(&owner.incarnation, &id, epoch).await;
+                            failure
+                        }
+                    }
+                }
+                Placement::Existing { id, owner, epoch, .. } => {
+                    match self.have_taken_up(&owner, &id, epoch, timeout).await {
+                        Raised::Yes => return Ok(id),
+                        Raised::Failed(failure) => return Err(failure),
+                        Raised::Elsewhere(failure) | Raised::Undelivered(failure) => failure,
+                    }
+                }
+            };
+            if boot_millis() >= give_up {
+                return Err(problem);
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+
+    async fn have_taken_up(self: &Arc<Self>, owner: &Owner, id: &WorkerId, epoch: Epoch, timeout: u64) -> Raised {
+        if owner.incarnation == self.incarnation {
+            return self.take_up_here(id, timeout).await;
+        }
+        let connection = match self.connect(owner).await {
+            Ok(connection) => connection,
+            Err(failure) if failure.code == Code::Unauthorized => return Raised::Failed(failure),
+            Err(failure) => return Raised::Undelivered(failure),
+        };
+        match self.raise(&connection, id, epoch, boot_millis() + timeout).await {
+            Settled::Reply(_) => Raised::Yes,
+            Settled::Failure { failure, .. } => match failure.code {
+                Code::Unreachable | Code::Overloaded => Raised::Undelivered(failure),
+                Code::WorkerNotFound | Code::ClassUnknown | Code::PeerLost => Raised::Elsewhere(failure),
+                _ => Raised::Failed(failure),
+            },
+        }
+    }
+
+    async fn take_up_here(self: &Arc<Self>, id: &WorkerId, timeout: u64) -> Raised {
+        if self.is_leaving() {
+            return Raised::Failed(Failure::new(Code::State, "The broker is leaving."));
+        }
+        let (sender, receiver) = oneshot::channel();
+        let creator = Creator::Internal(sender);
+        let here = crate::broker::inbox::lock(&self.residents).handle(id.as_str()).is_some();
+        if here {
+            self.join_creators(id, creator);
+        } else {
+            self.registrar.take_up(id.clone(), Some(creator));
+        }
+        match tokio::time::timeout(Duration::from_millis(timeout), receiver).await {
+            Ok(Ok(Ok(()))) => Raised::Yes,
+            Ok(Ok(Err(failure))) => match failure.code {
+                Code::WorkerNotFound | Code::ClassUnknown | Code::Redis => Raised::Elsewhere(failure),
+                _ => Raised::Failed(failure),
+            },
+            Ok(Err(_)) => Raised::Failed(Failure::new(Code::PeerLost, "The broker ended.")),
+            Err(_) => Raised::Failed(Failure::new(Code::Timeout, format!("The worker \"{id}\" is still being created."))),
+        }
+    }
+
+    /// Answers under `slot` with `{"class"}`, or `null` when there is no such worker.
+    pub fn find(self: &Arc<Self>, slot: u64, id: WorkerId) {
+        let life = self.clone();
+        self.spawn("find", async move {
+            let event = match life.find_worker(&id).await {
+                Ok(Some(class)) => Event::done_json(slot, serde_json::json!({ "class": class.as_str() }).to_string()),
+                Ok(None) => Event::done_json(slot, "null".into()),
+                Err(failure) => Event::failed(slot, failure),
+            };
+            life.inbox.push(event);
+        });
+    }
+
+    async fn find_worker(self: &Arc<Self>, id: &WorkerId) -> Outcome<Option<ClassName>> {
+        let give_up = boot_millis() + self.config.retries.duration;
+        let mut backoff = self.backoff();
+        loop {
+            match self.coordinator.locate(id).await {
+                Ok(Location::None) => return Ok(None),
+                Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
+                Ok(Location::Pending { .. }) => self.claim.notify_one(),
+                Err(error) => return Err(Failure::new(Code::Redis, error.to_string())),
+            }
+            if boot_millis() >= give_up {
+                let text = format!("The worker \"{id}\" is still waiting to be recovered.");
+                return Err(Failure::new(Code::Unreachable, text));
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the core tells JavaScript.
+
+use crate::broker::inbound::Origin;
+use crate::coordination::Entry;
+use crate::error::Failure;
+use crate::wire::message::{Envelope, Payload};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Names a live worker instance to JavaScript; never used again while the process lives.
+pub type Handle = u32;
+
+/// `Worker.DestroyCause`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DestroyCause {
+    System = 1,
+    Fenced = 2,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// A message that is on its way to a worker that lives here.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub handle: Handle,
+    /// 0 for a tell.
+    pub inbound: u64,
+    /// Who gets it back when it cannot be handled.
+    pub origin: Origin,
+    /// On the local clock; an ask is dropped unexecuted after it. `u64::MAX` for a tell.
+    pub deadline: u64,
+    pub envelope: Envelope,
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// An operation or call of JavaScript succeeded.
+    Done { slot: u64, value: Payload },
+    /// It failed; `body` is the handler's error as JSON text, if a handler failed.
+    Failed { slot: u64, failure: Failure, body: Bytes },
+    Message(Delivery),
+    /// Make this worker.
+    Create { handle: Handle, entry: Arc<Entry> },
+    /// Run its `onDestroy`.
+    Destroy { handle: Handle, cause: DestroyCause },
+    Log { level: Level, message: String },
+    /// The core ended by itself.
+    Stopped { message: String },
+    /// `restartAll()` reached this broker.
+    Restart,
+    BrokerDead { broker: String },
+    WorkerLost { id: String, reason: String },
+    Suspended,
+    Resumed,
+    /// The caller lost interest in this ask.
+    Cancel { inbound: u64 },
+}
+
+impl Event {
+    /// A result that is already JSON text.
+    pub fn done_json(slot: u64, text: String) -> Self {
+        Event::Done { slot, value: Payload::json(Bytes::from(text)) }
+    }
+
+    pub fn done(slot: u64) -> Self {
+        Event::Done { slot, value: Payload::ABSENT }
+    }
+
+    pub fn failed(slot: u64, failure: Failure) -> Self {
+        Event::Failed { slot, failure, body: Bytes::new() }
+    }
+}

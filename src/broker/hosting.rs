@@ -1,0 +1,237 @@
+//! The workers that live here, as JavaScript reports on them: made, failed, leaving, gone, their loads and answers.
+
+use crate::broker::calls::Settled;
+use crate::broker::event::{Delivery, DestroyCause, Event, Handle, Level};
+use crate::broker::inbound::Origin;
+use crate::broker::inbox::lock;
+use crate::broker::life::Life;
+use crate::broker::residents::{Creator, Resident, State};
+use crate::broker::sending::send_failure;
+use crate::coordination::{Fate, Release};
+use crate::error::{Code, Failure};
+use crate::ids::{ClassName, WorkerId};
+use crate::transport::{Connection, SendError};
+use crate::wire::codec;
+use crate::wire::message::{Message, Payload};
+use bytes::Bytes;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+/// How the making of a worker ended in JavaScript.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Creation {
+    Done,
+    /// Its constructor threw.
+    Threw,
+    /// The class is not registered.
+    ClassMissing,
+}
+
+impl Life {
+    /// Its construction and `onCreate` ended.
+    pub fn created(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str) {
+        if creation != Creation::Done {
+            return self.creation_failed(handle, creation, message);
+        }
+        let creators = {
+            let mut residents = lock(&self.residents);
+            let Some(resident) = residents.get_mut(handle) else { return };
+            resident.state = State::Active;
+            for delivery in resident.mailbox.drain(..) {
+                self.inbox.push(Event::Message(delivery));
+            }
+            std::mem::take(&mut resident.creators)
+        };
+        self.tell_creators(creators, &Ok(()));
+        if self.is_leaving() {
+            self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
+        }
+    }
+
+    fn creation_failed(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str) {
+        let (creators, release, recovered) = {
+            let mut residents = lock(&self.residents);
+            let Some(resident) = residents.get_mut(handle) else { return };
+            resident.state = State::Leaving;
+            // A class that is missing here may be at home elsewhere; a constructor that throws does so everywhere.
+            let fate = match (creation, resident.recovered) {
+                (Creation::ClassMissing, true) => Fate::Recover,
+                _ => Fate::Delete,
+            };
+            let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
+            (std::mem::take(&mut resident.creators), release, resident.recovered)
+        };
+        let code = if creation == Creation::Threw { Code::Rejected } else { Code::ClassUnknown };
+        if recovered && release.fate == Fate::Delete {
+            self.inbox.push(Event::WorkerLost { id: release.id.to_string(), reason: message.into() });
+        }
+        self.log(Level::Error, format!("The worker \"{}\" could not be made: {message}", release.id));
+        self.registrar.release(Some(handle), release);
+        self.tell_creators(creators, &Err(Failure::new(code, message)));
+    }
+
+    /// Waits with those who wait for a resident's creation; one that is there already is answered at once.
+    pub fn join_creators(&self, worker: &WorkerId, creator: Creator) {
+        let mut residents = lock(&self.residents);
+        let result = match residents.by_id_mut(worker.as_str()) {
+            Some((_, resident)) if resident.state == State::Activating => {
+                resident.creators.push(creator);
+                return;
+            }
+            Some((_, resident)) if resident.state == State::Active => Ok(()),
+            _ => Err(Failure::new(Code::WorkerNotFound, format!("The worker \"{worker}\" is leaving."))),
+        };
+        drop(residents);
+        self.tell_creators(vec![creator], &result);
+    }
+
+    pub fn tell_creators(&self, creators: Vec<Creator>, result: &Result<(), Failure>) {
+        for creator in creators {
+            match creator {
+                // Nobody waits any more: it timed out.
+                Creator::Internal(sender) => drop(sender.send(result.clone())),
+                Creator::Remote { connection, call } => {
+                    let message = match result {
+                        Ok(()) => Message::Reply { call, payload: Payload::ABSENT },
+                        Err(failure) => Message::Failure {
+                            call,
+                            code: failure.code,
+                            message: Bytes::copy_from_slice(failure.message.as_bytes()),
+                            body: Bytes::new(),
+                        },
+                    };
+                    self.reply_to(&connection, &message);
+                }
+            }
+        }
+    }
+
+    /// `worker.destroy()` was called: what arrives from now on waits, and goes back when it is gone.
+    pub fn destroying(&self, handle: Handle) {
+        if let Some(resident) = lock(&self.residents).get_mut(handle) {
+            resident.state = State::Leaving;
+        }
+    }
+
+    /// Its `onDestroy` ended: it is given up in the registry, then forgotten here.
+    pub fn destroyed(&self, handle: Handle, fate: Fate) {
+        let mut residents = lock(&self.residents);
+        let Some(resident) = residents.get_mut(handle) else { return };
+        resident.state = State::Leaving;
+        let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
+        drop(residents);
+        self.registrar.release(Some(handle), release);
+    }
+
+    /// It stands under this incarnation no longer: messages that waited look for its next place.
+    pub fn move_out(self: &Arc<Self>, handle: Handle) {
+        let resident: Option<Resident> = lock(&self.residents).remove(handle);
+        if let Some(resident) = resident {
+            for delivery in resident.mailbox {
+                self.send_back(delivery, Code::WorkerNotFound);
+            }
+        }
+        self.departed.notify_waiters();
+    }
+
+    pub fn set_load(&self, handle: Handle, load: u64) {
+        let mut residents = lock(&self.residents);
+        let Some(resident) = residents.get_mut(handle) else { return };
+        if resident.load != load {
+            resident.load = load;
+            let (id, epoch) = (resident.id.clone(), resident.epoch);
+            drop(residents);
+            self.registrar.load(id, epoch, load);
+        }
+    }
+
+    /// JavaScript got a message for a worker that takes none (any more).
+    pub fn refuse(self: &Arc<Self>, delivery: Delivery) {
+        let mut residents = lock(&self.residents);
+        match residents.get_mut(delivery.handle) {
+            Some(resident) if resident.state == State::Leaving => resident.mailbox.push_back(delivery),
+            _ => {
+                drop(residents);
+                self.send_back(delivery, Code::WorkerNotFound);
+            }
+        }
+    }
+
+    /// The handler's result.
+    pub fn reply(self: &Arc<Self>, inbound: u64, json: Option<&str>) {
+        let origin = lock(&self.inbound).close(inbound);
+        match origin {
+            None => {}
+            Some(Origin::Local { slot }) => {
+                let value = json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())));
+                if lock(&self.calls).settle(slot).is_some() {
+                    self.inbox.push_quietly(Event::Done { slot, value });
+                }
+            }
+            Some(Origin::Remote { connection, call }) => {
+                let max = self.config.max_message_bytes;
+                let written = connection.send_with(|out| codec::encode_reply(out, max, call, json.map(str::as_bytes)));
+                if let Err(SendError::TooLarge { length, max }) = written {
+                    let failure = send_failure(SendError::TooLarge { length, max });
+                    let message = Bytes::from(format!("The result is too large. {}", failure.message));
+                    self.write_failure(&connection, call, Code::TooLarge, message, Bytes::new());
+                }
+                self.answered(&connection);
+            }
+        }
+    }
+
+    /// The handler failed; `body` is its error as JSON text.
+    pub fn fail(self: &Arc<Self>, inbound: u64, message: &str, body: &str) {
+        let origin = lock(&self.inbound).close(inbound);
+        match origin {
+            None => {}
+            Some(Origin::Local { slot }) => {
+                let failure = Failure::new(Code::Rejected, message);
+                let body = Bytes::copy_from_slice(body.as_bytes());
+                self.settle(slot, Settled::Failure { failure, body });
+            }
+            Some(Origin::Remote { connection, call }) => {
+                let message = Bytes::copy_from_slice(message.as_bytes());
+                self.write_failure(&connection, call, Code::Rejected, message, Bytes::copy_from_slice(body.as_bytes()));
+                self.answered(&connection);
+            }
+        }
+    }
+
+    fn write_failure(&self, to: &Arc<Connection>, call: u64, code: Code, message: Bytes, body: Bytes) {
+        let failure = Message::Failure { call, code, message: message.clone(), body };
+        if let Err(SendError::TooLarge { .. }) = to.send(&failure) {
+            let message = Bytes::from_static(b"The handler failed, and its error is too large to be sent.");
+            let _ = to.send(&Message::Failure { call, code, message, body: Bytes::new() });
+        }
+    }
+
+    fn answered(&self, connection: &Arc<Connection>) {
+        connection.in_flight().fetch_sub(1, Ordering::AcqRel);
+        self.mark_dirty(connection);
+    }
+
+    /// The deadline of this ask passed before its handler started: it is dropped.
+    pub fn drop_expired(&self, delivery: &Delivery) {
+        if let Some(Origin::Remote { connection, .. }) = lock(&self.inbound).close(delivery.inbound) {
+            connection.in_flight().fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// The class of this resident is offered no longer; which one that is.
+    pub fn unhost(&self, handle: Handle) -> Option<ClassName> {
+        let class = lock(&self.residents).get_mut(handle)?.class.clone();
+        if lock(&self.hosted).remove(&class) {
+            self.publish.notify_one();
+        }
+        Some(class)
+    }
+
+    /// The class is registered here, and of this broker's cluster.
+    pub fn host(&self, class: ClassName) {
+        if lock(&self.hosted).insert(class) {
+            self.publish.notify_one();
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The start of a life: opens the coordinator, listens, registers, and sets the tasks going.
+
+use crate::broker::core::Core;
+use crate::broker::event::{Event, Level};
+use crate::broker::inbox::lock;
+use crate::broker::life::{Life, LifeParts};
+use crate::broker::membership::View;
+use crate::broker::receiving::Receiver;
+use crate::broker::residents::Residents;
+use crate::broker::tasks::Tasks;
+use crate::clock::boot_millis;
+use crate::config::RedisConfig;
+use crate::coordination::memory::{MemoryCoordinator, MemoryStore};
+use crate::coordination::redis::RedisCoordinator;
+use crate::coordination::{CoordinationError, Coordinator, Joined, Registration};
+use crate::error::{Code, Failure, Outcome};
+use crate::ids::Endpoint;
+use crate::transport::{MemoryHub, Transport, TransportConfig};
+use crate::wire::handshake::{Identity, Secrets};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where the cluster's state lives, and with it how brokers reach each other.
+#[derive(Clone)]
+pub enum Home {
+    Redis(RedisConfig),
+    /// The whole system in this process.
+    Memory { store: MemoryStore, hub: MemoryHub },
+}
+
+/// Between two looks at a broker id that is in use: half a renewal at the default.
+const ID_CHECK: Duration = Duration::from_millis(250);
+/// How much longer than a lease a start waits for the last holder of its id to be silent.
+const ID_GRACE: u64 = 1000;
+
+fn failure(error: CoordinationError) -> Failure {
+    match error {
+        CoordinationError::Schema(text) => Failure::new(Code::Schema, text),
+        CoordinationError::Unavailable(text) | CoordinationError::Refused(text) => Failure::new(Code::Redis, text),
+    }
+}
+
+impl Core {
+    /// Joins under a new incarnation. Nothing is left behind when it fails.
+    pub async fn join(self: &Arc<Self>) -> Outcome<Arc<Life>> {
+        let (coordinator, hub): (Arc<dyn Coordinator>, _) = match &self.home {
+            Home::Redis(config) => (Arc::new(RedisCoordinator::new(config, &self.config.ns)), None),
+            Home::Memory { store, hub } => (Arc::new(MemoryCoordinator::new(store.clone())), Some(hub.clone())),
+        };
+        let joined = self.join_with(coordinator.clone(), hub).await;
+        if joined.is_err() {
+            coordinator.close().await;
+        }
+        joined
+    }
+
+    async fn join_with(
+        self: &Arc<Self>,
+        coordinator: Arc<dyn Coordinator>,
+        hub: Option<MemoryHub>,
+    ) -> Outcome<Arc<Life>> {
+        coordinator.open().await.map_err(failure)?;
+        let inbox = self.inbox.clone();
+        let on_panic = Arc::new(move |message: String| inbox.push(Event::Stopped { message }));
+        let life = Life::new(LifeParts {
+            config: self.config.clone(),
+            coordinator,
+            hub,
+            inbox: self.inbox.clone(),
+            residents: Residents::new(self.handles.clone()),
+            hosted: lock(&self.hosted).clone(),
+            tasks: Tasks::new(self.runtime.clone(), on_panic),
+        });
+        (self.on_life)(&life.incarnation);
+        let transport = self.make_transport(&life);
+        // Set once: this life is new, and nobody else knows it yet.
+        let _ = life.transport.set(transport);
+        let result = self.enter(&life).await;
+        if result.is_err() {
+            life.tasks.end();
+            life.transport().close().await;
+        }
+        result.map(|()| life)
+    }
+
+    fn make_transport(&self, life: &Arc<Life>) -> Transport {
+        let identity = Identity {
+            namespace: self.config.ns.clone(),
+            broker: life.broker.clone(),
+            incarnation: life.incarnation.clone(),
+        };
+        let mut config = TransportConfig::new(identity, Secrets::default());
+        config.max_message_bytes = self.config.max_message_bytes;
+        config.idle_timeout = Duration::from_millis(self.config.socket_timeout);
+        Transport::new(config, Arc::new(Receiver(Arc::downgrade(life))), self.runtime.clone())
+    }
+
+    async fn enter(self: &Arc<Self>, life: &Arc<Life>) -> Outcome<()> {
+        let address = self.listen(life).await?;
+        let _ = life.address.set(address);
+        // Listens first: from the registration on, others may ask whether this incarnation is there.
+        life.coordinator.listen_as(Some(&life.incarnation)).await.map_err(failure)?;
+        let joined = register(life).await?;
+        life.transport().set_secrets(Secrets::new(vec![joined.secret.clone().into_bytes()]));
+        life.log(Level::Info, format!("Listening on {}.", life.record().address));
+        let view = View { restart_number: joined.restart_number, brokers: Default::default() };
+        life.spawn("lease", life.clone().keep_lease());
+        life.spawn("deadlines", life.clone().keep_deadlines());
+        life.spawn("registry", life.clone().keep_registry());
+        life.spawn("membership", life.clone().keep_membership(view));
+        life.spawn("signals", life.clone().keep_signals());
+        life.spawn("record", life.clone().keep_record());
+        life.spawn("claims", life.clone().keep_claiming());
+        life.spawn("audit", life.clone().keep_audit());
+        // What was registered while this life was being made.
+        for class in lock(&self.hosted).iter() {
+            life.host(class.clone());
+        }
+        Ok(())
+    }
+
+    async fn listen(&self, life: &Arc<Life>) -> Outcome<Endpoint> {
+        if let Some(hub) = &life.hub {
+            return Ok(life.transport().listen_memory(hub).await);
+        }
+        let listen = self.config.listen.as_ref();
+        let host = listen
+            .and_then(|address| address.host.clone())
+            .or_else(|| life.coordinator.local_host())
+            .unwrap_or_else(|| "127.0.0.1".into());
+        let port = listen.and_then(|address| address.port).unwrap_or(0);
+        let bound = life.transport().listen(&host, port).await.map_err(|error| {
+            let text = format!("Expected an address to listen on but {host}:{port} is not usable: {error}");
+            Failure::new(Code::Config, text)
+        })?;
+        let advertise = self.config.advertise.as_ref();
+        Ok(Endpoint {
+            host: advertise.and_then(|address| address.host.clone()).unwrap_or(bound.host),
+            port: advertise.and_then(|address| address.port).unwrap_or(bound.port),
+        })
+    }
+}
+
+/// Registers; waits for the silent holder of the broker id, refuses when that one lives.
+async fn register(life: &Arc<Life>) -> Outcome<Joined> {
+    let ttl = life.config.lease.ttl();
+    let give_up = boot_millis() + life.config.lease.ttl + ID_GRACE;
+    let mut seen = None;
+    loop {
+        let sent = boot_millis();
+        match life.coordinator.register(&life.record(), ttl).await.map_err(failure)? {
+            Registration::Joined(joined) => {
+                life.lease.extend(sent, joined.now);
+                return Ok(joined);
+            }
+            Registration::IdInUse { incarnation, address, lease_expires } => {
+                let renewed = seen.replace((incarnation.clone(), lease_expires)).is_some_and(|(before, expires)| {
+                    before != incarnation || expires < lease_expires
+                });
+                if renewed || sent >= give_up {
+                    let text = format!("Another live broker has the id \"{}\": it listens on {address}.", life.broker);
+                    return Err(Failure::new(Code::BrokerIdInUse, text));
+                }
+            }
+        }
+        tokio::time::sleep(ID_CHECK).await;
+    }
+}

@@ -1,0 +1,212 @@
+//! One life of a broker, from `start()` to its end: all state that carries one incarnation.
+
+use crate::broker::calls::{Call, Calls, Settled, Waiter};
+use crate::broker::event::{Event, Level};
+use crate::broker::inbound::Inbound;
+use crate::broker::inbox::{lock, Inbox};
+use crate::broker::lanes::Lanes;
+use crate::broker::lease::Lease;
+use crate::broker::registrar::Registrar;
+use crate::broker::residents::Residents;
+use crate::broker::tasks::Tasks;
+use crate::clock::boot_millis;
+use crate::config::BrokerConfig;
+use crate::coordination::{BrokerRecord, Coordinator};
+use crate::error::{Code, Delivered, Failure};
+use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
+use crate::transport::{Connection, MemoryHub, Transport};
+use crate::wire::message::PROTOCOL;
+use bytes::Bytes;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The core's own calls are numbered from here; JavaScript counts its own from 1 and never gets this far.
+const FIRST_INTERNAL_CALL: u64 = 1 << 52;
+
+/// See the module. Locks are taken in the order of the fields, and never held across an await.
+pub struct Life {
+    pub config: Arc<BrokerConfig>,
+    pub broker: BrokerId,
+    pub cluster: ClusterName,
+    pub incarnation: Incarnation,
+    pub coordinator: Arc<dyn Coordinator>,
+    /// Set once, before the life is known to anybody else.
+    pub transport: OnceLock<Transport>,
+    pub address: OnceLock<Endpoint>,
+    pub hub: Option<MemoryHub>,
+    pub lanes: Mutex<Lanes>,
+    pub residents: Mutex<Residents>,
+    pub inbound: Mutex<Inbound>,
+    pub calls: Mutex<Calls>,
+    /// Open outgoing connections by whom they lead to.
+    pub peers: Mutex<HashMap<Incarnation, Arc<Connection>>>,
+    /// Connections with something to write at the end of JavaScript's turn.
+    pub dirty: Mutex<Vec<Arc<Connection>>>,
+    /// Worker classes that this broker offers to run.
+    pub hosted: Mutex<BTreeSet<ClassName>>,
+    pub inbox: Arc<Inbox>,
+    pub registrar: Registrar,
+    pub lease: Lease,
+    pub tasks: Tasks,
+    /// The earliest deadline changed.
+    pub timer: Notify,
+    /// Workers may wait to be claimed.
+    pub claim: Notify,
+    /// The members should be looked at now.
+    pub look: Notify,
+    /// The record changed and must be published.
+    pub publish: Notify,
+    /// What stands under this incarnation should be compared with what lives here.
+    pub audit: Notify,
+    /// A resident left, for who waits until all have.
+    pub departed: Notify,
+    /// Takes nothing new: `destroy()` was called.
+    pub leaving: AtomicBool,
+    /// Nothing is handed over when it leaves.
+    pub no_recover: AtomicBool,
+    /// Set when the lease turned out to be lost: the incarnation is over.
+    pub fenced: Notify,
+    next_call: AtomicU64,
+}
+
+/// What a life is made of besides its tables.
+pub struct LifeParts {
+    pub config: Arc<BrokerConfig>,
+    pub coordinator: Arc<dyn Coordinator>,
+    pub hub: Option<MemoryHub>,
+    pub inbox: Arc<Inbox>,
+    pub residents: Residents,
+    pub hosted: BTreeSet<ClassName>,
+    pub tasks: Tasks,
+}
+
+impl Life {
+    pub fn new(parts: LifeParts) -> Arc<Self> {
+        let config = parts.config;
+        Arc::new(Self {
+            broker: BrokerId::new(&config.id),
+            cluster: ClusterName::new(&config.clustername),
+            incarnation: Incarnation::random(),
+            coordinator: parts.coordinator,
+            transport: OnceLock::new(),
+            address: OnceLock::new(),
+            hub: parts.hub,
+            lanes: Mutex::new(Lanes::new(config.routes.max, config.routes.max_age)),
+            residents: Mutex::new(parts.residents),
+            inbound: Mutex::default(),
+            calls: Mutex::default(),
+            peers: Mutex::default(),
+            dirty: Mutex::default(),
+            hosted: Mutex::new(parts.hosted),
+            inbox: parts.inbox,
+            registrar: Registrar::default(),
+            lease: Lease::new(&config.lease),
+            tasks: parts.tasks,
+            timer: Notify::new(),
+            claim: Notify::new(),
+            look: Notify::new(),
+            publish: Notify::new(),
+            audit: Notify::new(),
+            departed: Notify::new(),
+            leaving: AtomicBool::new(false),
+            no_recover: AtomicBool::new(false),
+            fenced: Notify::new(),
+            next_call: AtomicU64::new(FIRST_INTERNAL_CALL),
+            config,
+        })
+    }
+
+    pub fn transport(&self) -> &Transport {
+        self.transport.get().expect("a life is used only after its transport was set")
+    }
+
+    /// What this broker says of itself now.
+    pub fn record(&self) -> BrokerRecord {
+        BrokerRecord {
+            incarnation: self.incarnation.clone(),
+            broker: self.broker.clone(),
+            cluster: self.cluster.clone(),
+            address: self.address.get().cloned().unwrap_or(Endpoint { host: String::new(), port: 0 }),
+            classes: lock(&self.hosted).clone(),
+            protocol: PROTOCOL,
+            draining: self.is_leaving(),
+        }
+    }
+
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    pub fn spawn(self: &Arc<Self>, name: &'static str, task: impl std::future::Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(name, task);
+    }
+
+    pub fn internal_call(&self) -> u64 {
+        self.next_call.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Starts to wait for an answer.
+    pub fn open_call(&self, call: u64, deadline: u64, waiter: Waiter) {
+        if lock(&self.calls).insert(call, deadline, waiter) {
+            self.timer.notify_one();
+        }
+    }
+
+    /// Ends a call; nothing happens when it has ended already.
+    pub fn settle(&self, call: u64, settled: Settled) {
+        let ended = lock(&self.calls).settle(call);
+        if let Some(ended) = ended {
+            self.answer(call, ended, settled);
+        }
+    }
+
+    pub fn answer(&self, call: u64, ended: Call, settled: Settled) {
+        match ended.waiter {
+            Waiter::JavaScript => self.inbox.push(match settled {
+                Settled::Reply(value) => Event::Done { slot: call, value },
+                Settled::Failure { failure, body } => Event::Failed { slot: call, failure, body },
+            }),
+            // The task that asked has gone: nobody to tell.
+            Waiter::Internal(sender) => drop(sender.send(settled)),
+        }
+    }
+
+    pub fn fail_call(&self, call: u64, failure: Failure) {
+        self.settle(call, Settled::Failure { failure, body: Bytes::new() });
+    }
+
+    /// Ends calls at their deadlines, as long as the life goes on.
+    pub async fn keep_deadlines(self: Arc<Self>) {
+        loop {
+            let next = lock(&self.calls).next_deadline();
+            let wait = next.map(|next| Duration::from_millis(next.saturating_sub(boot_millis())));
+            tokio::select! {
+                () = self.timer.notified() => continue,
+                () = async { match wait { Some(wait) => tokio::time::sleep(wait).await, None => std::future::pending().await } } => {}
+            }
+            let expired = lock(&self.calls).expire(boot_millis());
+            for (call, ended) in expired {
+                let failure = if ended.connection == 0 {
+                    Failure::new(Code::Timeout, "No route to the worker was found in time.")
+                        .with_delivered(Delivered::No)
+                } else {
+                    Failure::new(Code::Timeout, "No answer arrived in time.")
+                };
+                self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
+            }
+        }
+    }
+
+    pub fn log(&self, level: Level, message: impl Into<String>) {
+        let message = message.into();
+        match level {
+            Level::Debug => tracing::debug!(broker = %self.incarnation, "{message}"),
+            Level::Info => tracing::info!(broker = %self.incarnation, "{message}"),
+            Level::Warn => tracing::warn!(broker = %self.incarnation, "{message}"),
+            Level::Error => tracing::error!(broker = %self.incarnation, "{message}"),
+        }
+    }
+}

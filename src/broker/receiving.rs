@@ -1,0 +1,227 @@
+//! What arrives from peers: each message is decided on where it is read, in the order of its connection.
+
+use crate::broker::batch::{is_one_json_value, LARGE};
+use crate::broker::calls::Settled;
+use crate::broker::event::{Delivery, Event, Level};
+use crate::broker::inbound::{Origin, MAX_PER_CONNECTION};
+use crate::broker::inbox::lock;
+use crate::broker::lanes::{Parked, Returned};
+use crate::broker::life::Life;
+use crate::broker::residents::{Admission, Creator};
+use crate::clock::boot_millis;
+use crate::error::{Code, Delivered, Failure};
+use crate::ids::{Epoch, WorkerId};
+use crate::transport::{CloseReason, Connection, Events};
+use crate::wire::message::{Encoding, Envelope, Message, Payload};
+use bytes::Bytes;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+/// The transport's events, for a life. Weak: the life owns the transport.
+pub struct Receiver(pub Weak<Life>);
+
+impl Events for Receiver {
+    fn on_open(&self, _connection: &Arc<Connection>) {}
+
+    fn on_message(&self, connection: &Arc<Connection>, message: Message) {
+        if let Some(life) = self.0.upgrade() {
+            life.receive(connection, message);
+        }
+    }
+
+    fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
+        if let Some(life) = self.0.upgrade() {
+            life.disconnected(connection, &reason, unsent);
+        }
+    }
+
+    fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let life = self.0.upgrade();
+        Box::pin(async move {
+            if let Some(life) = life {
+                let inbox = life.inbox.clone();
+                drop(life);
+                inbox.room().await;
+            }
+        })
+    }
+}
+
+/// A payload that can stand inside a batch, or apart from it.
+fn is_sound(payload: &Payload) -> bool {
+    payload.encoding == Encoding::Absent || payload.bytes.len() >= LARGE || is_one_json_value(&payload.bytes)
+}
+
+impl Life {
+    fn receive(self: &Arc<Self>, from: &Arc<Connection>, message: Message) {
+        match message {
+            Message::Ask { call, time_left, envelope } => self.receive_message(from, call, time_left, envelope),
+            Message::Tell { envelope } => self.receive_message(from, 0, 0, envelope),
+            Message::Reply { call, payload } if is_sound(&payload) => self.settle(call, Settled::Reply(payload)),
+            Message::Reply { call, .. } => {
+                self.fail_call(call, Failure::new(Code::Rejected, "The answer is not one JSON value."));
+            }
+            Message::Failure { call, code, message, body } => {
+                let failure = Failure::new(code, String::from_utf8_lossy(&message));
+                let body = if is_one_json_value(&body) { body } else { Bytes::new() };
+                self.settle(call, Settled::Failure { failure, body });
+            }
+            Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
+            Message::Create { call, worker, epoch, .. } => self.receive_create(from, call, worker, epoch),
+            Message::Sync { call } => self.reply_to(from, &Message::Synced { call }),
+            Message::Synced { call } => {
+                let worker = lock(&self.lanes).passed(call);
+                if let Some(worker) = worker {
+                    self.look_for_route(&worker);
+                }
+            }
+            Message::Cancel { call } => {
+                let inbound = lock(&self.inbound).find(from.id(), call);
+                if let Some(inbound) = inbound {
+                    self.inbox.push(Event::Cancel { inbound });
+                }
+            }
+            Message::Unknown { kind, call } => {
+                let message = Bytes::from(format!("Expected a known kind of message but received {kind}."));
+                let code = Code::Config;
+                self.reply_to(from, &Message::Failure { call, code, message, body: Bytes::new() });
+            }
+            Message::Ping { token } => self.reply_to(from, &Message::Pong { token }),
+            Message::Close { .. } | Message::Drain | Message::Pong { .. } => {}
+        }
+    }
+
+    /// A full outbox means a peer that does not read its answers: its calls end at their deadlines.
+    pub fn reply_to(&self, to: &Arc<Connection>, message: &Message) {
+        if to.send(message).is_err() {
+            self.log(Level::Debug, "An answer could not be written: the peer is gone, or does not read.");
+        }
+        to.flush();
+    }
+
+    fn refuse_call(&self, to: &Arc<Connection>, call: u64, code: Code, text: &str) {
+        let message = Bytes::copy_from_slice(text.as_bytes());
+        self.reply_to(to, &Message::Failure { call, code, message, body: Bytes::new() });
+    }
+
+    fn receive_message(self: &Arc<Self>, from: &Arc<Connection>, call: u64, time_left: u32, envelope: Envelope) {
+        if !is_sound(&envelope.payload) {
+            match call {
+                0 => self.log(Level::Warn, "A tell was dropped: its payload is not one JSON value."),
+                _ => self.refuse_call(from, call, Code::Config, "The payload is not one JSON value."),
+            }
+            return;
+        }
+        let origin = Origin::Remote { connection: from.clone(), call };
+        let inbound = if call > 0 {
+            if from.in_flight().fetch_add(1, Ordering::AcqRel) >= MAX_PER_CONNECTION {
+                from.in_flight().fetch_sub(1, Ordering::AcqRel);
+                self.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
+                return;
+            }
+            lock(&self.inbound).open(origin.clone())
+        } else {
+            0
+        };
+        let deadline = if call > 0 { boot_millis() + u64::from(time_left) } else { u64::MAX };
+        let admission = lock(&self.residents).admit(Delivery { handle: 0, inbound, origin, deadline, envelope });
+        match admission {
+            Admission::Ready(delivery) => self.inbox.push(Event::Message(delivery)),
+            Admission::Held => {}
+            Admission::Full(delivery) => self.send_back(delivery, Code::Overloaded),
+            Admission::Absent(delivery) => self.send_back(delivery, Code::WorkerNotFound),
+        }
+    }
+
+    fn receive_create(self: &Arc<Self>, from: &Arc<Connection>, call: u64, worker: WorkerId, _epoch: Epoch) {
+        let creator = Creator::Remote { connection: from.clone(), call };
+        if self.is_leaving() {
+            let failure = Failure::new(Code::WorkerNotFound, "The broker is leaving.");
+            self.tell_creators(vec![creator], &Err(failure));
+        } else if lock(&self.residents).handle(worker.as_str()).is_some() {
+            self.join_creators(&worker, creator);
+        } else {
+            self.registrar.take_up(worker, Some(creator));
+        }
+    }
+
+    /// A message of ours comes back unhandled.
+    fn came_back(self: &Arc<Self>, from: &Arc<Connection>, call: u64, code: Code, envelope: Envelope) {
+        let deadline = if call > 0 {
+            match lock(&self.calls).deadline(call) {
+                Some(deadline) => deadline,
+                None => return,
+            }
+        } else {
+            boot_millis() + self.config.retries.duration
+        };
+        let worker = envelope.worker;
+        if code != Code::WorkerNotFound {
+            self.give_up(&worker, call, code);
+            return;
+        }
+        lock(&self.calls).route(call, 0);
+        let parked = Parked {
+            sequence: envelope.sequence,
+            call,
+            tell_slot: 0,
+            deadline,
+            method: envelope.method,
+            payload: envelope.payload,
+        };
+        let sync = self.internal_call();
+        let returned = lock(&self.lanes).returned(worker.as_str(), from, sync, parked);
+        match returned {
+            Returned::Parked { fence: true } => self.reply_to(from, &Message::Sync { call: sync }),
+            Returned::Parked { fence: false } => self.look_for_route(&worker),
+            Returned::TooLate => self.give_up(&worker, call, code),
+        }
+    }
+
+    fn disconnected(self: &Arc<Self>, connection: &Arc<Connection>, reason: &CloseReason, unsent: Vec<Message>) {
+        self.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
+        {
+            let mut peers = lock(&self.peers);
+            let incarnation = &connection.peer().incarnation;
+            if peers.get(incarnation).is_some_and(|known| Arc::ptr_eq(known, connection)) {
+                peers.remove(incarnation);
+            }
+        }
+        let mut waiting = lock(&self.lanes).disconnected(connection.id());
+        for message in unsent {
+            waiting.extend(self.take_back(message));
+        }
+        let lost = lock(&self.calls).lost(connection.id());
+        for (call, ended) in lost {
+            let text = format!("The connection to the broker \"{}\" broke.", connection.peer().broker);
+            let failure = Failure::new(Code::PeerLost, text);
+            self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
+        }
+        for worker in waiting {
+            self.look_for_route(&worker);
+        }
+        self.look.notify_one();
+    }
+
+    /// A message that surely was not sent waits for a new route in its place.
+    fn take_back(&self, message: Message) -> Option<WorkerId> {
+        let (call, deadline, envelope) = match message {
+            Message::Ask { call, envelope, .. } => (call, lock(&self.calls).deadline(call)?, envelope),
+            Message::Tell { envelope } => (0, boot_millis() + self.config.retries.duration, envelope),
+            Message::Create { call, .. } => {
+                let text = "The connection broke before the request was sent.";
+                self.fail_call(call, Failure::new(Code::Unreachable, text).with_delivered(Delivered::No));
+                return None;
+            }
+            _ => return None,
+        };
+        let mut lanes = lock(&self.lanes);
+        lock(&self.calls).route(call, 0);
+        lanes.lane(envelope.worker.as_str(), boot_millis());
+        let (sequence, method, payload) = (envelope.sequence, envelope.method, envelope.payload);
+        lanes.park(envelope.worker.as_str(), Parked { sequence, call, tell_slot: 0, deadline, method, payload });
+        Some(envelope.worker)
+    }
+}

@@ -1,0 +1,169 @@
+//! What this broker writes into the registry about its own workers: collected, and sent in batches, one after the other.
+
+use crate::broker::event::{Event, Handle, Level};
+use crate::broker::inbox::lock;
+use crate::broker::life::Life;
+use crate::broker::residents::Creator;
+use crate::coordination::{Entry, LoadChange, Release, CHUNK, RESERVED_LOAD};
+use crate::error::{Code, Failure};
+use crate::ids::{Epoch, WorkerId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Between two tries while the coordinator does not answer.
+const RETRY: Duration = Duration::from_millis(200);
+
+#[derive(Default)]
+struct Work {
+    take_up: HashMap<WorkerId, Vec<Creator>>,
+    release: Vec<(Option<Handle>, Release)>,
+    loads: HashMap<WorkerId, (Epoch, u64)>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Registrar {
+    work: Mutex<Work>,
+    wake: Notify,
+}
+
+impl Registrar {
+    /// Take up a worker that stands under this incarnation.
+    pub fn take_up(&self, id: WorkerId, creator: Option<Creator>) {
+        lock(&self.work).take_up.entry(id).or_default().extend(creator);
+        self.wake.notify_one();
+    }
+
+    /// Give a worker up; a resident's handle goes when that is done.
+    pub fn release(&self, handle: Option<Handle>, release: Release) {
+        lock(&self.work).release.push((handle, release));
+        self.wake.notify_one();
+    }
+
+    /// A new load; only the latest is sent.
+    pub fn load(&self, id: WorkerId, epoch: Epoch, load: u64) {
+        lock(&self.work).loads.insert(id, (epoch, load));
+        self.wake.notify_one();
+    }
+
+    fn next(&self) -> Option<Work> {
+        let mut work = lock(&self.work);
+        let mut next = Work::default();
+        let ids: Vec<WorkerId> = work.take_up.keys().take(CHUNK).cloned().collect();
+        for id in ids {
+            if let Some(creators) = work.take_up.remove(&id) {
+                next.take_up.insert(id, creators);
+            }
+        }
+        let releases = work.release.len().min(CHUNK);
+        next.release = work.release.drain(..releases).collect();
+        let ids: Vec<WorkerId> = work.loads.keys().take(CHUNK).cloned().collect();
+        for id in ids {
+            if let Some(load) = work.loads.remove(&id) {
+                next.loads.insert(id, load);
+            }
+        }
+        let idle = next.take_up.is_empty() && next.release.is_empty() && next.loads.is_empty();
+        (!idle).then_some(next)
+    }
+}
+
+impl Life {
+    /// Sends what is collected, as long as the life goes on.
+    pub async fn keep_registry(self: Arc<Self>) {
+        loop {
+            self.registrar.wake.notified().await;
+            while let Some(work) = self.registrar.next() {
+                tokio::join!(
+                    self.send_take_ups(work.take_up),
+                    self.send_releases(work.release),
+                    self.send_loads(work.loads),
+                );
+            }
+        }
+    }
+
+    async fn send_take_ups(self: &Arc<Self>, mut work: HashMap<WorkerId, Vec<Creator>>) {
+        if work.is_empty() {
+            return;
+        }
+        let ids: Vec<WorkerId> = work.keys().cloned().collect();
+        match self.coordinator.activate(&self.incarnation, &ids).await {
+            Ok(entries) => {
+                for (id, entry) in ids.into_iter().zip(entries) {
+                    let creators = work.remove(&id).unwrap_or_default();
+                    match entry {
+                        Some(entry) => self.move_in(entry, creators),
+                        None => {
+                            let text = format!("The worker \"{id}\" does not stand under this broker.");
+                            self.tell_creators(creators, &Err(Failure::new(Code::WorkerNotFound, text)));
+                        }
+                    }
+                }
+            }
+            Err(error) => {
+                // It may have been applied: then the audit finds what stands here without living here.
+                self.audit.notify_one();
+                for (_, creators) in work {
+                    self.tell_creators(creators, &Err(Failure::new(Code::Redis, error.to_string())));
+                }
+            }
+        }
+    }
+
+    /// A worker that stands under this incarnation begins to live here.
+    pub fn move_in(self: &Arc<Self>, entry: Entry, creators: Vec<Creator>) {
+        let mut residents = lock(&self.residents);
+        match residents.insert(&entry, RESERVED_LOAD, creators) {
+            Ok(handle) => self.inbox.push(Event::Create { handle, entry: Arc::new(entry) }),
+            Err(creators) => {
+                drop(residents);
+                for creator in creators {
+                    self.join_creators(&entry.id, creator);
+                }
+            }
+        }
+    }
+
+    async fn send_releases(self: &Arc<Self>, work: Vec<(Option<Handle>, Release)>) {
+        if work.is_empty() {
+            return;
+        }
+        let releases: Vec<Release> = work.iter().map(|(_, release)| release.clone()).collect();
+        loop {
+            match self.coordinator.release(&self.incarnation, &releases).await {
+                Ok(_) => break,
+                Err(error) => {
+                    self.log(Level::Warn, format!("Workers could not be given up yet: {error}"));
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+        for (handle, _) in work {
+            if let Some(handle) = handle {
+                self.move_out(handle);
+            }
+        }
+    }
+
+    async fn send_loads(self: &Arc<Self>, work: HashMap<WorkerId, (Epoch, u64)>) {
+        if work.is_empty() {
+            return;
+        }
+        let changes: Vec<LoadChange> = work
+            .into_iter()
+            .map(|(id, (epoch, load))| LoadChange { id, epoch, load })
+            .collect();
+        if let Err(error) = self.coordinator.set_load(&self.incarnation, &changes).await {
+            self.log(Level::Warn, format!("Loads could not be reported yet: {error}"));
+            tokio::time::sleep(RETRY).await;
+            let mut work = lock(&self.registrar.work);
+            for change in changes {
+                work.loads.entry(change.id).or_insert((change.epoch, change.load));
+            }
+            self.registrar.wake.notify_one();
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The workers that live in this broker: their state, their mailbox, who waits for their creation. Pure.
+
+use crate::broker::event::{Delivery, Handle};
+use crate::coordination::Entry;
+use crate::error::Failure;
+use crate::ids::{ClassName, Epoch, WorkerId};
+use crate::transport::Connection;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Messages that one worker's mailbox holds at most while it takes none: `Worker.maxQueue`'s default.
+pub const MAX_MAILBOX: usize = 10_000;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Being constructed, or in `onCreate`: messages wait.
+    Activating,
+    Active,
+    /// In `onDestroy`, or being given up in the registry: messages wait, and go back.
+    Leaving,
+}
+
+/// Who waits until a worker is there.
+pub enum Creator {
+    Remote { connection: Arc<Connection>, call: u64 },
+    Internal(oneshot::Sender<Result<(), Failure>>),
+}
+
+pub struct Resident {
+    pub id: WorkerId,
+    pub class: ClassName,
+    pub epoch: Epoch,
+    pub state: State,
+    pub mailbox: VecDeque<Delivery>,
+    pub creators: Vec<Creator>,
+    /// As the registry has it.
+    pub load: u64,
+    /// It was made again after its broker ended.
+    pub recovered: bool,
+}
+
+/// What becomes of a message to a worker.
+#[derive(Debug)]
+pub enum Admission {
+    /// It can be handled now.
+    Ready(Delivery),
+    /// It waits in the mailbox.
+    Held,
+    /// The mailbox is full: it goes back.
+    Full(Delivery),
+    /// There is no such worker here: it goes back.
+    Absent(Delivery),
+}
+
+/// See the module.
+pub struct Residents {
+    by_id: HashMap<WorkerId, Handle>,
+    by_handle: HashMap<Handle, Resident>,
+    last: Arc<AtomicU32>,
+}
+
+impl Residents {
+    /// `last` is shared by all lives of a broker, so that a handle is never used again.
+    pub fn new(last: Arc<AtomicU32>) -> Self {
+        Self { by_id: HashMap::new(), by_handle: HashMap::new(), last }
+    }
+
+    /// Takes a worker in; `Err` gives the creators back to the one who is here already.
+    pub fn insert(&mut self, entry: &Entry, load: u64, creators: Vec<Creator>) -> Result<Handle, Vec<Creator>> {
+        if self.by_id.contains_key(&entry.id) {
+            return Err(creators);
+        }
+        let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let resident = Resident {
+            id: entry.id.clone(),
+            class: entry.class.clone(),
+            epoch: entry.epoch,
+            state: State::Activating,
+            mailbox: VecDeque::new(),
+            creators,
+            load,
+            recovered: entry.cause == crate::coordination::Cause::Recovery,
+        };
+        self.by_id.insert(entry.id.clone(), handle);
+        self.by_handle.insert(handle, resident);
+        Ok(handle)
+    }
+
+    pub fn handle(&self, worker: &str) -> Option<Handle> {
+        self.by_id.get(worker).copied()
+    }
+
+    pub fn get_mut(&mut self, handle: Handle) -> Option<&mut Resident> {
+        self.by_handle.get_mut(&handle)
+    }
+
+    pub fn by_id_mut(&mut self, worker: &str) -> Option<(Handle, &mut Resident)> {
+        let handle = *self.by_id.get(worker)?;
+        self.by_handle.get_mut(&handle).map(|resident| (handle, resident))
+    }
+
+    pub fn remove(&mut self, handle: Handle) -> Option<Resident> {
+        let resident = self.by_handle.remove(&handle)?;
+        self.by_id.remove(&resident.id);
+        Some(resident)
+    }
+
+    /// Lets a message in, in the order of the calls. The delivery's handle is set here.
+    pub fn admit(&mut self, mut delivery: Delivery) -> Admission {
+        let Some(handle) = self.by_id.get(&delivery.envelope.worker) else {
+            return Admission::Absent(delivery);
+        };
+        delivery.handle = *handle;
+        match self.by_handle.get_mut(handle) {
+            Some(resident) if resident.state == State::Active => Admission::Ready(delivery),
+            Some(resident) if resident.mailbox.len() >= MAX_MAILBOX => Admission::Full(delivery),
+            Some(resident) => {
+                resident.mailbox.push_back(delivery);
+                Admission::Held
+            }
+            None => Admission::Absent(delivery),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Handle, &Resident)> {
+        self.by_handle.iter().map(|(handle, resident)| (*handle, resident))
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_handle.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_handle.is_empty()
+    }
+}

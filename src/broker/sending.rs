@@ -1,0 +1,282 @@
+//! The way of a message out: on the JavaScript thread, straight into the peer's outbox where the route is known.
+
+use crate::broker::calls::Waiter;
+use crate::broker::event::{Delivery, Event, Level};
+use crate::broker::inbound::Origin;
+use crate::broker::inbox::lock;
+use crate::broker::lanes::{Parked, Route};
+use crate::broker::life::Life;
+use crate::broker::residents::Admission;
+use crate::clock::boot_millis;
+use crate::error::{Code, Failure, Outcome};
+use crate::ids::WorkerId;
+use crate::transport::{Connection, SendError};
+use crate::wire::codec;
+use crate::wire::message::{Envelope, Payload};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A message as JavaScript gives it.
+pub struct Outgoing<'a> {
+    pub worker: &'a str,
+    pub method: &'a str,
+    /// JSON text; `None` is `undefined`.
+    pub json: Option<&'a str>,
+    /// The number under which JavaScript waits.
+    pub slot: u64,
+    pub ask: bool,
+    /// On the local clock: when an ask ends; until when a tell looks for a route.
+    pub deadline: u64,
+}
+
+impl Outgoing<'_> {
+    fn payload(&self) -> Payload {
+        self.json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())))
+    }
+
+    fn parked(&self, sequence: u32) -> Parked {
+        Parked {
+            sequence,
+            call: if self.ask { self.slot } else { 0 },
+            tell_slot: if self.ask { 0 } else { self.slot },
+            deadline: self.deadline,
+            method: Bytes::copy_from_slice(self.method.as_bytes()),
+            payload: self.payload(),
+        }
+    }
+}
+
+#[derive(PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// It is in the transport's hands, or the worker's.
+    HandedOver,
+    /// It waits for a route.
+    Parked,
+}
+
+pub fn send_failure(error: SendError) -> Failure {
+    match error {
+        SendError::Overloaded => Failure::new(Code::Overloaded, "The peer reads too slowly: its outbox is full."),
+        SendError::Closed => Failure::new(Code::Unreachable, "The connection was closed."),
+        SendError::TooLarge { length, max } => Failure::new(
+            Code::TooLarge,
+            format!("Expected a message of at most {max} bytes but received one of {length} bytes."),
+        ),
+    }
+}
+
+impl Life {
+    /// Asks: the answer comes as an event under the slot.
+    pub fn ask(self: &Arc<Self>, worker: &str, method: &str, json: Option<&str>, slot: u64, timeout: u64) {
+        let now = boot_millis();
+        let deadline = now.saturating_add(timeout);
+        self.open_call(slot, deadline, Waiter::JavaScript);
+        let outgoing = Outgoing { worker, method, json, slot, ask: true, deadline };
+        if let Err(failure) = self.send(&outgoing, now) {
+            self.fail_call(slot, failure);
+        }
+    }
+
+    /// Tells. `true`: handed over; otherwise an event comes under the slot.
+    pub fn tell(self: &Arc<Self>, worker: &str, method: &str, json: Option<&str>, slot: u64) -> bool {
+        let now = boot_millis();
+        let deadline = now.saturating_add(self.config.retries.duration);
+        let outgoing = Outgoing { worker, method, json, slot, ask: false, deadline };
+        match self.send(&outgoing, now) {
+            Ok(sent) => sent == Sent::HandedOver,
+            Err(failure) => {
+                self.inbox.push(Event::failed(slot, failure));
+                false
+            }
+        }
+    }
+
+    fn send(self: &Arc<Self>, outgoing: &Outgoing<'_>, now: u64) -> Outcome<Sent> {
+        let size = outgoing.json.map_or(0, str::len);
+        if size > self.config.max_message_bytes {
+            return Err(send_failure(SendError::TooLarge { length: size, max: self.config.max_message_bytes }));
+        }
+        let mut lanes = lock(&self.lanes);
+        let lane = lanes.lane(outgoing.worker, now);
+        let mut sequence = None;
+        if lane.queue.is_empty() {
+            match &lane.route {
+                Route::Remote(connection) if connection.is_open() => {
+                    let connection = connection.clone();
+                    let number = lane.next_sequence();
+                    match self.write(&connection, outgoing, number, now) {
+                        Ok(()) => return Ok(Sent::HandedOver),
+                        Err(SendError::Closed) => {
+                            lane.route = Route::None;
+                            sequence = Some(number);
+                        }
+                        Err(error) => return Err(send_failure(error)),
+                    }
+                }
+                Route::Local => {
+                    let number = lane.next_sequence();
+                    if self.inbox.is_full() {
+                        return Err(Failure::new(Code::Overloaded, "Too many messages wait for this process."));
+                    }
+                    match self.hand_over(outgoing, number) {
+                        Admission::Ready(_) | Admission::Held => return Ok(Sent::HandedOver),
+                        Admission::Full(_) => return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full.")),
+                        Admission::Absent(_) => {
+                            lane.route = Route::None;
+                            sequence = Some(number);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if !lanes.has_room(outgoing.worker, size) {
+            return Err(Failure::new(Code::Overloaded, "Too many messages wait for a route."));
+        }
+        let lane = lanes.lane(outgoing.worker, now);
+        let sequence = sequence.unwrap_or_else(|| lane.next_sequence());
+        let resolve = !lane.resolving && !matches!(lane.route, Route::Fence { .. });
+        lane.resolving |= resolve;
+        lanes.park(outgoing.worker, outgoing.parked(sequence));
+        drop(lanes);
+        if resolve {
+            self.spawn("resolve", self.clone().resolve(WorkerId::new(outgoing.worker)));
+        }
+        Ok(Sent::Parked)
+    }
+
+    fn write(&self, to: &Arc<Connection>, outgoing: &Outgoing<'_>, sequence: u32, now: u64) -> Result<(), SendError> {
+        let (max, payload) = (self.config.max_message_bytes, outgoing.json.map(str::as_bytes));
+        let (worker, method) = (outgoing.worker, outgoing.method);
+        if outgoing.ask {
+            let left = time_left(outgoing.deadline, now);
+            // Before it is written: the answer may be faster than this thread.
+            lock(&self.calls).route(outgoing.slot, to.id());
+            let written = to.send_with(|out| {
+                codec::encode_ask(out, max, outgoing.slot, left, worker, sequence, method, payload)
+            });
+            if written.is_err() {
+                lock(&self.calls).route(outgoing.slot, 0);
+            }
+            written?;
+        } else {
+            to.send_with(|out| codec::encode_tell(out, max, worker, sequence, method, payload))?;
+        }
+        self.mark_dirty(to);
+        Ok(())
+    }
+
+    /// To a worker in this broker: no socket, still a copy, still its mailbox.
+    fn hand_over(&self, outgoing: &Outgoing<'_>, sequence: u32) -> Admission {
+        let parked = outgoing.parked(sequence);
+        self.deliver_here(outgoing.worker, &parked)
+    }
+
+    /// A message of this broker to a worker in this broker.
+    pub fn deliver_here(&self, worker: &str, parked: &Parked) -> Admission {
+        let origin = Origin::Local { slot: parked.call };
+        let inbound = if parked.call > 0 { lock(&self.inbound).open(origin.clone()) } else { 0 };
+        let delivery = Delivery {
+            handle: 0,
+            inbound,
+            origin,
+            deadline: if parked.call > 0 { parked.deadline } else { u64::MAX },
+            envelope: Envelope {
+                worker: WorkerId::new(worker),
+                sequence: parked.sequence,
+                method: parked.method.clone(),
+                payload: parked.payload.clone(),
+            },
+        };
+        // A call that is in the worker's hands may have run: it counts as written.
+        lock(&self.calls).route(parked.call, u64::MAX);
+        let admission = lock(&self.residents).admit(delivery);
+        match admission {
+            Admission::Ready(delivery) => {
+                self.inbox.push_quietly(Event::Message(delivery.clone()));
+                Admission::Ready(delivery)
+            }
+            Admission::Held => Admission::Held,
+            back => {
+                lock(&self.inbound).close(inbound);
+                lock(&self.calls).route(parked.call, 0);
+                back
+            }
+        }
+    }
+
+    /// Its outbox has something to write at the end of the turn.
+    pub fn mark_dirty(&self, connection: &Arc<Connection>) {
+        let mut dirty = lock(&self.dirty);
+        if !dirty.iter().any(|known| Arc::ptr_eq(known, connection)) {
+            dirty.push(connection.clone());
+        }
+    }
+
+    /// Writes what this turn of JavaScript left in outboxes.
+    pub fn flush(&self) {
+        let dirty = std::mem::take(&mut *lock(&self.dirty));
+        for connection in dirty {
+            connection.flush();
+        }
+    }
+
+    /// A message that was not handled goes back to where it came from.
+    pub fn send_back(self: &Arc<Self>, delivery: Delivery, code: Code) {
+        if delivery.inbound > 0 && lock(&self.inbound).close(delivery.inbound).is_none() {
+            return;
+        }
+        match delivery.origin {
+            Origin::Remote { connection, call } => {
+                if call > 0 {
+                    connection.in_flight().fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+                }
+                let time_left = time_left(delivery.deadline, boot_millis());
+                let bounce = crate::wire::message::Message::Bounce { call, time_left, code, envelope: delivery.envelope };
+                // A connection that is closed or full has told, or tells, its peer by itself.
+                let _ = connection.send(&bounce);
+                connection.flush();
+            }
+            Origin::Local { slot } => self.came_back_here(slot, code, delivery),
+        }
+    }
+
+    fn came_back_here(self: &Arc<Self>, slot: u64, code: Code, delivery: Delivery) {
+        lock(&self.calls).route(slot, 0);
+        let worker = delivery.envelope.worker.clone();
+        let deadline = if slot > 0 { delivery.deadline } else { boot_millis() + self.config.retries.duration };
+        let parked = Parked {
+            sequence: delivery.envelope.sequence,
+            call: slot,
+            tell_slot: 0,
+            deadline,
+            method: delivery.envelope.method,
+            payload: delivery.envelope.payload,
+        };
+        let returned = match code {
+            Code::WorkerNotFound => lock(&self.lanes).returned_here(worker.as_str(), parked),
+            _ => crate::broker::lanes::Returned::TooLate,
+        };
+        if returned == crate::broker::lanes::Returned::TooLate {
+            self.give_up(&worker, slot, code);
+        } else {
+            self.look_for_route(&worker);
+        }
+    }
+
+    /// A message came back and cannot be sent again.
+    pub fn give_up(&self, worker: &WorkerId, call: u64, code: Code) {
+        let code = if code == Code::WorkerNotFound { Code::Unreachable } else { code };
+        let failure = Failure::new(code, format!("The worker \"{worker}\" did not take the message."));
+        if call > 0 {
+            self.fail_call(call, failure);
+        } else {
+            self.log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {}.", failure.code.as_str()));
+        }
+    }
+}
+
+/// What is left until a deadline, as it travels.
+pub fn time_left(deadline: u64, now: u64) -> u32 {
+    u32::try_from(deadline.saturating_sub(now)).unwrap_or(u32::MAX)
+}

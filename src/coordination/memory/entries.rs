@@ -1,0 +1,64 @@
+//! What an owner does with its workers, and what anybody may read of them.
+
+use super::super::*;
+use super::tables::Tables;
+
+pub(super) fn activate(tables: &mut Tables, owner: &Incarnation, id: &WorkerId) -> Option<Entry> {
+    let worker = tables.workers.get_mut(id)?;
+    let hold = worker.hold.as_mut().filter(|hold| hold.owner == *owner)?;
+    hold.state = EntryState::Active;
+    Some(worker.entry.clone())
+}
+
+pub(super) fn release(tables: &mut Tables, owner: &Incarnation, release: &Release) -> bool {
+    let stands = tables.hold(owner, &release.id, release.epoch).is_some();
+    if stands {
+        tables.give_up(&release.id, release.fate);
+    }
+    stands
+}
+
+pub(super) fn withdraw(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> bool {
+    let hold = tables.hold(owner, id, epoch);
+    if !hold.is_some_and(|hold| hold.state == EntryState::Placing) {
+        return false;
+    }
+    match tables.remove(id) {
+        Some(entry) if entry.cause == Cause::Recovery => tables.insert_pending(entry),
+        _ => {}
+    }
+    true
+}
+
+pub(super) fn set_load(tables: &mut Tables, owner: &Incarnation, change: &LoadChange) -> bool {
+    let Some(hold) = tables.hold(owner, &change.id, change.epoch) else {
+        return false;
+    };
+    let load = change.load.min(MAX_LOAD);
+    let before = std::mem::replace(&mut hold.load, load);
+    let holding = tables.holdings.get_mut(owner).expect("an owner has a holding");
+    holding.load = holding.load - before + load;
+    true
+}
+
+pub(super) fn locate(tables: &Tables, id: &WorkerId) -> Location {
+    let Some(worker) = tables.workers.get(id) else {
+        return Location::None;
+    };
+    let class = worker.entry.class.clone();
+    match &worker.hold {
+        None => Location::Pending { class },
+        Some(hold) => {
+            let owner = tables.owner(&hold.owner);
+            Location::Owned { class, owner, epoch: worker.entry.epoch, state: hold.state }
+        }
+    }
+}
+
+pub(super) fn owned(tables: &Tables, owner: &Incarnation, offset: usize, limit: usize) -> Vec<(WorkerId, Epoch)> {
+    let Some(holding) = tables.holdings.get(owner) else {
+        return Vec::new();
+    };
+    let page = holding.workers.iter().skip(offset).take(limit.min(CHUNK));
+    page.map(|(_, id)| (id.clone(), tables.workers[id].entry.epoch)).collect()
+}

@@ -1,0 +1,224 @@
+//! The embedded coordinator: what joins one broker's handle to the tables that all handles of a name share.
+//!
+//! What is decided stands in the pure files: [`tables`] keeps sets and sums in step, [`membership`] knows brokers,
+//! [`placement`] finds owners, [`entries`] does what owners do. They take `now` and know neither locks nor tasks.
+
+mod entries;
+mod membership;
+mod placement;
+mod tables;
+
+use self::tables::Tables;
+use super::*;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Hints that wait for a slow receiver; one that lags behind more looks at everything again.
+const SIGNALS: usize = 256;
+
+/// Milliseconds since the epoch, as the coordinator's clock tells them.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// One embedded cluster: shared tables, their clock, and the handles that hear of changes. Clones are the same cluster.
+#[derive(Clone)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    tables: Mutex<Tables>,
+    clock: Clock,
+    handles: Mutex<Vec<Weak<Handle>>>,
+}
+
+/// What the other handles see of one.
+struct Handle {
+    state: Mutex<HandleState>,
+    signals: broadcast::Sender<Signal>,
+}
+
+enum HandleState {
+    New,
+    Open { listening: Option<Incarnation> },
+    Closed,
+}
+
+impl Handle {
+    /// Does something with what an open handle listens as; fails on any other.
+    fn with_listening<T>(&self, act: impl FnOnce(&mut Option<Incarnation>) -> T) -> CoordinationResult<T> {
+        match &mut *lock(&self.state) {
+            HandleState::Open { listening } => Ok(act(listening)),
+            HandleState::New => Err(CoordinationError::Unavailable("the embedded coordinator is not open".into())),
+            HandleState::Closed => Err(CoordinationError::Unavailable("the embedded coordinator is closed".into())),
+        }
+    }
+}
+
+impl MemoryStore {
+    /// An empty one on the system's clock.
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(|| {
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+        }))
+    }
+
+    /// An empty one on the caller's clock, which may jump.
+    pub fn with_clock(clock: Clock) -> Self {
+        let shared = Shared { tables: Mutex::new(Tables::new()), clock, handles: Mutex::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    fn live_handles(&self) -> Vec<Arc<Handle>> {
+        let mut handles = lock(&self.shared.handles);
+        handles.retain(|handle| handle.strong_count() > 0);
+        handles.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One broker's handle on an embedded cluster. It listens no more once it is closed or dropped.
+pub struct MemoryCoordinator {
+    store: MemoryStore,
+    handle: Arc<Handle>,
+}
+
+impl MemoryCoordinator {
+    /// A handle that is not open yet.
+    pub fn new(store: MemoryStore) -> Self {
+        let handle = Arc::new(Handle {
+            state: Mutex::new(HandleState::New),
+            signals: broadcast::channel(SIGNALS).0,
+        });
+        lock(&store.shared.handles).push(Arc::downgrade(&handle));
+        Self { store, handle }
+    }
+
+    /// One atomic step on the tables, at one point of time; then everybody hears of it.
+    fn step<T>(&self, decide: impl FnOnce(&mut Tables, ServerTime) -> T) -> CoordinationResult<T> {
+        self.handle.with_listening(|_| ())?;
+        let (answer, hints) = {
+            let mut tables = lock(&self.store.shared.tables);
+            let now = ServerTime((self.store.shared.clock)());
+            let answer = decide(&mut tables, now);
+            (answer, tables.take_hints())
+        };
+        if !hints.is_empty() {
+            let open = |handle: &Arc<Handle>| handle.with_listening(|_| ()).is_ok();
+            for handle in self.store.live_handles().into_iter().filter(open) {
+                for hint in &hints {
+                    // Nobody listens: then nobody needs the hint.
+                    let _ = handle.signals.send(hint.clone());
+                }
+            }
+        }
+        Ok(answer)
+    }
+}
+
+/// The guarded values are whole between two statements, so a panic elsewhere leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[async_trait]
+impl Coordinator for MemoryCoordinator {
+    async fn open(&self) -> CoordinationResult<()> {
+        let mut state = lock(&self.handle.state);
+        if matches!(*state, HandleState::New) {
+            *state = HandleState::Open { listening: None };
+        }
+        drop(state);
+        self.handle.with_listening(|_| ())
+    }
+
+    fn local_host(&self) -> Option<String> {
+        None
+    }
+
+    async fn close(&self) {
+        *lock(&self.handle.state) = HandleState::Closed;
+    }
+
+    fn signals(&self) -> broadcast::Receiver<Signal> {
+        self.handle.signals.subscribe()
+    }
+
+    async fn time(&self) -> CoordinationResult<ServerTime> {
+        self.step(|_, now| now)
+    }
+
+    async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration> {
+        self.step(|tables, now| membership::register(tables, record, ttl, now))
+    }
+
+    async fn renew(&self, incarnation: &Incarnation, ttl: Duration) -> CoordinationResult<Renewal> {
+        self.step(|tables, now| membership::renew(tables, incarnation, ttl, now))
+    }
+
+    async fn update(&self, record: &BrokerRecord) -> CoordinationResult<bool> {
+        self.step(|tables, _| membership::update(tables, record))
+    }
+
+    async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership> {
+        self.step(|tables, now| membership::scan(tables, by, now))
+    }
+
+    async fn place(&self, request: &PlaceRequest) -> CoordinationResult<Placement> {
+        self.step(|tables, now| placement::place(tables, request, now))
+    }
+
+    async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Vec<Option<Entry>>> {
+        self.step(|tables, _| ids.iter().map(|id| entries::activate(tables, owner, id)).collect())
+    }
+
+    async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
+        self.step(|tables, _| releases.iter().map(|release| entries::release(tables, owner, release)).collect())
+    }
+
+    async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {
+        self.step(|tables, _| entries::withdraw(tables, owner, id, epoch))
+    }
+
+    async fn set_load(&self, owner: &Incarnation, changes: &[LoadChange]) -> CoordinationResult<Vec<bool>> {
+        self.step(|tables, _| changes.iter().map(|change| entries::set_load(tables, owner, change)).collect())
+    }
+
+    async fn locate(&self, id: &WorkerId) -> CoordinationResult<Location> {
+        self.step(|tables, _| entries::locate(tables, id))
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> CoordinationResult<Claim> {
+        self.step(|tables, now| placement::claim(tables, request, now))
+    }
+
+    async fn evict(&self, by: &Incarnation, dead: &Incarnation, death: &Death, limit: usize) -> CoordinationResult<Eviction> {
+        self.step(|tables, now| membership::evict(tables, by, dead, death, limit, now))
+    }
+
+    async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64> {
+        self.step(|tables, _| membership::leave(tables, incarnation, fate, limit))
+    }
+
+    async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
+        self.step(|tables, _| entries::owned(tables, owner, offset, limit))
+    }
+
+    async fn request_restart(&self) -> CoordinationResult<u64> {
+        self.step(|tables, _| membership::request_restart(tables))
+    }
+
+    async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool> {
+        self.handle.with_listening(|_| ())?;
+        let listens = |handle: &Arc<Handle>| handle.with_listening(|name| name.as_ref() == Some(incarnation)) == Ok(true);
+        Ok(self.store.live_handles().iter().any(listens))
+    }
+
+    async fn listen_as(&self, incarnation: Option<&Incarnation>) -> CoordinationResult<()> {
+        self.handle.with_listening(|name| *name = incarnation.cloned())
+    }
+}

@@ -1,0 +1,93 @@
+//! How a worker gets an owner: by being placed on the least loaded broker, or by being claimed.
+
+use super::super::*;
+use super::membership::waiting;
+use super::tables::{Hold, Tables, Worker};
+
+/// Whether a pending worker is too old to be recovered.
+fn outlived(entry: &Entry, ttl: Duration, now: ServerTime) -> bool {
+    !ttl.is_zero() && now.0.saturating_sub(entry.created.0) > ttl.as_millis() as u64
+}
+
+pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime) -> Placement {
+    if !tables.is_member(&request.by, now) {
+        return Placement::NotMember;
+    }
+    let known = request.id.as_ref().and_then(|id| tables.workers.get(id));
+    if let Some(Worker { entry, hold: Some(hold) }) = known {
+        let (id, class, owner) = (entry.id.clone(), entry.class.clone(), tables.owner(&hold.owner));
+        return Placement::Existing { id, class, owner, epoch: entry.epoch, state: hold.state };
+    }
+    let pending = known.map(|worker| &worker.entry).filter(|entry| !outlived(entry, request.ttl, now)).cloned();
+    let (class, cluster) = match &pending {
+        Some(entry) => (&entry.class, &entry.cluster),
+        None => (&request.class, &request.cluster),
+    };
+    let Some(chosen) = least_loaded(tables, cluster, class, now) else {
+        return Placement::NoBroker;
+    };
+    let epoch = tables.next_epoch(now);
+    let entry = match pending {
+        Some(entry) => Entry { epoch, cause: Cause::Recovery, ..entry },
+        None => Entry {
+            id: request.id.clone().unwrap_or_else(|| next_id(tables, &request.class)),
+            class: request.class.clone(),
+            cluster: request.cluster.clone(),
+            epoch,
+            cause: Cause::New,
+            created: now,
+            recoverable: request.recoverable,
+            attributes: request.attributes.clone(),
+        },
+    };
+    let owner = tables.owner(&chosen);
+    let answer = Placement::Reserved { id: entry.id.clone(), class: entry.class.clone(), owner, epoch };
+    tables.remove(&entry.id);
+    tables.insert_held(entry, Hold { owner: chosen, state: EntryState::Placing, load: RESERVED_LOAD });
+    answer
+}
+
+fn least_loaded(tables: &Tables, cluster: &ClusterName, class: &ClassName, now: ServerTime) -> Option<Incarnation> {
+    let hosts = tables.members.iter().filter(|(_, member)| {
+        let record = &member.record;
+        member.lease_expires > now && !record.draining && record.cluster == *cluster && record.classes.contains(class)
+    });
+    // Members come by incarnation, and the first of equal ones is the minimum.
+    hosts.map(|(incarnation, _)| incarnation).min_by_key(|incarnation| tables.load(incarnation)).cloned()
+}
+
+fn next_id(tables: &mut Tables, class: &ClassName) -> WorkerId {
+    let counter = tables.counters.entry(class.clone()).or_default();
+    loop {
+        *counter += 1;
+        let id = WorkerId::new(format!("{class}#{counter}"));
+        if !tables.workers.contains_key(&id) {
+            return id;
+        }
+    }
+}
+
+pub(super) fn claim(tables: &mut Tables, request: &ClaimRequest, now: ServerTime) -> Claim {
+    if !tables.is_member(&request.by, now) {
+        return Claim::NotMember;
+    }
+    let places = request.classes.iter().map(|class| (request.cluster.clone(), class.clone()));
+    let sets = places.filter_map(|place| tables.pending.get(&place)).flatten();
+    let looked_at: Vec<WorkerId> = sets.take(CHUNK).map(|(_, id)| id.clone()).collect();
+    let (mut entries, mut expired) = (Vec::new(), 0);
+    for id in looked_at {
+        if entries.len() >= request.limit {
+            break;
+        }
+        let Some(entry) = tables.remove(&id) else { continue };
+        if outlived(&entry, request.ttl, now) {
+            expired += 1;
+            continue;
+        }
+        let entry = Entry { epoch: tables.next_epoch(now), cause: Cause::Recovery, ..entry };
+        entries.push(entry.clone());
+        let hold = Hold { owner: request.by.clone(), state: EntryState::Active, load: RESERVED_LOAD };
+        tables.insert_held(entry, hold);
+    }
+    Claim::Claimed { entries, remaining: waiting(tables, &request.cluster, &request.classes), expired }
+}

@@ -1,0 +1,111 @@
+//! The order of one sender's messages to one worker, while the worker is moved about.
+
+#[path = "support/host.rs"]
+mod host;
+
+use dworker::broker::joining::Home;
+use dworker::coordination::memory::MemoryStore;
+use dworker::transport::MemoryHub;
+use host::{eventually, Handler, Host};
+use std::sync::{Arc, Mutex};
+
+/// A small generator whose seed is printed: `DWORKER_TEST_SEED` repeats a run.
+struct Random(u64);
+
+impl Random {
+    fn seeded() -> Self {
+        let fallback = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(1, |time| time.as_nanos() as u64);
+        let seed = std::env::var("DWORKER_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(fallback | 1);
+        println!("DWORKER_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+fn home() -> Home {
+    Home::Memory { store: MemoryStore::default(), hub: MemoryHub::default() }
+}
+
+type Journal = Arc<Mutex<Vec<u64>>>;
+
+fn journal() -> (Journal, Handler) {
+    let journal: Journal = Arc::default();
+    let seen = journal.clone();
+    let handler: Handler = Arc::new(move |_, _, payload| {
+        let number = payload.and_then(|text| text.parse().ok()).unwrap_or(0);
+        seen.lock().expect("no test panics with it").push(number);
+        Some(number.to_string())
+    });
+    (journal, handler)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_one_sender_arrive_in_order_and_once_while_the_worker_moves() {
+    let mut random = Random::seeded();
+    let home = home();
+    let (journal, handler) = journal();
+    let sender = Host::start("sender", &home, handler.clone()).await;
+    let mut hosts = vec![sender.clone()];
+    for index in 0..3 {
+        hosts.push(Host::start(&format!("host-{index}"), &home, handler.clone()).await);
+    }
+    sender.create("Room#x").await.expect("the worker is made");
+    let (mut number, mut moves, mut crashes) = (0, 0, 0);
+    for round in 0..150 {
+        for _ in 0..random.below(40) {
+            number += 1;
+            sender.post("Room#x", "n", &number.to_string(), random.below(2) == 0);
+        }
+        match random.below(10) {
+            0..=5 => moves += u64::from(hosts.iter().any(|host| host.hand_over("Room#x"))),
+            6 if crashes < 3 => {
+                if let Some(index) = (1..hosts.len()).find(|index| hosts[*index].holds("Room#x")) {
+                    hosts[index].crash();
+                    crashes += 1;
+                    hosts[index] = Host::start(&format!("again-{round}"), &home, handler.clone()).await;
+                }
+            }
+            _ => tokio::time::sleep(std::time::Duration::from_millis(random.below(10))).await,
+        }
+    }
+    number += 1;
+    let last = number;
+    let answer = sender.ask("Room#x", "n", &last.to_string()).await;
+    assert_eq!(answer.expect("the worker is reachable after all"), Some(last.to_string()));
+    let seen = journal.lock().expect("no test panics with it").clone();
+    println!("{number} sent, {} handled, {moves} moves, {crashes} crashes", seen.len());
+    if let Some(pair) = seen.windows(2).find(|pair| pair[0] >= pair[1]) {
+        panic!("{} was handled before {}", pair[0], pair[1]);
+    }
+    assert!(moves >= 20, "too few moves: {moves}");
+    if crashes == 0 {
+        assert!(seen.len() as u64 >= number * 9 / 10, "only {} of {number} were handled", seen.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_when_a_worker_is_handed_over() {
+    let home = home();
+    let (journal, handler) = journal();
+    let sender = Host::start("sender", &home, handler.clone()).await;
+    let other = Host::start("other", &home, handler.clone()).await;
+    sender.create("Room#x").await.expect("the worker is made");
+    for number in 1..=2000u64 {
+        sender.post("Room#x", "n", &number.to_string(), number % 2 == 0);
+        if number % 100 == 0 {
+            eventually("the worker lives somewhere", || sender.holds("Room#x") || other.holds("Room#x")).await;
+            assert!(sender.hand_over("Room#x") || other.hand_over("Room#x"));
+        }
+    }
+    eventually("all messages were handled", || journal.lock().expect("no test panics with it").len() == 2000).await;
+    let seen = journal.lock().expect("no test panics with it").clone();
+    assert_eq!(seen, (1..=2000).collect::<Vec<_>>());
+}

@@ -1,0 +1,222 @@
+//! A broker whose JavaScript side is played by the test: it makes workers, hands messages to a handler, keeps results.
+
+use dworker::broker::core::Core;
+use dworker::broker::event::{DestroyCause, Event, Handle};
+use dworker::broker::hosting::Creation;
+use dworker::broker::inbox::Inbox;
+use dworker::broker::joining::Home;
+use dworker::clock::boot_millis;
+use dworker::config::{BrokerConfig, CoordinatorConfig, LeaseConfig, RetriesConfig, RoutesConfig};
+use dworker::coordination::{Fate, PlaceRequest};
+use dworker::error::Failure;
+use dworker::ids::{ClassName, ClusterName, WorkerId};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{oneshot, Notify};
+
+pub type Answer = Result<Option<String>, Failure>;
+/// What a worker does with a message: its id, the method, the payload; the answer of an ask.
+pub type Handler = Arc<dyn Fn(&str, &str, Option<&str>) -> Option<String> + Send + Sync>;
+
+pub struct Host {
+    pub core: Arc<Core>,
+    inbox: Arc<Inbox>,
+    slots: AtomicU64,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    workers: Mutex<HashMap<Handle, String>>,
+    handler: Handler,
+}
+
+pub fn config(id: &str) -> BrokerConfig {
+    BrokerConfig {
+        id: id.into(),
+        ns: "test".into(),
+        clustername: "main".into(),
+        coordinator: CoordinatorConfig::Memory { name: "".into() },
+        listen: None,
+        advertise: None,
+        rpc_timeout: 3000,
+        ttl: 0,
+        routes: RoutesConfig { max: 1000, max_age: 30_000 },
+        retries: RetriesConfig { initial_interval: 10, max_interval: 100, duration: 5000 },
+        socket_timeout: 15_000,
+        health_check_interval: 100,
+        lease: LeaseConfig { ttl: 1500, renew: 100 },
+        max_message_bytes: 16 * 1024 * 1024,
+        destroy_timeout: 5000,
+    }
+}
+
+impl Host {
+    /// A broker that is active and hosts the class `Room`.
+    pub async fn start(id: &str, home: &Home, handler: Handler) -> Arc<Host> {
+        let looked = Arc::new(Notify::new());
+        let wake = looked.clone();
+        let inbox = Arc::new(Inbox::new(Box::new(move || wake.notify_one())));
+        let runtime = tokio::runtime::Handle::current();
+        let core = Core::new(config(id), inbox.clone(), home.clone(), runtime, Box::new(|_| {}));
+        let host = Arc::new(Host {
+            core,
+            inbox,
+            slots: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            workers: Mutex::default(),
+            handler,
+        });
+        let weak = Arc::downgrade(&host);
+        tokio::spawn(async move {
+            loop {
+                looked.notified().await;
+                let Some(host) = weak.upgrade() else { return };
+                host.work();
+            }
+        });
+        host.core.host(ClassName::new("Room"));
+        host.run(|slot| host.core.start(slot)).await.expect("the broker starts");
+        host
+    }
+
+    /// Runs an operation that answers under a slot.
+    pub async fn run(&self, operation: impl FnOnce(u64)) -> Answer {
+        let slot = self.slots.fetch_add(1, Ordering::Relaxed) + 1;
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.lock().expect("no test panics with it").insert(slot, sender);
+        operation(slot);
+        if let Ok(life) = self.core.life() {
+            life.flush();
+        }
+        self.inbox.nudge();
+        receiver.await.expect("every operation is answered")
+    }
+
+    pub async fn create(&self, id: &str) -> Answer {
+        let life = self.core.life().expect("the broker is active");
+        let request = PlaceRequest {
+            by: life.incarnation.clone(),
+            id: Some(WorkerId::new(id)),
+            class: ClassName::new("Room"),
+            cluster: ClusterName::new("main"),
+            recoverable: true,
+            attributes: "{}".into(),
+            ttl: Duration::ZERO,
+        };
+        self.run(|slot| life.create(slot, request, 3000)).await
+    }
+
+    pub async fn ask(&self, worker: &str, method: &str, json: &str) -> Answer {
+        match self.core.life() {
+            Ok(life) => self.run(|slot| life.ask(worker, method, Some(json), slot, 3000)).await,
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Sends without waiting; nobody hears of what becomes of it.
+    pub fn post(&self, worker: &str, method: &str, json: &str, ask: bool) {
+        let slot = self.slots.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Ok(life) = self.core.life() {
+            if ask {
+                life.ask(worker, method, Some(json), slot, 3000);
+            } else {
+                life.tell(worker, method, Some(json), slot);
+            }
+            life.flush();
+            self.inbox.nudge();
+        }
+    }
+
+    /// The worker destroys itself, to be made again elsewhere.
+    pub fn hand_over(&self, worker: &str) -> bool {
+        let handle = {
+            let workers = self.workers.lock().expect("no test panics with it");
+            workers.iter().find(|(_, id)| *id == worker).map(|(handle, _)| *handle)
+        };
+        let (Some(handle), Ok(life)) = (handle, self.core.life()) else { return false };
+        self.workers.lock().expect("no test panics with it").remove(&handle);
+        life.destroying(handle);
+        life.destroyed(handle, Fate::Recover);
+        true
+    }
+
+    pub fn holds(&self, worker: &str) -> bool {
+        self.workers.lock().expect("no test panics with it").values().any(|id| id == worker)
+    }
+
+    pub fn crash(&self) {
+        self.core.crash();
+        self.workers.lock().expect("no test panics with it").clear();
+    }
+
+    fn work(self: &Arc<Self>) {
+        loop {
+            let mut events = Vec::new();
+            let Ok(life) = self.core.life() else {
+                self.inbox.take(256, true, &mut events);
+                if events.is_empty() {
+                    return;
+                }
+                events.into_iter().for_each(|event| self.settle(event));
+                continue;
+            };
+            self.inbox.take(256, life.lease.holds(), &mut events);
+            if events.is_empty() {
+                return;
+            }
+            for event in events {
+                match event {
+                    Event::Create { handle, entry } => {
+                        self.workers.lock().expect("no test panics with it").insert(handle, entry.id.to_string());
+                        life.created(handle, Creation::Done, "");
+                    }
+                    Event::Destroy { handle, cause } => {
+                        self.workers.lock().expect("no test panics with it").remove(&handle);
+                        if cause == DestroyCause::System {
+                            life.destroyed(handle, Fate::Recover);
+                        }
+                    }
+                    Event::Message(delivery) if delivery.deadline < boot_millis() => life.drop_expired(&delivery),
+                    Event::Message(delivery) => {
+                        let worker = self.workers.lock().expect("no test panics with it").get(&delivery.handle).cloned();
+                        let Some(worker) = worker else {
+                            life.refuse(delivery);
+                            continue;
+                        };
+                        let method = String::from_utf8_lossy(&delivery.envelope.method).into_owned();
+                        let payload = String::from_utf8_lossy(&delivery.envelope.payload.bytes).into_owned();
+                        let result = (self.handler)(&worker, &method, Some(&payload));
+                        if delivery.inbound > 0 {
+                            life.reply(delivery.inbound, result.as_deref());
+                        }
+                    }
+                    other => self.settle(other),
+                }
+            }
+            life.flush();
+        }
+    }
+
+    fn settle(&self, event: Event) {
+        let (slot, answer) = match event {
+            Event::Done { slot, value } => {
+                let text = String::from_utf8_lossy(&value.bytes).into_owned();
+                (slot, Ok((!text.is_empty()).then_some(text)))
+            }
+            Event::Failed { slot, failure, .. } => (slot, Err(failure)),
+            _ => return,
+        };
+        if let Some(waiting) = self.waiting.lock().expect("no test panics with it").remove(&slot) {
+            // The test may have stopped waiting.
+            let _ = waiting.send(answer);
+        }
+    }
+}
+
+/// Waits until it is so; says what was awaited when it never is.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let give_up = tokio::time::Instant::now() + Duration::from_secs(15);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < give_up, "it never became true: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
