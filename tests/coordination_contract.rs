@@ -3,6 +3,9 @@
 //! Each case is a sentence in `tests/contract/` and owns its coordinator, empty at first. `DWORKER_TEST_SERVER` names
 //! another server program than the `redis-server` on the path.
 
+#[path = "support/redis_server.rs"]
+mod redis_server;
+
 mod contract {
     pub mod claims;
     pub mod cluster;
@@ -17,6 +20,8 @@ mod contract {
 use contract::cluster::{Cluster, Connect, Handle};
 use contract::*;
 use dworker::coordination::memory::{MemoryCoordinator, MemoryStore};
+use dworker::coordination::redis::RedisCoordinator;
+use redis_server::RedisServer;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,9 +49,34 @@ fn memory() -> Cluster {
     Cluster::new(connect, Some(clock), Box::new(()))
 }
 
+/// A private server on its own clock.
+fn redis() -> Cluster {
+    on_server(None)
+}
+
+/// A private server that takes the case's clock for its own, as it must where scripts cannot read the time.
+fn redis_with_passed_clock() -> Cluster {
+    on_server(Some(Arc::new(AtomicU64::new(START))))
+}
+
+fn on_server(clock: Option<Arc<AtomicU64>>) -> Cluster {
+    let server = RedisServer::start();
+    let (config, told) = (server.config(), clock.clone());
+    let connect: Connect = Box::new(move |namespace| {
+        let coordinator = RedisCoordinator::new(&config, namespace, tokio::runtime::Handle::current());
+        Arc::new(match told.clone() {
+            Some(clock) => coordinator.with_clock(Arc::new(move || clock.load(Ordering::SeqCst))),
+            None => coordinator,
+        })
+    });
+    Cluster::new(connect, clock, Box::new(server))
+}
+
 macro_rules! cases {
     ($($module:ident { $($case:ident)* })*) => {
         cases!(@on memory, $($module $($case)*;)*);
+        cases!(@on redis, $($module $($case)*;)*);
+        cases!(@on redis_with_passed_clock, $($module $($case)*;)*);
     };
     (@on $backend:ident, $($module:ident $($case:ident)*;)*) => {
         mod $backend {

@@ -1,1 +1,53 @@
-//! To be written.
+//! The layout of a frame: what its bytes mean, how long its parts may be.
+//!
+//! ```text
+//! u32 length of the rest (big endian, as all numbers here)
+//! u8 kind   u8 flags (0, ignored)   u8 encoding of the payload   u8 error code   u64 call
+//! ask, tell, bounce   u32 time left   u32 sequence   u16 worker length   u16 method length   worker   method   payload
+//! reply               payload
+//! failure, close      u32 message length   message   body
+//! create              u32 time left   u64 epoch   worker
+//! ```
+//! A bounce has the layout of the ask that it brings back: what fitted one way fits the other way.
+
+mod decode;
+mod encode;
+
+pub use decode::{DecodeError, Decoder, READ_CHUNK};
+pub use encode::{encode, encode_ask, encode_reply, encode_tell, TooLarge};
+
+/// Longest frame, without its length, unless the broker's options say otherwise (`maxMessageBytes`): a payload of
+/// 16 MiB is far beyond what JSON text serves well, and 64 MiB of outbox hold some of them.
+pub const MAX_FRAME_DEFAULT: usize = 16 * 1024 * 1024;
+/// Longest id of a worker: the longest key that Redis tools still show on a screen.
+pub const MAX_WORKER_BYTES: usize = 512;
+/// Longest name of a method.
+pub const MAX_METHOD_BYTES: usize = 256;
+
+/// Bytes that count the rest of the frame.
+const LENGTH_BYTES: usize = 4;
+/// Kind, flags, encoding, error code, call.
+const HEADER_BYTES: usize = 12;
+/// Time left, sequence, and the lengths of the two names.
+const ADDRESS_BYTES: usize = 12;
+/// Time left and epoch.
+const CREATE_BYTES: usize = 12;
+/// The length of a message text.
+const TEXT_BYTES: usize = 4;
+
+/// First byte of a frame.
+mod kind {
+    pub const ASK: u8 = 1;
+    pub const TELL: u8 = 2;
+    pub const REPLY: u8 = 3;
+    pub const FAILURE: u8 = 4;
+    pub const BOUNCE: u8 = 5;
+    pub const CREATE: u8 = 6;
+    pub const SYNC: u8 = 7;
+    pub const SYNCED: u8 = 8;
+    pub const CANCEL: u8 = 9;
+    pub const CLOSE: u8 = 10;
+    pub const DRAIN: u8 = 11;
+    pub const PING: u8 = 12;
+    pub const PONG: u8 = 13;
+}

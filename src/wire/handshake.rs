@@ -1,1 +1,251 @@
-//! To be written.
+//! How two brokers prove to each other that they belong together: who says what in which order.
+//!
+//! ```text
+//! initiator                                   responder
+//! hello: versions, nonce, limit, identity →
+//!                                           ← hello: the same of the other
+//! proof: HMAC(secret, "initiator" + both hellos) →
+//!                                           ← proof: HMAC(secret, "responder" + both hellos)
+//! ```
+//! Each proof also names the nonce that it answers. The responder proves nothing to whom did not prove first. A side
+//! that refuses says so in a last frame, which is believed only as an explanation of a failure.
+
+mod frames;
+mod proof;
+
+pub use frames::{take_frame, HANDSHAKE_MAX_FRAME};
+
+use crate::ids::{BrokerId, Incarnation};
+use crate::wire::message::PROTOCOL;
+use bytes::Bytes;
+use frames::{Hello, Received};
+use proof::Transcript;
+use std::fmt;
+
+/// Random bytes that make a handshake unlike every other.
+pub type Nonce = [u8; 32];
+
+/// Most secrets that are tried: a rotation needs two.
+pub const MAX_SECRETS: usize = 8;
+
+/// Who somebody is: the application's name and this life of it, in a namespace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    pub namespace: String,
+    pub broker: BrokerId,
+    pub incarnation: Incarnation,
+}
+
+/// What the brokers of a namespace share; any of them is accepted, so that they can be rotated. At most [`MAX_SECRETS`] count.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secrets(pub Vec<Vec<u8>>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+/// Whose turn it was to speak first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    Initiator = 1,
+    Responder = 2,
+}
+
+impl Role {
+    fn other(self) -> Role {
+        match self {
+            Role::Initiator => Role::Responder,
+            Role::Responder => Role::Initiator,
+        }
+    }
+}
+
+/// What this side brings along.
+#[derive(Clone, Debug)]
+pub struct Party {
+    pub identity: Identity,
+    pub secrets: Secrets,
+    /// Longest frame that this side reads.
+    pub max_frame: usize,
+    /// Lowest and highest protocol version.
+    pub versions: (u16, u16),
+}
+
+impl Party {
+    pub fn new(identity: Identity, secrets: Secrets, max_frame: usize) -> Self {
+        Self { identity, secrets, max_frame, versions: PROTOCOL }
+    }
+}
+
+/// The other side, proven.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peer {
+    pub identity: Identity,
+    /// The highest version that both speak.
+    pub version: u16,
+    /// Longest frame that it reads.
+    pub max_frame: usize,
+}
+
+/// Why the peer is not let in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum HandshakeError {
+    #[error("what arrived is no handshake of a broker")]
+    NotABroker,
+    #[error("a handshake frame is over its limit")]
+    Oversized,
+    #[error("a handshake frame is malformed")]
+    Malformed,
+    #[error("a handshake frame came out of turn")]
+    OutOfTurn,
+    #[error("the peer is of another namespace")]
+    ForeignNamespace,
+    #[error("no protocol version in common")]
+    NoCommonVersion,
+    #[error("no secret in common")]
+    WrongSecret,
+    #[error("our own frame came back")]
+    Reflected,
+    #[error("a frame of another handshake was replayed")]
+    Replayed,
+    #[error("the peer refused: {0}")]
+    Refused(Refusal),
+}
+
+/// What the other side says about why it refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    ForeignNamespace = 1,
+    NoCommonVersion = 2,
+    WrongSecret = 3,
+    Other = 4,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::ForeignNamespace => "another namespace",
+            Refusal::NoCommonVersion => "no protocol version in common",
+            Refusal::WrongSecret => "no secret in common",
+            Refusal::Other => "an invalid handshake",
+        })
+    }
+}
+
+impl HandshakeError {
+    /// What the peer is told. Nothing about reflections and replays: they were not made by a broker.
+    fn refusal(self) -> Refusal {
+        match self {
+            HandshakeError::ForeignNamespace => Refusal::ForeignNamespace,
+            HandshakeError::NoCommonVersion => Refusal::NoCommonVersion,
+            HandshakeError::WrongSecret => Refusal::WrongSecret,
+            _ => Refusal::Other,
+        }
+    }
+
+    /// The frame that tells the peer, unless it is the peer who refused.
+    pub fn farewell(self) -> Option<Bytes> {
+        (!matches!(self, HandshakeError::Refused(_))).then(|| frames::refusal(self.refusal()))
+    }
+}
+
+/// What to do after a frame was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Write this, then read on.
+    Send(Bytes),
+    /// The peer is proven; write this, then frames may flow.
+    Done { peer: Peer, send: Option<Bytes> },
+}
+
+enum State {
+    AwaitHello,
+    AwaitProof { peer: Hello, transcript: Transcript, version: u16 },
+    Over,
+}
+
+/// One side of one handshake. Bytes in, bytes out; whoever owns the socket sees to the deadline.
+pub struct Handshake {
+    role: Role,
+    party: Party,
+    nonce: Nonce,
+    hello: Bytes,
+    state: State,
+}
+
+impl Handshake {
+    /// The side that connected; the frame is to be sent first.
+    pub fn initiate(party: Party, nonce: Nonce) -> Result<(Self, Bytes), HandshakeError> {
+        let handshake = Self::new(Role::Initiator, party, nonce)?;
+        let hello = handshake.hello.clone();
+        Ok((handshake, hello))
+    }
+
+    /// The side that was connected to.
+    pub fn respond(party: Party, nonce: Nonce) -> Result<Self, HandshakeError> {
+        Self::new(Role::Responder, party, nonce)
+    }
+
+    fn new(role: Role, party: Party, nonce: Nonce) -> Result<Self, HandshakeError> {
+        let hello = frames::hello(role, &party, &nonce)?;
+        Ok(Self { role, party, nonce, hello, state: State::AwaitHello })
+    }
+
+    /// `frame`: what [`take_frame`] gave. After an error the handshake is over.
+    pub fn receive(&mut self, frame: &Bytes) -> Result<Step, HandshakeError> {
+        match (std::mem::replace(&mut self.state, State::Over), frames::parse(frame)?) {
+            (_, Received::Refusal(refusal)) => Err(HandshakeError::Refused(refusal)),
+            (State::AwaitHello, Received::Hello(peer)) => self.hello(peer, frame),
+            (State::AwaitProof { peer, transcript, version }, Received::Proof(proof)) => {
+                if proof.role == self.role {
+                    return Err(HandshakeError::Reflected);
+                }
+                if proof.answers != self.nonce {
+                    return Err(HandshakeError::Replayed);
+                }
+                let proven = transcript.verify(self.role.other(), &self.party.secrets, &proof.macs);
+                let index = proven.ok_or(HandshakeError::WrongSecret)?;
+                let send = (self.role == Role::Responder).then(|| {
+                    let macs = transcript.prove(self.role, &self.party.secrets.0[index..=index]);
+                    frames::proof(self.role, &peer.nonce, &macs)
+                });
+                let peer = Peer { identity: peer.identity, version, max_frame: peer.max_frame };
+                Ok(Step::Done { peer, send })
+            }
+            _ => Err(HandshakeError::OutOfTurn),
+        }
+    }
+
+    fn hello(&mut self, peer: Hello, frame: &Bytes) -> Result<Step, HandshakeError> {
+        if peer.role == self.role || peer.nonce == self.nonce {
+            return Err(HandshakeError::Reflected);
+        }
+        let version = peer.versions.1.min(self.party.versions.1);
+        if version < peer.versions.0.max(self.party.versions.0) {
+            return Err(HandshakeError::NoCommonVersion);
+        }
+        if peer.identity.namespace != self.party.identity.namespace {
+            return Err(HandshakeError::ForeignNamespace);
+        }
+        let own = &self.hello[frames::PREFIX_BYTES..];
+        let (transcript, send) = match self.role {
+            Role::Initiator => {
+                let transcript = Transcript::new(own, frame);
+                let macs = transcript.prove(self.role, self.party.secrets.in_use());
+                let proof = frames::proof(self.role, &peer.nonce, &macs);
+                (transcript, proof)
+            }
+            Role::Responder => (Transcript::new(frame, own), self.hello.clone()),
+        };
+        self.state = State::AwaitProof { peer, transcript, version };
+        Ok(Step::Send(send))
+    }
+}
+
+impl Secrets {
+    fn in_use(&self) -> &[Vec<u8>] {
+        &self.0[..self.0.len().min(MAX_SECRETS)]
+    }
+}

@@ -2,7 +2,6 @@
 
 use super::cluster::*;
 use dworker::coordination::*;
-use dworker::ids::*;
 
 fn evicted(recovered: u64, deleted: u64, remaining: u64) -> Eviction {
     Eviction::Evicted { recovered, deleted, remaining }

@@ -2,7 +2,7 @@
 
 use super::cluster::*;
 use dworker::coordination::*;
-use dworker::ids::*;
+use dworker::ids::{Epoch, Incarnation, WorkerId};
 
 fn unavailable<T: std::fmt::Debug>(answer: CoordinationResult<T>) {
     assert!(matches!(answer, Err(CoordinationError::Unavailable(_))), "{answer:?}");

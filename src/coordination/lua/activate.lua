@@ -1,12 +1,12 @@
 -- activate: the owner takes up workers that stand under it.
 -- KEYS 4… entries.  ARGV 4 owner
--- Replies: one an entry: {class, cluster, epoch, cause, created, recoverable, attributes}, or nil when it stands elsewhere
+-- Replies: one an entry: {cause, class, cluster, epoch, created, recoverable, attributes}, or nil when it stands elsewhere
 -- Cost: about 3 µs an entry.
 local owner = ARGV[4]
 
 local reply = {}
 for i = 4, #KEYS do
-  local entry = redis.call('HMGET', KEYS[i], 'class', 'cluster', 'epoch', 'cause', 'created', 'recoverable', 'attributes',
+  local entry = redis.call('HMGET', KEYS[i], 'cause', 'class', 'cluster', 'epoch', 'created', 'recoverable', 'attributes',
     'owner', 'state')
   if entry[8] == owner then
     if entry[9] ~= 'active' then redis.call('HSET', KEYS[i], 'state', 'active') end

@@ -1,0 +1,200 @@
+//! The handle of one connection to a proven peer: what other parts of the program may do with it.
+
+use super::config::MAX_CLOSE_TEXT;
+use super::outbox::Outbox;
+use super::outcome::{CloseReason, SendError};
+use crate::error::Code;
+use crate::ids::Endpoint;
+use crate::wire::codec::{self, TooLarge};
+use crate::wire::handshake::Identity;
+use crate::wire::message::Message;
+use bytes::{Bytes, BytesMut};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::OnceLock;
+use tokio::sync::watch;
+
+/// How far the end of a connection has come, as seen from here. Only grows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Stage {
+    Open,
+    /// This side said that it closes.
+    Leaving,
+    /// Writing failed; what is still there to be read is read.
+    Broken,
+    /// Over at once.
+    Killed,
+}
+
+/// Where a connection leads.
+pub(super) struct Route {
+    pub remote: String,
+    /// The endpoint that was connected to; `None`: the peer connected.
+    pub target: Option<Endpoint>,
+}
+
+pub struct Connection {
+    id: u64,
+    peer: Identity,
+    route: Route,
+    in_flight: AtomicUsize,
+    /// A frame went in or out since this was last asked.
+    active: AtomicBool,
+    pub(super) outbox: Outbox,
+    stage: watch::Sender<Stage>,
+    /// Why this side leaves.
+    leaving: OnceLock<CloseReason>,
+}
+
+impl Connection {
+    pub(super) fn new(id: u64, peer: Identity, route: Route, outbox: Outbox) -> Self {
+        Self {
+            id,
+            peer,
+            route,
+            in_flight: AtomicUsize::new(0),
+            active: AtomicBool::new(true),
+            outbox,
+            stage: watch::Sender::new(Stage::Open),
+            leaving: OnceLock::new(),
+        }
+    }
+
+    /// Unlike that of every other connection of this transport, before or after.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Who proved to be at the other end.
+    pub fn peer(&self) -> &Identity {
+        &self.peer
+    }
+
+    /// Address of the other end, for people.
+    pub fn remote(&self) -> &str {
+        &self.route.remote
+    }
+
+    /// Whether this side connected.
+    pub fn outgoing(&self) -> bool {
+        self.route.target.is_some()
+    }
+
+    pub(super) fn target(&self) -> Option<&Endpoint> {
+        self.route.target.as_ref()
+    }
+
+    /// False from the moment on that `send` refuses.
+    pub fn is_open(&self) -> bool {
+        self.outbox.is_open()
+    }
+
+    /// Longest frame, without its length, that both sides take.
+    pub fn max_message_bytes(&self) -> usize {
+        self.outbox.max_frame()
+    }
+
+    /// Appends one frame for the peer; it is written by the next [`Connection::flush`]. No system call, from any
+    /// thread; the frames of one thread keep their order. On an error nothing was accepted.
+    pub fn send(&self, message: &Message) -> Result<(), SendError> {
+        self.send_with(|out| codec::encode(message, self.max_message_bytes(), out))
+    }
+
+    /// [`Connection::send`] of the one frame that `encode` appends.
+    pub fn send_with(&self, encode: impl FnOnce(&mut BytesMut) -> Result<(), TooLarge>) -> Result<(), SendError> {
+        self.outbox.send(encode)?;
+        self.mark_active();
+        Ok(())
+    }
+
+    /// Writes what the socket takes right now on this thread; the connection's task writes the rest.
+    pub fn flush(&self) {
+        self.outbox.flush();
+    }
+
+    /// Bytes that were accepted and that the socket has not taken.
+    pub fn queued_bytes(&self) -> usize {
+        self.outbox.queued()
+    }
+
+    /// Calls that run over this connection, counted by whoever makes them: above 0 it is never closed as idle.
+    pub fn in_flight(&self) -> &AtomicUsize {
+        &self.in_flight
+    }
+
+    /// Says goodbye. `send` refuses from here on; what was accepted is still written, for a while. What the peer had
+    /// on its way comes back to it as a bounce with `code`; answers from it are still delivered.
+    pub fn close(&self, code: Code, message: &str) {
+        if self.outbox.leave(&farewell(code, message)) {
+            self.left(CloseReason::Local { code, message: message.to_owned() });
+        }
+    }
+
+    /// Closes a connection on which nothing waits, if so.
+    pub(super) fn close_idle(&self) {
+        if self.outbox.leave_if_empty(&farewell(Code::Unreachable, "idle")) {
+            self.left(CloseReason::Idle);
+        }
+    }
+
+    /// Says goodbye to a peer that cannot be understood.
+    pub(super) fn close_bad(&self, what: &str) -> CloseReason {
+        self.outbox.leave(&farewell(Code::Unreachable, what));
+        CloseReason::Protocol(what.to_owned())
+    }
+
+    /// Nothing more is written. What can be read still is.
+    pub(super) fn break_off(&self) {
+        self.outbox.break_off();
+        self.advance(Stage::Broken);
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&self) {
+        self.outbox.break_off();
+        self.advance(Stage::Killed);
+    }
+
+    pub(super) fn stage(&self) -> watch::Receiver<Stage> {
+        self.stage.subscribe()
+    }
+
+    pub(super) fn leaving(&self) -> Option<&CloseReason> {
+        self.leaving.get()
+    }
+
+    pub(super) fn mark_active(&self) {
+        self.active.store(true, Relaxed);
+    }
+
+    /// Whether anything happened since the last time this was asked, or is still to happen.
+    pub(super) fn was_active(&self) -> bool {
+        self.active.swap(false, Relaxed) || self.in_flight.load(Relaxed) > 0 || self.queued_bytes() > 0
+    }
+
+    fn left(&self, reason: CloseReason) {
+        // Only who won `leave` comes here.
+        let _ = self.leaving.set(reason);
+        self.advance(Stage::Leaving);
+    }
+
+    fn advance(&self, stage: Stage) {
+        self.stage.send_if_modified(|now| {
+            let later = *now < stage;
+            *now = (*now).max(stage);
+            later
+        });
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arrow = if self.outgoing() { "→" } else { "←" };
+        write!(f, "Connection({} {arrow} {} at {})", self.id, self.peer.broker, self.route.remote)
+    }
+}
+
+fn farewell(code: Code, text: &str) -> Message {
+    let end = text.floor_char_boundary(MAX_CLOSE_TEXT);
+    Message::Close { code, message: Bytes::copy_from_slice(&text.as_bytes()[..end]) }
+}

@@ -1,0 +1,150 @@
+//! Connecting to a peer: one attempt an endpoint at a time, one open connection, shared by whoever asks.
+
+use super::connection::{Connection, Route};
+use super::memory::{MemoryHub, MEMORY_HOST};
+use super::outcome::ConnectError;
+use super::session::{self, Link, ShakeError};
+use super::shared::{Dial, Shared, State};
+use super::{lock, stream};
+use crate::ids::{Endpoint, Incarnation};
+use crate::wire::handshake::{Peer, Role};
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+pub(super) async fn connect(
+    shared: &Arc<Shared>,
+    endpoint: &Endpoint,
+    expect: Option<&Incarnation>,
+    hub: Option<&MemoryHub>,
+) -> Result<Arc<Connection>, ConnectError> {
+    loop {
+        let dial = {
+            let mut state = lock(&shared.state);
+            if state.closed {
+                return Err(ConnectError::Closed);
+            }
+            if let Some(connection) = find_open(&state, endpoint, expect) {
+                return Ok(connection);
+            }
+            match state.dials.get(endpoint) {
+                Some(dial) => dial.clone(),
+                None => start(shared, &mut state, endpoint, expect, hub)?,
+            }
+        };
+        let mut result = dial.result;
+        // The task that attempts it is gone without a word only when the transport is.
+        let outcome = result.wait_for(Option::is_some).await.map_or(Err(ConnectError::Closed), |attempt| {
+            attempt.clone().unwrap_or(Err(ConnectError::Closed))
+        });
+        // An attempt that looked for somebody else says nothing about ours.
+        if dial.expect.as_ref() == expect || matches!(outcome, Err(ConnectError::Closed)) {
+            return outcome;
+        }
+    }
+}
+
+fn find_open(state: &State, endpoint: &Endpoint, expect: Option<&Incarnation>) -> Option<Arc<Connection>> {
+    let fits = |connection: &&Arc<Connection>| {
+        connection.target() == Some(endpoint)
+            && expect.is_none_or(|incarnation| *incarnation == connection.peer().incarnation)
+            && connection.is_open()
+    };
+    state.connections.values().find(fits).cloned()
+}
+
+/// Starts an attempt. It goes on when whoever asked for it is gone: others may wait for it.
+fn start(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    endpoint: &Endpoint,
+    expect: Option<&Incarnation>,
+    hub: Option<&MemoryHub>,
+) -> Result<Dial, ConnectError> {
+    if state.connections.len() + state.dials.len() >= shared.config.max_connections {
+        return Err(ConnectError::Unreachable("too many connections are open here".to_owned()));
+    }
+    let (publish, result) = watch::channel(None);
+    let dial = Dial { expect: expect.cloned(), result };
+    let (owned, target, expect, hub) = (shared.clone(), endpoint.clone(), expect.cloned(), hub.cloned());
+    shared.spawn_in(state, async move {
+        let shared = owned;
+        let attempt = tokio::select! {
+            attempt = attempt(&shared, &target, expect.as_ref(), hub.as_ref()) => attempt,
+            () = shared.stopped() => Err(ConnectError::Closed),
+        };
+        let entered = attempt.and_then(|(peer, link)| {
+            let route = Route { remote: target.to_string(), target: Some(target.clone()) };
+            let connection = session::enter(&shared, peer, route, &link);
+            Ok((connection.ok_or(ConnectError::Closed)?, link))
+        });
+        // First the connection is there to be found, then the attempt is over: nobody starts a second one in between.
+        lock(&shared.state).dials.remove(&target);
+        match entered {
+            Ok((connection, link)) => {
+                publish.send_replace(Some(Ok(connection.clone())));
+                session::run(&shared, connection, link).await;
+            }
+            Err(error) => {
+                publish.send_replace(Some(Err(error)));
+            }
+        }
+    });
+    state.dials.insert(endpoint.clone(), dial.clone());
+    Ok(dial)
+}
+
+async fn attempt(
+    shared: &Shared,
+    endpoint: &Endpoint,
+    expect: Option<&Incarnation>,
+    hub: Option<&MemoryHub>,
+) -> Result<(Peer, Link), ConnectError> {
+    let proven = async {
+        let mut link = reach(endpoint, hub).await?;
+        let peer = session::shake_hands(shared, Role::Initiator, &mut link).await.map_err(|error| {
+            shared.incidents.note(error.incident(), endpoint, &error);
+            ConnectError::from(error)
+        })?;
+        Ok::<_, ConnectError>((peer, link))
+    };
+    let (peer, mut link) = timeout(shared.config.handshake_timeout, proven).await.map_err(|_| ConnectError::Timeout)??;
+    if expect.is_some_and(|incarnation| *incarnation != peer.identity.incarnation) {
+        session::decline(&mut link, "another incarnation was expected").await;
+        return Err(ConnectError::WrongIncarnation);
+    }
+    Ok((peer, link))
+}
+
+/// A stream to whoever is there.
+async fn reach(endpoint: &Endpoint, hub: Option<&MemoryHub>) -> Result<Link, ConnectError> {
+    if endpoint.host != MEMORY_HOST {
+        let socket = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+        return Ok(Link::new(stream::tcp(socket)?));
+    }
+    let hub = hub.ok_or_else(|| ConnectError::Unreachable("it is inside another process".to_owned()))?;
+    let stream = hub.dial(endpoint.port).await.ok_or(ConnectError::Refused)?;
+    Ok(Link::new(stream::memory(stream)))
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => ConnectError::Refused,
+            io::ErrorKind::TimedOut => ConnectError::Timeout,
+            _ => ConnectError::Unreachable(error.to_string()),
+        }
+    }
+}
+
+impl From<ShakeError> for ConnectError {
+    fn from(error: ShakeError) -> Self {
+        match error {
+            ShakeError::Refused(refused) => ConnectError::Unauthorized(refused.to_string()),
+            // Somebody listened: this is not the refusal that says nobody does.
+            ShakeError::Broken(_) => ConnectError::Unreachable(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The door: takes up connections that peers make.
+
+use super::config::ACCEPT_PAUSE;
+use super::connection::Route;
+use super::incidents::Incident;
+use super::memory::MemoryListener;
+use super::session::{self, Link};
+use super::shared::Shared;
+use super::stream;
+use crate::wire::handshake::{Peer, Role};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+pub(super) async fn serve_tcp(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stopped() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => take_up(&shared, stream, address),
+            Err(error) => {
+                shared.incidents.note(Incident::AcceptFailed, &"the listener", &error);
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn take_up(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
+    let remote = SocketAddr::new(address.ip().to_canonical(), address.port());
+    if shared.is_full() {
+        return shared.incidents.note(Incident::Full, &remote, &"refused at the door");
+    }
+    let link = match stream::tcp(stream) {
+        Ok(halves) => Link::new(halves),
+        Err(error) => return shared.incidents.note(Incident::Broken, &remote, &error),
+    };
+    let (ticket, leave) = shared.admission.admit(remote.ip());
+    let owned = shared.clone();
+    shared.spawn(async move {
+        let shared = owned;
+        let proving = prove(&shared, remote.to_string(), link);
+        let proven = tokio::select! {
+            proven = proving => proven,
+            // The sender is dropped for a newer peer.
+            _ = leave => return shared.incidents.note(Incident::Cut, &remote, &"a newer one came"),
+            () = shared.stopped() => return,
+        };
+        drop(ticket);
+        if let Some((peer, route, link)) = proven {
+            open(&shared, peer, route, link).await;
+        }
+    });
+}
+
+pub(super) async fn serve_memory(shared: Arc<Shared>, mut listener: MemoryListener) {
+    let remote = listener.endpoint().to_string();
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stopped() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Some(stream) = accepted else { return };
+        let link = Link::new(stream::memory(stream));
+        let (owned, remote) = (shared.clone(), remote.clone());
+        shared.spawn(async move {
+            let shared = owned;
+            let proven = tokio::select! {
+                proven = prove(&shared, remote, link) => proven,
+                () = shared.stopped() => return,
+            };
+            if let Some((peer, route, link)) = proven {
+                open(&shared, peer, route, link).await;
+            }
+        });
+    }
+}
+
+type Proven = (Peer, Route, Link);
+
+/// Lets the peer prove itself in time, or notes why not.
+async fn prove(shared: &Shared, remote: String, mut link: Link) -> Option<Proven> {
+    match timeout(shared.config.handshake_timeout, session::shake_hands(shared, Role::Responder, &mut link)).await {
+        Ok(Ok(peer)) => Some((peer, Route { remote, target: None }, link)),
+        Ok(Err(error)) => {
+            shared.incidents.note(error.incident(), &remote, &error);
+            None
+        }
+        Err(_) => {
+            shared.incidents.note(Incident::TimedOut, &remote, &"no handshake in time");
+            None
+        }
+    }
+}
+
+async fn open(shared: &Shared, peer: Peer, route: Route, link: Link) {
+    let remote = route.remote.clone();
+    match session::enter(shared, peer, route, &link) {
+        Some(connection) => session::run(shared, connection, link).await,
+        None => shared.incidents.note(Incident::Full, &remote, &"no place after the handshake"),
+    }
+}

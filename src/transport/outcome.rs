@@ -1,0 +1,57 @@
+//! How sending, connecting and a connection's life can end.
+
+use crate::error::Code;
+use crate::wire::codec::TooLarge;
+
+/// Nothing of the frame was accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SendError {
+    /// The peer does not take what waits for it already.
+    #[error("too much waits for this peer")]
+    Overloaded,
+    /// The connection is closed, or about to be.
+    #[error("the connection is closed")]
+    Closed,
+    #[error("{length} bytes where at most {max} are allowed")]
+    TooLarge { length: usize, max: usize },
+}
+
+impl From<TooLarge> for SendError {
+    fn from(TooLarge { length, max }: TooLarge) -> Self {
+        SendError::TooLarge { length, max }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody listens there.
+    #[error("connection refused")]
+    Refused,
+    #[error("{0}")]
+    Unreachable(String),
+    #[error("no answer in time")]
+    Timeout,
+    /// One side did not accept the other.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// Somebody who belongs here answered, but not the expected life of a broker.
+    #[error("another incarnation answers")]
+    WrongIncarnation,
+    /// This transport is closed.
+    #[error("the transport is closed")]
+    Closed,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CloseReason {
+    /// `close()` here.
+    Local { code: Code, message: String },
+    /// The peer said that it closes.
+    Peer { code: Code, message: String },
+    /// No frame for the idle time. Both sides are well.
+    Idle,
+    /// It broke without a word.
+    Lost(String),
+    /// The peer sent what is no frame, or our own handler of it failed.
+    Protocol(String),
+}

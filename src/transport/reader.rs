@@ -1,0 +1,220 @@
+//! What is done with the bytes that arrive, from the first frame to the end of the stream.
+
+use super::config::{FAREWELL, IDLE_CHECKS};
+use super::connection::{Connection, Stage};
+use super::incidents::Incident;
+use super::outcome::CloseReason;
+use super::shared::Shared;
+use super::stream::Input;
+use crate::error::Code;
+use crate::wire::codec::Decoder;
+use crate::wire::message::Message;
+use bytes::{Bytes, BytesMut};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{sleep, Instant, Sleep};
+
+/// Reads in a row without waiting after which the other half of the connection gets its turn.
+const READS_PER_TURN: usize = 16;
+
+/// How reading ended.
+pub(super) struct Ending {
+    pub reason: CloseReason,
+    /// What is queued may still be written until then.
+    pub write_until: Option<Instant>,
+}
+
+/// Who is on the way out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Open,
+    /// We are: requests are bounced, answers taken.
+    Leaving,
+    /// The peer is, or the writing side is gone: whatever still arrives is taken.
+    Left,
+}
+
+pub(super) struct Reader<'a> {
+    shared: &'a Shared,
+    connection: &'a Arc<Connection>,
+    decoder: Decoder,
+    buffer: BytesMut,
+    mode: Mode,
+    /// Set when the mode leaves `Open`.
+    reason: Option<CloseReason>,
+    /// The next look at idleness; then the end of the farewell.
+    timer: Pin<Box<Sleep>>,
+    quiet_checks: u32,
+}
+
+/// What woke the reader.
+enum Woken {
+    Read(std::io::Result<usize>),
+    Timer,
+    Stage,
+}
+
+impl<'a> Reader<'a> {
+    /// `buffer`: what came together with the end of the handshake.
+    pub fn new(shared: &'a Shared, connection: &'a Arc<Connection>, buffer: BytesMut) -> Self {
+        Self {
+            shared,
+            connection,
+            decoder: Decoder::new(shared.config.max_message_bytes),
+            buffer,
+            mode: Mode::Open,
+            reason: None,
+            timer: Box::pin(sleep(idle_check(shared))),
+            quiet_checks: 0,
+        }
+    }
+
+    pub async fn run(mut self, input: &mut Input) -> Ending {
+        let mut stage = self.connection.stage();
+        let mut reads = 0usize;
+        loop {
+            if let Err(reason) = self.deliver() {
+                return self.ended(reason);
+            }
+            self.connection.flush();
+            if self.mode == Mode::Open {
+                // A peer that we are behind of is not read: its own outbox fills, and only that one.
+                tokio::select! {
+                    () = self.shared.events.ready() => {}
+                    _ = stage.changed() => stage.mark_changed(),
+                }
+            }
+            reads += 1;
+            if reads % READS_PER_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+            match self.wait(input, &mut stage).await {
+                Woken::Read(Ok(0)) => return self.ended(CloseReason::Lost("the peer closed without a word".to_owned())),
+                Woken::Read(Ok(_)) => {
+                    self.connection.mark_active();
+                    self.quiet_checks = 0;
+                }
+                Woken::Read(Err(error)) => return self.ended(CloseReason::Lost(error.to_string())),
+                Woken::Timer if self.mode == Mode::Open => self.check_idle(),
+                Woken::Timer => return self.ended(CloseReason::Lost("the farewell took too long".to_owned())),
+                Woken::Stage => {
+                    let now = *stage.borrow_and_update();
+                    match now {
+                        Stage::Open => {}
+                        Stage::Leaving => self.leave(Mode::Leaving, self.connection.leaving().cloned()),
+                        Stage::Broken => self.leave(Mode::Left, Some(CloseReason::Lost("writing failed".to_owned()))),
+                        Stage::Killed => {
+                            let reason = CloseReason::Lost("cut".to_owned());
+                            return Ending { write_until: None, ..self.ended(reason) };
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self, input: &mut Input, stage: &mut watch::Receiver<Stage>) -> Woken {
+        self.decoder.make_room(&mut self.buffer);
+        let timed = self.mode != Mode::Open || !self.shared.config.idle_timeout.is_zero();
+        tokio::select! {
+            biased;
+            Ok(()) = stage.changed() => Woken::Stage,
+            read = input.read(&mut self.buffer) => Woken::Read(read),
+            () = self.timer.as_mut(), if timed => Woken::Timer,
+        }
+    }
+
+    /// Hands on every whole frame of the buffer.
+    fn deliver(&mut self) -> Result<(), CloseReason> {
+        loop {
+            match self.decoder.next(&mut self.buffer) {
+                Ok(None) => return Ok(()),
+                Ok(Some(Message::Close { code, message })) => {
+                    let message = String::from_utf8_lossy(&message).into_owned();
+                    self.leave(Mode::Left, Some(CloseReason::Peer { code, message }));
+                    self.connection.outbox.end();
+                }
+                Ok(Some(message)) if self.mode == Mode::Leaving => match self.bounce(message) {
+                    Ok(()) => {}
+                    Err(answer) => self.hand_on(answer)?,
+                },
+                Ok(Some(message)) => self.hand_on(message)?,
+                Err(error) => {
+                    self.shared.incidents.note(Incident::BadFrame, &self.connection.remote(), &error);
+                    return Err(self.connection.close_bad(&error.to_string()));
+                }
+            }
+        }
+    }
+
+    fn hand_on(&self, message: Message) -> Result<(), CloseReason> {
+        if self.shared.on_message(self.connection, message) {
+            return Ok(());
+        }
+        Err(self.connection.close_bad("a message could not be handled"))
+    }
+
+    /// A request that came after our goodbye goes back untouched; an answer is returned.
+    fn bounce(&self, message: Message) -> Result<(), Message> {
+        let code = match self.connection.leaving() {
+            Some(CloseReason::Local { code, .. }) => *code,
+            _ => Code::Unreachable,
+        };
+        let back = match message {
+            Message::Ask { call, time_left, envelope } => Message::Bounce { call, time_left, code, envelope },
+            Message::Tell { envelope } => Message::Bounce { call: 0, time_left: 0, code, envelope },
+            Message::Create { call, .. } => {
+                Message::Failure { call, code, message: Bytes::from_static(b"the connection was closed"), body: Bytes::new() }
+            }
+            Message::Reply { .. } | Message::Failure { .. } | Message::Bounce { .. } | Message::Synced { .. } => return Err(message),
+            _ => return Ok(()),
+        };
+        self.connection.outbox.answer(&back);
+        Ok(())
+    }
+
+    fn leave(&mut self, mode: Mode, reason: Option<CloseReason>) {
+        if self.mode == Mode::Open {
+            self.timer.as_mut().reset(Instant::now() + FAREWELL);
+        }
+        if self.mode != Mode::Left {
+            self.mode = mode;
+        }
+        if self.reason.is_none() {
+            self.reason = reason;
+        }
+    }
+
+    /// The peer says no more, or is not listened to any more.
+    fn ended(&mut self, reason: CloseReason) -> Ending {
+        self.connection.outbox.end();
+        let write_until = match (self.mode, &reason) {
+            (Mode::Open, CloseReason::Protocol(_)) => Some(Instant::now() + FAREWELL),
+            (Mode::Open, _) => None,
+            (_, _) => Some(self.timer.deadline()),
+        };
+        Ending { reason: self.reason.take().unwrap_or(reason), write_until }
+    }
+
+    fn check_idle(&mut self) {
+        self.timer.as_mut().reset(Instant::now() + idle_check(self.shared));
+        if self.connection.was_active() {
+            self.quiet_checks = 0;
+            return;
+        }
+        if self.buffer.is_empty() {
+            // A connection that is hardly used holds no buffer.
+            self.buffer = BytesMut::new();
+        }
+        self.quiet_checks += 1;
+        if self.quiet_checks >= IDLE_CHECKS {
+            self.connection.close_idle();
+        }
+    }
+}
+
+fn idle_check(shared: &Shared) -> Duration {
+    shared.config.idle_timeout / IDLE_CHECKS
+}

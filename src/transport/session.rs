@@ -1,0 +1,139 @@
+//! The life of one connection, in one task: the handshake, then both directions until the end.
+
+use super::connection::{Connection, Route};
+use super::incidents::Incident;
+use super::reader::{Ending, Reader};
+use super::shared::Shared;
+use super::stream::{Input, Output};
+use crate::error::Code;
+use crate::wire::codec::{self, MAX_FRAME_DEFAULT};
+use crate::wire::handshake::{take_frame, Handshake, HandshakeError, Nonce, Peer, Role, Step, HANDSHAKE_MAX_FRAME};
+use crate::wire::message::Message;
+use bytes::{Bytes, BytesMut};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::time::timeout_at;
+
+/// Room for a frame with its length.
+const HANDSHAKE_BUFFER: usize = HANDSHAKE_MAX_FRAME + 4;
+
+/// A byte stream on which nothing was said yet, or nothing since the handshake.
+pub(super) struct Link {
+    pub input: Input,
+    pub output: Output,
+    pub buffer: BytesMut,
+}
+
+impl Link {
+    pub fn new((input, output): (Input, Output)) -> Self {
+        Self { input, output, buffer: BytesMut::with_capacity(HANDSHAKE_BUFFER) }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ShakeError {
+    #[error(transparent)]
+    Refused(#[from] HandshakeError),
+    #[error("the connection broke in the handshake: {0}")]
+    Broken(#[from] io::Error),
+}
+
+impl ShakeError {
+    pub fn incident(&self) -> Incident {
+        match self {
+            ShakeError::Refused(error) => Incident::from(*error),
+            ShakeError::Broken(_) => Incident::Broken,
+        }
+    }
+}
+
+/// Both sides' proofs. Whoever calls sees to the time that it may take.
+pub(super) async fn shake_hands(shared: &Shared, role: Role, link: &mut Link) -> Result<Peer, ShakeError> {
+    let result = exchange(shared, role, link).await;
+    if let Err(ShakeError::Refused(error)) = &result {
+        if let Some(frame) = error.farewell() {
+            // The peer is being refused; whether it still hears why does not matter.
+            let _ = link.output.write_all(&frame).await;
+        }
+    }
+    result
+}
+
+async fn exchange(shared: &Shared, role: Role, link: &mut Link) -> Result<Peer, ShakeError> {
+    let mut nonce: Nonce = [0; 32];
+    getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut handshake = match role {
+        Role::Responder => Handshake::respond(shared.party(), nonce)?,
+        Role::Initiator => {
+            let (handshake, hello) = Handshake::initiate(shared.party(), nonce)?;
+            link.output.write_all(&hello).await?;
+            handshake
+        }
+    };
+    loop {
+        while let Some(frame) = take_frame(&mut link.buffer)? {
+            match handshake.receive(&frame)? {
+                Step::Send(bytes) => link.output.write_all(&bytes).await?,
+                Step::Done { peer, send } => {
+                    if let Some(bytes) = send {
+                        link.output.write_all(&bytes).await?;
+                    }
+                    return Ok(peer);
+                }
+            }
+        }
+        // A frame that is not whole is shorter than this: the buffer never grows.
+        link.buffer.reserve(HANDSHAKE_BUFFER - link.buffer.len().min(HANDSHAKE_BUFFER));
+        if link.input.read(&mut link.buffer).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+    }
+}
+
+/// Tells a proven peer why nothing comes of it, so that it does not take us for dead.
+pub(super) async fn decline(link: &mut Link, why: &'static str) {
+    let mut frame = BytesMut::new();
+    let close = Message::Close { code: Code::Unreachable, message: Bytes::from_static(why.as_bytes()) };
+    if codec::encode(&close, MAX_FRAME_DEFAULT, &mut frame).is_ok() {
+        // A few bytes on a fresh connection: written at once or never.
+        let _ = link.output.write_all(&frame).await;
+    }
+}
+
+/// Registers a proven peer. `None`: the transport is closed or full.
+pub(super) fn enter(shared: &Shared, peer: Peer, route: Route, link: &Link) -> Option<Arc<Connection>> {
+    let connection = shared.enter(peer, route, link.output.direct())?;
+    shared.on_open(&connection);
+    Some(connection)
+}
+
+/// Both directions until the end, and what is to be said about it.
+pub(super) async fn run(shared: &Shared, connection: Arc<Connection>, link: Link) {
+    let Link { mut input, mut output, buffer } = link;
+    let reason = {
+        let mut write = pin!(connection.outbox.drive(&mut output));
+        let mut read = pin!(Reader::new(shared, &connection, buffer).run(&mut input));
+        let mut writing = true;
+        let Ending { reason, write_until } = loop {
+            tokio::select! {
+                ending = &mut read => break ending,
+                written = &mut write, if writing => {
+                    writing = false;
+                    if written.is_err() {
+                        connection.break_off();
+                    }
+                }
+            }
+        };
+        if let Some(deadline) = write_until.filter(|_| writing) {
+            // What is not written by then is given back below.
+            let _ = timeout_at(deadline, write).await;
+        }
+        reason
+    };
+    shared.forget(&connection);
+    let unsent = connection.outbox.finish().await;
+    drop((input, output));
+    shared.on_close(&connection, reason, unsent);
+}

@@ -1,0 +1,173 @@
+//! What the tasks of one transport have in common: its connections, its running tasks, and whether it is closed.
+
+use super::admission::Admission;
+use super::config::TransportConfig;
+use super::connection::{Connection, Route};
+use super::incidents::Incidents;
+use super::lock;
+use super::outbox::Outbox;
+use super::outcome::{CloseReason, ConnectError};
+use super::stream::DirectOutput;
+use super::Events;
+use crate::ids::{Endpoint, Incarnation};
+use crate::wire::handshake::{Party, Peer};
+use crate::wire::message::Message;
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// What an attempt to connect came to; `None`: still under way.
+pub(super) type Attempt = Option<Result<Arc<Connection>, ConnectError>>;
+
+/// An attempt to connect to an endpoint; there is one at a time for each.
+#[derive(Clone)]
+pub(super) struct Dial {
+    pub expect: Option<Incarnation>,
+    pub result: watch::Receiver<Attempt>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub closed: bool,
+    next_id: u64,
+    pub connections: HashMap<u64, Arc<Connection>>,
+    pub dials: HashMap<Endpoint, Dial>,
+    tasks: JoinSet<()>,
+}
+
+pub(super) struct Shared {
+    pub config: TransportConfig,
+    pub events: Arc<dyn Events>,
+    pub runtime: Handle,
+    pub admission: Admission,
+    pub incidents: Incidents,
+    pub state: Mutex<State>,
+    /// True: listeners, handshakes and attempts to connect end.
+    pub stop: watch::Sender<bool>,
+    /// Nothing is told any more.
+    aborted: AtomicBool,
+}
+
+impl Shared {
+    pub fn new(config: TransportConfig, events: Arc<dyn Events>, runtime: Handle) -> Self {
+        Self {
+            admission: Admission::new(config.max_unauthenticated, config.max_unauthenticated_per_address),
+            config,
+            events,
+            runtime,
+            incidents: Incidents::default(),
+            state: Mutex::default(),
+            stop: watch::Sender::new(false),
+            aborted: AtomicBool::new(false),
+        }
+    }
+
+    /// What this side brings to a handshake.
+    pub fn party(&self) -> Party {
+        Party::new(self.config.identity.clone(), self.config.secrets.clone(), self.config.max_message_bytes)
+    }
+
+    /// Resolves when the transport closes.
+    pub async fn stopped(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// Whether `task` was started: not on a closed transport.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
+        self.spawn_in(&mut lock(&self.state), task)
+    }
+
+    pub fn spawn_in(&self, state: &mut State, task: impl Future<Output = ()> + Send + 'static) -> bool {
+        if state.closed {
+            return false;
+        }
+        while let Some(ended) = state.tasks.try_join_next() {
+            report(ended);
+        }
+        state.tasks.spawn_on(task, &self.runtime);
+        true
+    }
+
+    /// Forbids new tasks; gives the running ones and the open connections.
+    pub fn shut(&self) -> (JoinSet<()>, Vec<Arc<Connection>>) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        self.stop.send_replace(true);
+        (std::mem::take(&mut state.tasks), state.connections.values().cloned().collect())
+    }
+
+    pub fn is_full(&self) -> bool {
+        lock(&self.state).connections.len() >= self.config.max_connections
+    }
+
+    /// A connection to a peer that has just proven itself; `None`: there is no place for it any more.
+    pub fn enter(&self, peer: Peer, route: Route, direct: Option<DirectOutput>) -> Option<Arc<Connection>> {
+        let mut state = lock(&self.state);
+        if state.closed || state.connections.len() >= self.config.max_connections {
+            return None;
+        }
+        let id = state.next_id;
+        state.next_id += 1;
+        let max_frame = self.config.max_message_bytes.min(peer.max_frame);
+        let outbox = Outbox::new(self.config.outbox_bytes, max_frame, direct);
+        let connection = Arc::new(Connection::new(id, peer.identity, route, outbox));
+        state.connections.insert(id, connection.clone());
+        Some(connection)
+    }
+
+    pub fn forget(&self, connection: &Connection) {
+        lock(&self.state).connections.remove(&connection.id());
+    }
+
+    pub fn abort(&self) {
+        self.aborted.store(true, SeqCst);
+        let (mut tasks, connections) = self.shut();
+        tasks.abort_all();
+        connections.iter().for_each(|connection| connection.outbox.cut());
+        let mut state = lock(&self.state);
+        state.connections.clear();
+        state.dials.clear();
+        // Whoever closes later still joins what is being aborted now.
+        state.tasks = tasks;
+    }
+
+    pub fn on_open(&self, connection: &Arc<Connection>) {
+        self.tell(|events| events.on_open(connection));
+    }
+
+    /// False: the handler panicked.
+    pub fn on_message(&self, connection: &Arc<Connection>, message: Message) -> bool {
+        self.tell(|events| events.on_message(connection, message))
+    }
+
+    pub fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
+        self.tell(|events| events.on_close(connection, reason, unsent));
+    }
+
+    /// A handler that panics is an error in this program: it is reported, and the connection's task goes on.
+    fn tell(&self, event: impl FnOnce(&dyn Events)) -> bool {
+        if self.aborted.load(SeqCst) {
+            return true;
+        }
+        let told = catch_unwind(AssertUnwindSafe(|| event(&*self.events)));
+        if told.is_err() {
+            tracing::error!("a handler of a connection's events panicked");
+        }
+        told.is_ok()
+    }
+}
+
+/// A task that panicked is an error in this program: it is reported, and nothing else ends.
+pub(super) fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        if error.is_panic() {
+            tracing::error!(%error, "a task of the transport panicked");
+        }
+    }
+}

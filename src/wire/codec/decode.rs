@@ -1,0 +1,193 @@
+//! Bytes to messages.
+
+use super::{kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES};
+use crate::error::Code;
+use crate::ids::{Epoch, WorkerId};
+use crate::wire::message::{Encoding, Envelope, Message, Payload};
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Room for one read of a socket: what a loopback or a fast link delivers at once.
+pub const READ_CHUNK: usize = 64 * 1024;
+/// A new read buffer: several reads share it, so that a message which is kept for long holds on to little else.
+const READ_BUFFER: usize = 2 * READ_CHUNK;
+
+/// What arrived is no frame. The stream cannot be read any further.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("a frame of {length} bytes where at most {max} are allowed")]
+    TooLarge { length: usize, max: usize },
+    #[error("{0}")]
+    Malformed(&'static str),
+}
+
+/// Takes frames off the front of a read buffer.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    max: usize,
+}
+
+impl Decoder {
+    /// `max`: longest frame, without its length.
+    pub fn new(max: usize) -> Self {
+        Self { max }
+    }
+
+    /// The next message, or `None` when `buffer` does not hold all of it yet. Payload and method are slices of the
+    /// buffer. After an error the stream is lost.
+    pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
+        let Some(length) = frame_length(buffer) else { return Ok(None) };
+        if length > self.max {
+            return Err(DecodeError::TooLarge { length, max: self.max });
+        }
+        if buffer.len() - LENGTH_BYTES < length {
+            return Ok(None);
+        }
+        buffer.advance(LENGTH_BYTES);
+        message(Frame { buffer, left: length }).map(Some)
+    }
+
+    /// Makes room for the next read behind what `buffer` holds. The buffer grows with what really came, at most to
+    /// twice of it, whatever length the frame claims.
+    pub fn make_room(&self, buffer: &mut BytesMut) {
+        let held = buffer.len();
+        let missing = frame_length(buffer).map_or(0, |length| (length.min(self.max) + LENGTH_BYTES).saturating_sub(held));
+        let room = missing.min(held).max(READ_CHUNK);
+        if buffer.capacity() - held >= room || buffer.try_reclaim(room) {
+            return;
+        }
+        let mut larger = BytesMut::with_capacity(held + room.max(READ_BUFFER));
+        larger.extend_from_slice(buffer);
+        *buffer = larger;
+    }
+}
+
+/// What the first bytes say about how many follow.
+fn frame_length(buffer: &[u8]) -> Option<usize> {
+    buffer.first_chunk().map(|bytes: &[u8; LENGTH_BYTES]| u32::from_be_bytes(*bytes) as usize)
+}
+
+/// The part of the buffer that belongs to one frame.
+struct Frame<'a> {
+    buffer: &'a mut BytesMut,
+    left: usize,
+}
+
+impl Frame<'_> {
+    /// Counts `count` bytes as read, unless the frame is shorter.
+    fn claim(&mut self, count: usize) -> Result<(), DecodeError> {
+        self.left = self.left.checked_sub(count).ok_or(DecodeError::Malformed("a frame that ends early"))?;
+        Ok(())
+    }
+
+    fn bytes(&mut self, count: usize) -> Result<Bytes, DecodeError> {
+        self.claim(count)?;
+        Ok(self.buffer.split_to(count).freeze())
+    }
+
+    fn rest(&mut self) -> Bytes {
+        self.buffer.split_to(std::mem::take(&mut self.left)).freeze()
+    }
+
+    fn payload(&mut self, encoding: u8) -> Result<Payload, DecodeError> {
+        match (encoding, self.left) {
+            (0, 0) => Ok(Payload::ABSENT),
+            (0, _) => Err(DecodeError::Malformed("bytes where the payload is absent")),
+            (1, _) => Ok(Payload { encoding: Encoding::Json, bytes: self.rest() }),
+            _ => Err(DecodeError::Malformed("a payload of an unknown encoding")),
+        }
+    }
+
+    fn worker(&mut self, length: usize) -> Result<WorkerId, DecodeError> {
+        if length > MAX_WORKER_BYTES {
+            return Err(DecodeError::Malformed("a worker id that is too long"));
+        }
+        self.claim(length)?;
+        let text = std::str::from_utf8(&self.buffer[..length]);
+        let worker = WorkerId::new(text.map_err(|_| DecodeError::Malformed("a worker id that is no UTF-8"))?);
+        self.buffer.advance(length);
+        Ok(worker)
+    }
+
+    /// Time left and envelope.
+    fn addressed(&mut self, encoding: u8) -> Result<(u32, Envelope), DecodeError> {
+        self.claim(ADDRESS_BYTES)?;
+        let time_left = self.buffer.get_u32();
+        let sequence = self.buffer.get_u32();
+        let worker_length = self.buffer.get_u16() as usize;
+        let method_length = self.buffer.get_u16() as usize;
+        if method_length > MAX_METHOD_BYTES {
+            return Err(DecodeError::Malformed("a method that is too long"));
+        }
+        let worker = self.worker(worker_length)?;
+        let method = self.bytes(method_length)?;
+        if std::str::from_utf8(&method).is_err() {
+            return Err(DecodeError::Malformed("a method that is no UTF-8"));
+        }
+        Ok((time_left, Envelope { worker, sequence, method, payload: self.payload(encoding)? }))
+    }
+
+    /// A text that is told how long it is.
+    fn text(&mut self) -> Result<Bytes, DecodeError> {
+        self.claim(TEXT_BYTES)?;
+        let length = self.buffer.get_u32() as usize;
+        self.bytes(length)
+    }
+
+    /// Nothing may follow what was read.
+    fn done(&self, message: Message) -> Result<Message, DecodeError> {
+        if self.left > 0 {
+            return Err(DecodeError::Malformed("a frame that goes on behind its end"));
+        }
+        Ok(message)
+    }
+}
+
+fn message(mut frame: Frame<'_>) -> Result<Message, DecodeError> {
+    let Some(&number) = frame.buffer.first().filter(|_| frame.left > 0) else {
+        return Err(DecodeError::Malformed("an empty frame"));
+    };
+    if !(kind::ASK..=kind::PONG).contains(&number) {
+        return Ok(unknown(frame, number));
+    }
+    frame.claim(HEADER_BYTES)?;
+    frame.buffer.advance(2);
+    let encoding = frame.buffer.get_u8();
+    let code = frame.buffer.get_u8();
+    let call = frame.buffer.get_u64();
+    let code = || Code::from_number(code).ok_or(DecodeError::Malformed("an unknown error code"));
+    let message = match number {
+        kind::ASK => {
+            let (time_left, envelope) = frame.addressed(encoding)?;
+            Message::Ask { call, time_left, envelope }
+        }
+        kind::TELL => Message::Tell { envelope: frame.addressed(encoding)?.1 },
+        kind::BOUNCE => {
+            let (time_left, envelope) = frame.addressed(encoding)?;
+            Message::Bounce { call, time_left, code: code()?, envelope }
+        }
+        kind::REPLY => Message::Reply { call, payload: frame.payload(encoding)? },
+        kind::FAILURE => Message::Failure { call, code: code()?, message: frame.text()?, body: frame.rest() },
+        kind::CLOSE => Message::Close { code: code()?, message: frame.text()? },
+        kind::CREATE => {
+            frame.claim(CREATE_BYTES)?;
+            let (time_left, epoch) = (frame.buffer.get_u32(), Epoch(frame.buffer.get_u64()));
+            let length = frame.left;
+            Message::Create { call, time_left, worker: frame.worker(length)?, epoch }
+        }
+        kind::SYNC => Message::Sync { call },
+        kind::SYNCED => Message::Synced { call },
+        kind::CANCEL => Message::Cancel { call },
+        kind::DRAIN => Message::Drain,
+        kind::PING => Message::Ping { token: call },
+        _ => Message::Pong { token: call },
+    };
+    frame.done(message)
+}
+
+/// A kind of a later build: only the header is understood, the rest is dropped.
+fn unknown(mut frame: Frame<'_>, kind: u8) -> Message {
+    let call = if frame.left >= HEADER_BYTES { (&frame.buffer[HEADER_BYTES - 8..]).get_u64() } else { 0 };
+    let rest = std::mem::take(&mut frame.left);
+    frame.buffer.advance(rest);
+    Message::Unknown { kind, call }
+}

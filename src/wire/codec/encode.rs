@@ -1,0 +1,182 @@
+//! Messages to bytes.
+
+use super::{kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES};
+use crate::wire::message::{Encoding, Envelope, Message, Payload};
+use bytes::{BufMut, BytesMut};
+
+/// The frame, or a name in it, is longer than it may be. Nothing was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{length} bytes where at most {max} are allowed")]
+pub struct TooLarge {
+    pub length: usize,
+    pub max: usize,
+}
+
+/// The fixed part of a frame.
+struct Header {
+    kind: u8,
+    encoding: Encoding,
+    code: u8,
+    call: u64,
+}
+
+impl Header {
+    fn new(kind: u8, call: u64) -> Self {
+        Self { kind, encoding: Encoding::Absent, code: 0, call }
+    }
+}
+
+/// Where an ask, a tell or a bounce goes.
+struct Address<'a> {
+    time_left: u32,
+    sequence: u32,
+    worker: &'a str,
+    method: &'a [u8],
+}
+
+/// Appends `message` to `out` as one frame of at most `max` bytes after its length.
+pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), TooLarge> {
+    match message {
+        Message::Ask { call, time_left, envelope } => addressed(out, max, Header::new(kind::ASK, *call), *time_left, envelope),
+        Message::Tell { envelope } => addressed(out, max, Header::new(kind::TELL, 0), 0, envelope),
+        Message::Bounce { call, time_left, code, envelope } => {
+            let header = Header { code: *code as u8, ..Header::new(kind::BOUNCE, *call) };
+            addressed(out, max, header, *time_left, envelope)
+        }
+        Message::Reply { call, payload } => reply(out, max, *call, payload.encoding, &payload.bytes),
+        Message::Failure { call, code, message, body } => {
+            let header = Header { code: *code as u8, ..Header::new(kind::FAILURE, *call) };
+            text(out, max, header, message, body)
+        }
+        Message::Close { code, message } => {
+            let header = Header { code: *code as u8, ..Header::new(kind::CLOSE, 0) };
+            text(out, max, header, message, &[])
+        }
+        Message::Create { call, time_left, worker, epoch } => {
+            let worker = name(worker.as_str().as_bytes(), MAX_WORKER_BYTES)?;
+            frame(out, max, Header::new(kind::CREATE, *call), CREATE_BYTES + worker.len(), |out| {
+                out.put_u32(*time_left);
+                out.put_u64(epoch.0);
+                out.put_slice(worker);
+            })
+        }
+        Message::Sync { call } => bare(out, max, kind::SYNC, *call),
+        Message::Synced { call } => bare(out, max, kind::SYNCED, *call),
+        Message::Cancel { call } => bare(out, max, kind::CANCEL, *call),
+        Message::Drain => bare(out, max, kind::DRAIN, 0),
+        Message::Ping { token } => bare(out, max, kind::PING, *token),
+        Message::Pong { token } => bare(out, max, kind::PONG, *token),
+        Message::Unknown { kind, call } => bare(out, max, *kind, *call),
+    }
+}
+
+/// [`encode`] of an ask from borrowed parts; `payload` is JSON text or absent.
+#[allow(clippy::too_many_arguments)]
+pub fn encode_ask(
+    out: &mut BytesMut,
+    max: usize,
+    call: u64,
+    time_left: u32,
+    worker: &str,
+    sequence: u32,
+    method: &str,
+    payload: Option<&[u8]>,
+) -> Result<(), TooLarge> {
+    let (encoding, payload) = json(payload);
+    let header = Header { encoding, ..Header::new(kind::ASK, call) };
+    envelope(out, max, header, Address { time_left, sequence, worker, method: method.as_bytes() }, payload)
+}
+
+/// [`encode`] of a tell from borrowed parts; `payload` is JSON text or absent.
+pub fn encode_tell(
+    out: &mut BytesMut,
+    max: usize,
+    worker: &str,
+    sequence: u32,
+    method: &str,
+    payload: Option<&[u8]>,
+) -> Result<(), TooLarge> {
+    let (encoding, payload) = json(payload);
+    let header = Header { encoding, ..Header::new(kind::TELL, 0) };
+    envelope(out, max, header, Address { time_left: 0, sequence, worker, method: method.as_bytes() }, payload)
+}
+
+/// [`encode`] of a reply from borrowed parts; `payload` is JSON text or absent.
+pub fn encode_reply(out: &mut BytesMut, max: usize, call: u64, payload: Option<&[u8]>) -> Result<(), TooLarge> {
+    let (encoding, payload) = json(payload);
+    reply(out, max, call, encoding, payload)
+}
+
+fn json(payload: Option<&[u8]>) -> (Encoding, &[u8]) {
+    payload.map_or((Encoding::Absent, &[]), |bytes| (Encoding::Json, bytes))
+}
+
+fn addressed(out: &mut BytesMut, max: usize, header: Header, time_left: u32, parts: &Envelope) -> Result<(), TooLarge> {
+    let Envelope { worker, sequence, method, payload: Payload { encoding, bytes } } = parts;
+    let header = Header { encoding: *encoding, ..header };
+    envelope(out, max, header, Address { time_left, sequence: *sequence, worker: worker.as_str(), method }, bytes)
+}
+
+fn envelope(out: &mut BytesMut, max: usize, header: Header, to: Address<'_>, payload: &[u8]) -> Result<(), TooLarge> {
+    let worker = name(to.worker.as_bytes(), MAX_WORKER_BYTES)?;
+    let method = name(to.method, MAX_METHOD_BYTES)?;
+    frame(out, max, header, ADDRESS_BYTES + worker.len() + method.len() + payload.len(), |out| {
+        out.put_u32(to.time_left);
+        out.put_u32(to.sequence);
+        // Both were just seen to be far below 65 536.
+        out.put_u16(worker.len() as u16);
+        out.put_u16(method.len() as u16);
+        out.put_slice(worker);
+        out.put_slice(method);
+        out.put_slice(payload);
+    })
+}
+
+fn reply(out: &mut BytesMut, max: usize, call: u64, encoding: Encoding, payload: &[u8]) -> Result<(), TooLarge> {
+    let header = Header { encoding, ..Header::new(kind::REPLY, call) };
+    frame(out, max, header, payload.len(), |out| out.put_slice(payload))
+}
+
+fn text(out: &mut BytesMut, max: usize, header: Header, message: &[u8], body: &[u8]) -> Result<(), TooLarge> {
+    frame(out, max, header, TEXT_BYTES + message.len() + body.len(), |out| {
+        // The frame was just seen to fit into a u32.
+        out.put_u32(message.len() as u32);
+        out.put_slice(message);
+        out.put_slice(body);
+    })
+}
+
+fn bare(out: &mut BytesMut, max: usize, kind: u8, call: u64) -> Result<(), TooLarge> {
+    frame(out, max, Header::new(kind, call), 0, |_| {})
+}
+
+fn name(bytes: &[u8], max: usize) -> Result<&[u8], TooLarge> {
+    if bytes.len() > max {
+        return Err(TooLarge { length: bytes.len(), max });
+    }
+    Ok(bytes)
+}
+
+/// Length and header, when the frame fits, then what `rest` writes: exactly `rest_bytes`.
+fn frame(
+    out: &mut BytesMut,
+    max: usize,
+    header: Header,
+    rest_bytes: usize,
+    rest: impl FnOnce(&mut BytesMut),
+) -> Result<(), TooLarge> {
+    let length = HEADER_BYTES + rest_bytes;
+    let max = max.min(u32::MAX as usize);
+    if length > max {
+        return Err(TooLarge { length, max });
+    }
+    out.reserve(LENGTH_BYTES + length);
+    out.put_u32(length as u32);
+    out.put_u8(header.kind);
+    out.put_u8(0);
+    out.put_u8(header.encoding as u8);
+    out.put_u8(header.code);
+    out.put_u64(header.call);
+    rest(out);
+    Ok(())
+}

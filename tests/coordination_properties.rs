@@ -1,0 +1,83 @@
+//! Random operations on the embedded coordinator and on Redis at once: every answer and all that can be seen agree.
+//!
+//! Both live on one clock, which jumps. Replies get lost. A failure names its seed; `DWORKER_TEST_SEED` replays it.
+
+#[path = "support/redis_server.rs"]
+mod redis_server;
+
+mod properties {
+    pub mod brokers;
+    pub mod checker;
+    pub mod driver;
+    pub mod operation;
+    pub mod random;
+    pub mod world;
+}
+
+use dworker::coordination::memory::{MemoryCoordinator, MemoryStore};
+use dworker::coordination::redis::RedisCoordinator;
+use properties::brokers::{bag_size, least_in_bag};
+use properties::driver::Driver;
+use properties::operation::EXPECTED;
+use properties::world::World;
+use redis_server::RedisServer;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// How often each operation comes up at least.
+const DRAWN_AT_LEAST: usize = 1_000;
+/// Any day will do.
+const START: u64 = 1_780_000_000_000;
+
+fn seed() -> u64 {
+    match std::env::var("DWORKER_TEST_SEED") {
+        Ok(text) => text.parse().expect("DWORKER_TEST_SEED is a number"),
+        Err(_) => std::time::UNIX_EPOCH.elapsed().expect("it is later than 1970").as_nanos() as u64,
+    }
+}
+
+/// What the trait declares, so that no operation is forgotten here.
+fn operations_of_the_trait() -> Vec<&'static str> {
+    let source = include_str!("../src/coordination/mod.rs");
+    let (_, body) = source.split_once("pub trait Coordinator").expect("the trait stands there");
+    let lines = body.lines().map(str::trim_start);
+    let declared = lines.filter_map(|line| line.strip_prefix("async fn ").or(line.strip_prefix("fn ")));
+    declared.filter_map(|line| line.split_once('(')).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn memory_and_redis_answer_the_same_whatever_brokers_clocks_and_networks_do() {
+    let seed = seed();
+    println!("seed {seed} (replay: DWORKER_TEST_SEED={seed})");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts");
+    let server = RedisServer::start();
+    let clock = Arc::new(AtomicU64::new(START));
+    let driver = runtime.block_on(async {
+        let told = clock.clone();
+        let store = MemoryStore::with_clock(Arc::new(move || told.load(Ordering::SeqCst)));
+        let memory = World::new("memory", Box::new(move || Arc::new(MemoryCoordinator::new(store.clone())))).await;
+        let (config, told) = (server.config(), clock.clone());
+        let connect = move || {
+            let told = told.clone();
+            let coordinator = RedisCoordinator::new(&config, "dw", tokio::runtime::Handle::current());
+            Arc::new(coordinator.with_clock(Arc::new(move || told.load(Ordering::SeqCst)))) as _
+        };
+        let redis = World::new("redis", Box::new(connect)).await;
+        let mut driver = Driver::new(seed, clock, [memory, redis]);
+        for _ in 0..DRAWN_AT_LEAST.div_ceil(least_in_bag()) * bag_size() {
+            driver.step().await;
+        }
+        driver.compare_everything().await;
+        driver
+    });
+    println!("{}", driver.summary());
+    for name in operations_of_the_trait() {
+        let drawn = driver.drawn(name);
+        assert!(drawn >= DRAWN_AT_LEAST, "{name} was drawn {drawn} times only (seed {seed})");
+    }
+    for (name, variants) in EXPECTED {
+        for variant in *variants {
+            assert!(driver.seen(name, variant) > 0, "{name} was never answered '{variant}' (seed {seed})");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Brokers that do anything at all: which operation comes next, and what they remember of the answers they got.
+
+use super::operation::{Answer, Operation};
+use super::random::Random;
+use dworker::coordination::*;
+use dworker::ids::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Two lives of each of three brokers, one of them in another cluster. The last is nobody's.
+const LIVES: [(&str, &str, &str); 7] = [
+    ("a1", "a", "main"),
+    ("a2", "a", "main"),
+    ("b1", "b", "main"),
+    ("b2", "b", "main"),
+    ("c1", "c", "side"),
+    ("c2", "c", "side"),
+    ("stranger", "x", "main"),
+];
+const CLASSES: [&str; 3] = ["Room", "Hall", "a:b,{c}"];
+/// Some of these are the names that placement counts out.
+const IDS: [&str; 9] = ["Room#1", "Room#2", "Hall#1", "static", "a", "a:b", "{x} y", "é", "w:a"];
+const ATTRIBUTES: [&str; 4] = ["", "{}", r#"{"a":[],"n":12345678901234567890}"#, "nul\0\n\"é"];
+const TTLS: [u64; 4] = [0, 1, 1_000, 60_000];
+const LEASES: [u64; 5] = [1, 1_000, 5_000, 60_000, 7_200_000];
+const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
+const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
+
+/// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
+const WEIGHTS: [(&str, usize); 22] = [
+    ("open", 4),
+    ("close", 4),
+    ("local_host", 4),
+    ("signals", 4),
+    ("time", 4),
+    ("register", 16),
+    ("renew", 7),
+    ("update", 5),
+    ("scan", 4),
+    ("place", 22),
+    ("activate", 8),
+    ("release", 8),
+    ("withdraw", 6),
+    ("set_load", 6),
+    ("locate", 4),
+    ("claim", 8),
+    ("evict", 6),
+    ("leave", 4),
+    ("owned", 4),
+    ("request_restart", 4),
+    ("is_listening", 4),
+    ("listen_as", 4),
+];
+
+/// What the brokers know: only what reached them.
+#[derive(Default)]
+pub struct Brokers {
+    /// Who owns what, as they last heard.
+    book: BTreeMap<WorkerId, (Incarnation, Epoch)>,
+    leases: BTreeMap<Incarnation, ServerTime>,
+    bag: Vec<&'static str>,
+}
+
+/// Operations until the bag is empty.
+pub fn bag_size() -> usize {
+    WEIGHTS.iter().map(|(_, count)| count).sum()
+}
+
+/// The rarest operation's share of the bag.
+pub fn least_in_bag() -> usize {
+    WEIGHTS.iter().map(|(_, count)| *count).min().unwrap_or_default()
+}
+
+pub fn incarnations() -> Vec<Incarnation> {
+    LIVES.iter().map(|(incarnation, ..)| Incarnation::new(incarnation)).collect()
+}
+
+impl Brokers {
+    pub fn note(&mut self, operation: &Operation, answer: &Answer) {
+        match (operation, answer) {
+            (Operation::Signals(inner), answer) => self.note(inner, answer),
+            (_, Answer::Placement(Placement::Reserved { id, owner, epoch, .. } | Placement::Existing { id, owner, epoch, .. })) => {
+                self.book.insert(id.clone(), (owner.incarnation.clone(), *epoch));
+            }
+            (Operation::Locate(id), Answer::Location(Location::Owned { owner, epoch, .. })) => {
+                self.book.insert(id.clone(), (owner.incarnation.clone(), *epoch));
+            }
+            (Operation::Claim(request), Answer::Claim(Claim::Claimed { entries, .. })) => {
+                for entry in entries {
+                    self.book.insert(entry.id.clone(), (request.by.clone(), entry.epoch));
+                }
+            }
+            (Operation::Owned(owner, ..), Answer::Owned(owned, _)) => {
+                for (id, epoch) in owned {
+                    self.book.insert(id.clone(), (owner.clone(), *epoch));
+                }
+            }
+            (Operation::Release(_, releases), Answer::Flags(_)) => {
+                for release in releases {
+                    self.book.remove(&release.id);
+                }
+            }
+            (Operation::Register(record, _), Answer::Registration(Registration::Joined(joined))) => {
+                self.leases.insert(record.incarnation.clone(), joined.lease_expires);
+            }
+            (_, Answer::Membership(seen)) => {
+                self.leases = seen.members.iter().map(|member| (member.record.incarnation.clone(), member.lease_expires)).collect();
+            }
+            _ => {}
+        }
+    }
+
+    pub fn next(&mut self, random: &mut Random) -> Operation {
+        if self.bag.is_empty() {
+            self.bag = WEIGHTS.iter().flat_map(|(name, count)| vec![*name; *count]).collect();
+            random.shuffle(&mut self.bag);
+        }
+        let name = self.bag.pop().expect("the bag was filled");
+        self.draw(name, random)
+    }
+
+    /// Everybody leaves; one comes back and finds itself alone.
+    pub fn silence(&self, random: &mut Random) -> Vec<Operation> {
+        let mut operations: Vec<_> = incarnations().into_iter().map(|life| Operation::Leave(life, fate(random), CHUNK)).collect();
+        let one = record(random);
+        operations.push(Operation::Scan(one.incarnation.clone()));
+        operations.push(Operation::Register(one.clone(), Duration::from_millis(60_000)));
+        operations.push(Operation::Renew(one.incarnation, Duration::from_millis(60_000)));
+        operations
+    }
+
+    /// What a handle that must refuse it may be asked.
+    pub fn refusable(&self, random: &mut Random) -> Operation {
+        loop {
+            let name = random.of(&WEIGHTS).0;
+            if !matches!(name, "close" | "local_host" | "signals") {
+                return self.draw(name, random);
+            }
+        }
+    }
+
+    /// Mostly one that is said to be registered.
+    fn member(&self, random: &mut Random) -> Incarnation {
+        let known: Vec<_> = self.leases.keys().cloned().collect();
+        if known.is_empty() || random.percent(15) {
+            return anybody(random);
+        }
+        random.of(&known).clone()
+    }
+
+    fn draw(&self, name: &str, random: &mut Random) -> Operation {
+        match name {
+            "open" => Operation::Open,
+            "close" => Operation::Close,
+            "local_host" => Operation::LocalHost,
+            "signals" => {
+                let loud = ["register", "update", "release", "withdraw", "evict", "leave", "request_restart"];
+                let inner = *random.of(&loud);
+                Operation::Signals(Box::new(self.draw(inner, random)))
+            }
+            "time" => Operation::Time,
+            "register" => Operation::Register(record(random), Duration::from_millis(*random.of(&LEASES))),
+            "renew" => Operation::Renew(self.member(random), Duration::from_millis(*random.of(&LEASES))),
+            "update" => Operation::Update(record(random)),
+            "scan" => Operation::Scan(anybody(random)),
+            "place" => Operation::Place(PlaceRequest {
+                by: self.member(random),
+                id: random.percent(80).then(|| id(random)),
+                class: class(random),
+                cluster: if random.percent(80) { "main".into() } else { "side".into() },
+                recoverable: random.percent(70),
+                attributes: (*random.of(&ATTRIBUTES)).into(),
+                ttl: Duration::from_millis(*random.of(&TTLS)),
+            }),
+            "activate" => {
+                let (owner, items) = self.items(random);
+                Operation::Activate(owner, items.into_iter().map(|(id, _)| id).collect())
+            }
+            "release" => {
+                let (owner, items) = self.items(random);
+                let release = |(id, epoch)| Release { id, epoch, fate: fate(random) };
+                Operation::Release(owner, items.into_iter().map(release).collect())
+            }
+            "withdraw" => {
+                let (owner, id, epoch) = self.item(random);
+                Operation::Withdraw(owner, id, epoch)
+            }
+            "set_load" => {
+                let (owner, items) = self.items(random);
+                let change = |(id, epoch)| LoadChange { id, epoch, load: *random.of(&LOADS) };
+                Operation::SetLoad(owner, items.into_iter().map(change).collect())
+            }
+            "locate" => Operation::Locate(self.item(random).1),
+            "claim" => {
+                let by = self.member(random);
+                let home = LIVES.iter().find(|(incarnation, ..)| *incarnation == by.as_str());
+                Operation::Claim(ClaimRequest {
+                    cluster: home.map_or("main", |(_, _, cluster)| cluster).into(),
+                    by,
+                    classes: classes(random),
+                    limit: *random.of(&LIMITS),
+                    ttl: Duration::from_millis(*random.of(&TTLS)),
+                })
+            }
+            "evict" => {
+                let dead = anybody(random);
+                let seen = self.leases.get(&dead).filter(|_| random.percent(50));
+                let death = seen.map_or(Death::Expired, |lease_expires| Death::Proven { lease_expires: *lease_expires });
+                Operation::Evict(self.member(random), dead, death, *random.of(&LIMITS))
+            }
+            "leave" => Operation::Leave(anybody(random), fate(random), *random.of(&LIMITS)),
+            "owned" => Operation::Owned(anybody(random), random.below(3) as usize, *random.of(&LIMITS)),
+            "request_restart" => Operation::RequestRestart,
+            "is_listening" => Operation::IsListening(anybody(random)),
+            "listen_as" => Operation::ListenAs(random.percent(70).then(|| anybody(random))),
+            other => unreachable!("{other} is not an operation"),
+        }
+    }
+
+    /// A worker, its owner and its epoch: mostly as known, sometimes wrong in one of them.
+    fn item(&self, random: &mut Random) -> (Incarnation, WorkerId, Epoch) {
+        if self.book.is_empty() || random.percent(10) {
+            return (anybody(random), id(random), Epoch(random.below(3)));
+        }
+        let at = random.below(self.book.len() as u64) as usize;
+        let (id, (owner, epoch)) = self.book.iter().nth(at).expect("the index is below the length");
+        match random.below(12) {
+            0 => (anybody(random), id.clone(), *epoch),
+            1 => (owner.clone(), id.clone(), Epoch(epoch.0 + 1)),
+            2 => (owner.clone(), id.clone(), Epoch(epoch.0.saturating_sub(1))),
+            _ => (owner.clone(), id.clone(), *epoch),
+        }
+    }
+
+    /// Some workers, most of them of one owner.
+    fn items(&self, random: &mut Random) -> (Incarnation, Vec<(WorkerId, Epoch)>) {
+        let (owner, id, epoch) = self.item(random);
+        let mut items = vec![(id, epoch)];
+        let mates: Vec<_> = self.book.iter().filter(|(_, (other, _))| *other == owner).collect();
+        for _ in 0..random.below(4) {
+            if !mates.is_empty() && random.percent(80) {
+                let (id, (_, epoch)) = *random.of(&mates);
+                items.push((id.clone(), *epoch));
+            } else {
+                let (_, id, epoch) = self.item(random);
+                items.push((id, epoch));
+            }
+        }
+        (owner, items)
+    }
+}
+
+fn anybody(random: &mut Random) -> Incarnation {
+    Incarnation::new(random.of(&LIVES).0)
+}
+
+fn id(random: &mut Random) -> WorkerId {
+    WorkerId::new(random.of(&IDS))
+}
+
+fn class(random: &mut Random) -> ClassName {
+    ClassName::new(random.of(&CLASSES))
+}
+
+fn classes(random: &mut Random) -> BTreeSet<ClassName> {
+    CLASSES.iter().filter(|_| random.percent(75)).map(|name| ClassName::new(name)).collect()
+}
+
+fn fate(random: &mut Random) -> Fate {
+    if random.percent(50) {
+        Fate::Recover
+    } else {
+        Fate::Delete
+    }
+}
+
+/// What a broker says of itself; the stranger never registers.
+fn record(random: &mut Random) -> BrokerRecord {
+    let (incarnation, broker, cluster) = LIVES[random.below(LIVES.len() as u64 - 1) as usize];
+    BrokerRecord {
+        incarnation: incarnation.into(),
+        broker: broker.into(),
+        cluster: cluster.into(),
+        address: Endpoint { host: "::1".into(), port: random.below(3) as u16 },
+        classes: classes(random),
+        protocol: (1, 1 + random.below(2) as u16),
+        draining: random.percent(10),
+    }
+}

@@ -1,0 +1,220 @@
+//! One call of the coordinator as a value, and what it is answered.
+
+use dworker::coordination::*;
+use dworker::ids::*;
+use std::time::Duration;
+
+/// Every operation of the coordinator, as its trait names them.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    Open,
+    Close,
+    LocalHost,
+    /// Listens for hints while this is done.
+    Signals(Box<Operation>),
+    Time,
+    Register(BrokerRecord, Duration),
+    Renew(Incarnation, Duration),
+    Update(BrokerRecord),
+    Scan(Incarnation),
+    Place(PlaceRequest),
+    Activate(Incarnation, Vec<WorkerId>),
+    Release(Incarnation, Vec<Release>),
+    Withdraw(Incarnation, WorkerId, Epoch),
+    SetLoad(Incarnation, Vec<LoadChange>),
+    Locate(WorkerId),
+    Claim(ClaimRequest),
+    Evict(Incarnation, Incarnation, Death, usize),
+    Leave(Incarnation, Fate, usize),
+    Owned(Incarnation, usize, usize),
+    RequestRestart,
+    IsListening(Incarnation),
+    ListenAs(Option<Incarnation>),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    Done,
+    Host(bool),
+    Time(ServerTime),
+    Registration(Registration),
+    Renewal(Renewal),
+    Membership(Membership),
+    Placement(Placement),
+    Entries(Vec<Option<Entry>>),
+    Flags(Vec<bool>),
+    Location(Location),
+    Claim(Claim),
+    Eviction(Eviction),
+    Left(u64),
+    Owned(Vec<(WorkerId, Epoch)>, usize),
+    Number(u64),
+    Listening(bool),
+    /// What kind of error; the text is the implementation's own.
+    Failed(&'static str),
+}
+
+impl Operation {
+    /// Its name in the trait.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Operation::Open => "open",
+            Operation::Close => "close",
+            Operation::LocalHost => "local_host",
+            Operation::Signals(_) => "signals",
+            Operation::Time => "time",
+            Operation::Register(..) => "register",
+            Operation::Renew(..) => "renew",
+            Operation::Update(..) => "update",
+            Operation::Scan(..) => "scan",
+            Operation::Place(..) => "place",
+            Operation::Activate(..) => "activate",
+            Operation::Release(..) => "release",
+            Operation::Withdraw(..) => "withdraw",
+            Operation::SetLoad(..) => "set_load",
+            Operation::Locate(..) => "locate",
+            Operation::Claim(..) => "claim",
+            Operation::Evict(..) => "evict",
+            Operation::Leave(..) => "leave",
+            Operation::Owned(..) => "owned",
+            Operation::RequestRestart => "request_restart",
+            Operation::IsListening(..) => "is_listening",
+            Operation::ListenAs(..) => "listen_as",
+        }
+    }
+
+    /// Whether doing it twice at one point of time leaves what doing it once left.
+    pub fn leaves_the_same_when_repeated(&self) -> bool {
+        match self {
+            Operation::Place(request) => request.id.is_some(),
+            Operation::Claim(_) | Operation::RequestRestart | Operation::Signals(_) => false,
+            Operation::Evict(.., limit) | Operation::Leave(.., limit) => *limit == CHUNK,
+            _ => true,
+        }
+    }
+
+    pub async fn perform(&self, on: &dyn Coordinator) -> Answer {
+        let answer = match self {
+            Operation::Open => on.open().await.map(|()| Answer::Done),
+            Operation::Close => {
+                on.close().await;
+                Ok(Answer::Done)
+            }
+            Operation::LocalHost => Ok(Answer::Host(on.local_host().is_some())),
+            Operation::Signals(inner) => return Box::pin(inner.perform(on)).await,
+            Operation::Time => on.time().await.map(Answer::Time),
+            Operation::Register(record, ttl) => on.register(record, *ttl).await.map(Answer::Registration),
+            Operation::Renew(incarnation, ttl) => on.renew(incarnation, *ttl).await.map(Answer::Renewal),
+            Operation::Update(record) => on.update(record).await.map(|known| Answer::Flags(vec![known])),
+            Operation::Scan(by) => on.scan(by).await.map(Answer::Membership),
+            Operation::Place(request) => on.place(request).await.map(Answer::Placement),
+            Operation::Activate(owner, ids) => on.activate(owner, ids).await.map(Answer::Entries),
+            Operation::Release(owner, releases) => on.release(owner, releases).await.map(Answer::Flags),
+            Operation::Withdraw(owner, id, epoch) => on.withdraw(owner, id, *epoch).await.map(|was| Answer::Flags(vec![was])),
+            Operation::SetLoad(owner, changes) => on.set_load(owner, changes).await.map(Answer::Flags),
+            Operation::Locate(id) => on.locate(id).await.map(Answer::Location),
+            Operation::Claim(request) => on.claim(request).await.map(Answer::Claim),
+            Operation::Evict(by, dead, death, limit) => on.evict(by, dead, death, *limit).await.map(Answer::Eviction),
+            Operation::Leave(incarnation, fate, limit) => on.leave(incarnation, *fate, *limit).await.map(Answer::Left),
+            Operation::Owned(owner, offset, limit) => {
+                on.owned(owner, *offset, *limit).await.map(|owned| Answer::Owned(owned, *limit))
+            }
+            Operation::RequestRestart => on.request_restart().await.map(Answer::Number),
+            Operation::IsListening(incarnation) => on.is_listening(incarnation).await.map(Answer::Listening),
+            Operation::ListenAs(incarnation) => on.listen_as(incarnation.as_ref()).await.map(|()| Answer::Done),
+        };
+        answer.unwrap_or_else(|error| match error {
+            CoordinationError::Unavailable(_) => Answer::Failed("unavailable"),
+            CoordinationError::Schema(_) => Answer::Failed("schema"),
+            // Nothing here may be refused, so the text is worth reading.
+            CoordinationError::Refused(text) => panic!("{self:?} was refused: {text}"),
+        })
+    }
+}
+
+impl Answer {
+    /// What kinds of answer it holds.
+    pub fn variants(&self) -> Vec<&'static str> {
+        let each = |flags: &[bool]| flags.iter().map(|flag| if *flag { "yes" } else { "no" }).collect();
+        match self {
+            Answer::Done | Answer::Host(_) | Answer::Time(_) | Answer::Number(_) => vec!["done"],
+            Answer::Listening(flag) => each(&[*flag]),
+            Answer::Flags(flags) => each(flags),
+            Answer::Entries(entries) => each(&entries.iter().map(Option::is_some).collect::<Vec<_>>()),
+            Answer::Failed(kind) => vec![kind],
+            Answer::Registration(Registration::Joined(_)) => vec!["joined"],
+            Answer::Registration(Registration::IdInUse { .. }) => vec!["id in use"],
+            Answer::Renewal(Renewal::Evicted { .. }) => vec!["evicted"],
+            Answer::Renewal(Renewal::Renewed { next_expiry: None, .. }) => vec!["renewed alone"],
+            Answer::Renewal(Renewal::Renewed { now, next_expiry: Some(next), .. }) if next <= now => vec!["renewed, another expired"],
+            Answer::Renewal(Renewal::Renewed { .. }) => vec!["renewed"],
+            Answer::Membership(seen) => vec![
+                if seen.members.is_empty() { "nobody" } else { "members" },
+                if seen.claimable == 0 { "nothing waits" } else { "some wait" },
+            ],
+            Answer::Placement(Placement::Reserved { .. }) => vec!["reserved"],
+            Answer::Placement(Placement::Existing { owner, state, .. }) => vec![held(owner, *state)],
+            Answer::Placement(Placement::NoBroker) => vec!["no broker"],
+            Answer::Placement(Placement::NotMember) | Answer::Claim(Claim::NotMember) | Answer::Eviction(Eviction::NotMember) => {
+                vec!["not a member"]
+            }
+            Answer::Location(Location::None) => vec!["none"],
+            Answer::Location(Location::Pending { .. }) => vec!["pending"],
+            Answer::Location(Location::Owned { owner, state, .. }) => vec![held(owner, *state)],
+            Answer::Claim(Claim::Claimed { entries, remaining, expired }) => vec![
+                if entries.is_empty() { "claimed none" } else { "claimed" },
+                if *remaining == 0 { "none remain" } else { "some remain" },
+                if *expired == 0 { "none expired" } else { "some expired" },
+            ],
+            Answer::Eviction(Eviction::Alive { .. }) => vec!["alive"],
+            Answer::Eviction(Eviction::Evicted { recovered, deleted, remaining }) => vec![
+                if *recovered == 0 { "recovered none" } else { "recovered" },
+                if *deleted == 0 { "deleted none" } else { "deleted" },
+                if *remaining == 0 { "none remain" } else { "some remain" },
+            ],
+            Answer::Left(left) => vec![if *left == 0 { "none remain" } else { "some remain" }],
+            Answer::Owned(owned, limit) => vec![match owned.len() {
+                0 => "nothing",
+                count if count == *limit => "a full page",
+                _ => "all",
+            }],
+        }
+    }
+}
+
+fn held(owner: &Owner, state: EntryState) -> &'static str {
+    match (state, &owner.address) {
+        (EntryState::Placing, Some(_)) => "placing",
+        (EntryState::Active, Some(_)) => "active",
+        (EntryState::Placing, None) => "placing, owner gone",
+        (EntryState::Active, None) => "active, owner gone",
+    }
+}
+
+/// Every kind of answer that must come up in a run.
+pub const EXPECTED: &[(&str, &[&str])] = &[
+    ("open", &["done", "unavailable"]),
+    ("close", &["done"]),
+    ("local_host", &["done"]),
+    ("time", &["done", "unavailable"]),
+    ("register", &["joined", "id in use", "unavailable"]),
+    ("renew", &["renewed", "renewed alone", "renewed, another expired", "evicted", "unavailable"]),
+    ("update", &["yes", "no", "unavailable"]),
+    ("scan", &["nobody", "members", "nothing waits", "some wait", "unavailable"]),
+    (
+        "place",
+        &["reserved", "placing", "active", "placing, owner gone", "active, owner gone", "no broker", "not a member", "unavailable"],
+    ),
+    ("activate", &["yes", "no", "unavailable"]),
+    ("release", &["yes", "no", "unavailable"]),
+    ("withdraw", &["yes", "no", "unavailable"]),
+    ("set_load", &["yes", "no", "unavailable"]),
+    ("locate", &["none", "pending", "placing", "active", "placing, owner gone", "active, owner gone", "unavailable"]),
+    ("claim", &["claimed none", "claimed", "none remain", "some remain", "none expired", "some expired", "not a member", "unavailable"]),
+    ("evict", &["alive", "recovered none", "recovered", "deleted none", "deleted", "none remain", "some remain", "not a member", "unavailable"]),
+    ("leave", &["none remain", "some remain", "unavailable"]),
+    ("owned", &["nothing", "a full page", "all", "unavailable"]),
+    ("request_restart", &["done", "unavailable"]),
+    ("is_listening", &["yes", "no", "unavailable"]),
+    ("listen_as", &["done", "unavailable"]),
+];

@@ -1,0 +1,281 @@
+//! What the tables on a real server look like, and what foreign hands in them can do: errors, never harm.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/redis_server.rs"]
+mod redis_server;
+
+use dworker::coordination::keys::Keys;
+use dworker::coordination::redis::RedisCoordinator;
+use dworker::coordination::*;
+use dworker::ids::*;
+use redis_server::{RedisServer, PATIENCE};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+const TTL: Duration = Duration::from_secs(60);
+
+fn coordinator(server: &RedisServer) -> RedisCoordinator {
+    RedisCoordinator::new(&server.config(), "dw", tokio::runtime::Handle::current())
+}
+
+async fn opened(server: &RedisServer) -> RedisCoordinator {
+    let coordinator = coordinator(server);
+    coordinator.open().await.unwrap();
+    coordinator
+}
+
+fn record(id: &str, classes: &[&str]) -> BrokerRecord {
+    BrokerRecord {
+        incarnation: Incarnation::random(),
+        broker: id.into(),
+        cluster: "main".into(),
+        address: Endpoint { host: "::1".into(), port: 4000 },
+        classes: classes.iter().map(|class| ClassName::new(class)).collect(),
+        protocol: (1, 1),
+        draining: false,
+    }
+}
+
+async fn join(coordinator: &RedisCoordinator, record: &BrokerRecord) -> Joined {
+    match coordinator.register(record, TTL).await.unwrap() {
+        Registration::Joined(joined) => joined,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn wish(by: &Incarnation, id: Option<&str>, class: &str) -> PlaceRequest {
+    PlaceRequest {
+        by: by.clone(),
+        id: id.map(WorkerId::new),
+        class: class.into(),
+        cluster: "main".into(),
+        recoverable: true,
+        attributes: "{\"n\":1.0000000000000000000001,\"a\":[]}".into(),
+        ttl: Duration::ZERO,
+    }
+}
+
+fn is_refused<T: std::fmt::Debug>(result: CoordinationResult<T>) {
+    assert!(matches!(result, Err(CoordinationError::Refused(_))), "{result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_of_another_version_is_refused_at_open_and_at_register() {
+    let server = RedisServer::start();
+    let before = opened(&server).await;
+    for version in ["2", "0", "nonsense"] {
+        server.ask(&["HSET", "{dw}:meta", "schema", version]);
+        for result in [coordinator(&server).open().await, before.register(&record("a", &[]), TTL).await.map(drop)] {
+            assert!(matches!(&result, Err(CoordinationError::Schema(text)) if text.contains(version)), "{result:?}");
+        }
+    }
+    assert!(before.scan(&"x".into()).await.unwrap().members.is_empty());
+    server.ask(&["HSET", "{dw}:meta", "schema", &SCHEMA_VERSION.to_string()]);
+    opened(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_active_broker_of_dworker_0_9_is_refused_with_advice() {
+    let server = RedisServer::start();
+    server.ask(&["HSET", "dw:bh", "old1", r#"{"cn":"main","st":"active","addr":"127.0.0.1:1"}"#]);
+    let error = coordinator(&server).open().await.unwrap_err();
+    assert!(matches!(&error, CoordinationError::Schema(text) if text.contains("old1") && text.contains("ns") && text.contains("dw:bh")), "{error:?}");
+    server.ask(&["HSET", "dw:bh", "old1", r#"{"cn":"main","st":"inactive","addr":"127.0.0.1:1"}"#]);
+    opened(&server).await;
+    server.ask(&["DEL", "dw:bh"]);
+    server.ask(&["SET", "dw:bh", "something else"]);
+    opened(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_on_the_channel_is_ignored() {
+    let server = RedisServer::start();
+    let coordinator = opened(&server).await;
+    let mut hints = coordinator.signals();
+    let channel = Keys::new("dw", 0).hints().to_owned();
+    for text in ["null", "", "{\"m\":\"destroy\"}", "dead:", "\u{1F600}", &"x".repeat(100_000)] {
+        assert_eq!(server.ask(&["PUBLISH", &channel, text]), ":1\r\n");
+    }
+    server.ask(&["PUBLISH", &channel, "dead:00ff"]);
+    assert_eq!(timeout(PATIENCE, hints.recv()).await.unwrap(), Ok(Signal::Dead("00ff".into())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_a_foreign_type_is_an_error_wherever_it_is_met() {
+    let server = RedisServer::start();
+    let coordinator = opened(&server).await;
+    let record = record("a", &["Foo"]);
+    join(&coordinator, &record).await;
+    let me = &record.incarnation;
+    server.ask(&["SET", "{dw}:w:x", "1"]);
+    is_refused(coordinator.place(&wish(me, Some("x"), "Foo")).await);
+    is_refused(coordinator.locate(&"x".into()).await);
+    is_refused(coordinator.activate(me, &["x".into()]).await);
+    is_refused(coordinator.set_load(me, &[LoadChange { id: "x".into(), epoch: Epoch(1), load: 1 }]).await);
+    server.ask(&["SET", &format!("{{dw}}:own:{me}"), "1"]);
+    is_refused(coordinator.owned(me, 0, 10).await);
+    server.ask(&["SET", "{dw}:pending:main:Foo", "1"]);
+    is_refused(coordinator.scan(me).await);
+    server.ask(&["SET", "{dw}:brokers", "1"]);
+    is_refused(coordinator.register(&record, TTL).await);
+    server.ask(&["SET", "{dw}:leases", "1"]);
+    is_refused(coordinator.renew(me, TTL).await);
+    server.ask(&["SET", "{dw}:meta", "1"]);
+    is_refused(coordinator.request_restart().await);
+    is_refused(RedisCoordinator::new(&server.config(), "dw", tokio::runtime::Handle::current()).open().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_text_in_a_record_or_an_entry_is_an_error() {
+    let server = RedisServer::start();
+    let coordinator = opened(&server).await;
+    let record = record("a", &["Foo"]);
+    join(&coordinator, &record).await;
+    let me = &record.incarnation;
+    coordinator.place(&wish(me, Some("x"), "Foo")).await.unwrap();
+    server.ask(&["HSET", "{dw}:w:x", "epoch", "many"]);
+    is_refused(coordinator.locate(&"x".into()).await);
+    server.ask(&["HSET", "{dw}:w:x", "epoch", "1"]);
+    server.ask(&["HDEL", "{dw}:w:x", "created"]);
+    is_refused(coordinator.activate(me, &["x".into()]).await);
+    server.ask(&["HSET", "{dw}:w:x", "state", "odd"]);
+    is_refused(coordinator.locate(&"x".into()).await);
+    server.ask(&["HSET", "{dw}:brokers", me.as_str(), "main:what"]);
+    is_refused(coordinator.scan(me).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_refuses_and_nothing_is_half_done() {
+    let server = RedisServer::start();
+    let coordinator = opened(&server).await;
+    let record = record("a", &["Foo"]);
+    join(&coordinator, &record).await;
+    server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    is_refused(coordinator.place(&wish(&record.incarnation, Some("x"), "Foo")).await);
+    server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_eq!(coordinator.locate(&"x".into()).await, Ok(Location::None));
+    assert_eq!(coordinator.scan(&record.incarnation).await.unwrap().members[0].load, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_refuses_to_be_written() {
+    let master = RedisServer::start();
+    let server = RedisServer::with(&["--slaveof", "127.0.0.1", &master.port.to_string()]);
+    let end = Instant::now() + PATIENCE;
+    let result = loop {
+        // While it loads the master's data it is not available.
+        let coordinator = coordinator(&server);
+        let result = match coordinator.open().await {
+            Ok(()) => coordinator.register(&record("a", &[]), TTL).await.map(drop),
+            error => error,
+        };
+        if !matches!(result, Err(CoordinationError::Unavailable(_))) || Instant::now() > end {
+            break result;
+        }
+    };
+    is_refused(result);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_carries_the_hash_tag_and_goes_when_the_cluster_is_empty() {
+    let server = RedisServer::start();
+    let coordinator = opened(&server).await;
+    let (one, two) = (record("a", &["Foo"]), record("b", &["Foo"]));
+    join(&coordinator, &one).await;
+    join(&coordinator, &two).await;
+    for number in 0..10 {
+        let id = number.to_string();
+        coordinator.place(&wish(&one.incarnation, Some(&id).map(String::as_str), "Foo")).await.unwrap();
+    }
+    coordinator.leave(&one.incarnation, Fate::Recover, CHUNK).await.unwrap();
+    let mut keys = Vec::new();
+    for line in server.ask(&["KEYS", "*"]).lines().filter(|line| !line.starts_with(['*', '$'])) {
+        keys.push(line.to_owned());
+    }
+    assert!(keys.len() > 10 && keys.iter().all(|key| key.starts_with("{dw}:")), "{keys:?}");
+    let claim = ClaimRequest {
+        by: two.incarnation.clone(),
+        cluster: "main".into(),
+        classes: two.classes.clone(),
+        limit: CHUNK,
+        ttl: Duration::ZERO,
+    };
+    coordinator.claim(&claim).await.unwrap();
+    coordinator.leave(&two.incarnation, Fate::Delete, CHUNK).await.unwrap();
+    assert_eq!(server.ask(&["KEYS", "*"]), "*1\r\n$9\r\n{dw}:meta\r\n");
+    let meta = server.ask(&["HKEYS", "{dw}:meta"]);
+    assert!(!meta.contains("left:"), "{meta}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counter_that_meets_a_thousand_taken_ids_goes_past_them() {
+    let server = RedisServer::start();
+    let coordinator = opened(&server).await;
+    let record = record("a", &["Fo:o"]);
+    join(&coordinator, &record).await;
+    for number in 1..=1001 {
+        coordinator.place(&wish(&record.incarnation, Some(&format!("Fo:o#{number}")), "Fo:o")).await.unwrap();
+    }
+    let placement = coordinator.place(&wish(&record.incarnation, None, "Fo:o")).await.unwrap();
+    assert!(matches!(&placement, Placement::Reserved { id, .. } if id.as_str() == "Fo:o#1002"), "{placement:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_foreign_pending_workers_cost_a_claim_nothing() {
+    let server = RedisServer::start();
+    let coordinator = opened(&server).await;
+    let (foreign, own) = (record("a", &["Foreign"]), record("b", &["Own"]));
+    join(&coordinator, &foreign).await;
+    join(&coordinator, &own).await;
+    let mut script = String::from("for i = 1, 10000 do redis.call('HSET', '{dw}:w:f' .. i, 'state', 'pending') ");
+    script.push_str("redis.call('ZADD', '{dw}:pending:main:Foreign', i, 'f' .. i) end");
+    server.ask(&["EVAL", &script, "0"]);
+    coordinator.place(&wish(&own.incarnation, Some("x"), "Own")).await.unwrap();
+    coordinator.leave(&own.incarnation, Fate::Recover, CHUNK).await.unwrap();
+    join(&coordinator, &own).await;
+    let claim = ClaimRequest {
+        by: own.incarnation.clone(),
+        cluster: "main".into(),
+        classes: own.classes.clone(),
+        limit: CHUNK,
+        ttl: Duration::ZERO,
+    };
+    let Claim::Claimed { entries, remaining, .. } = coordinator.claim(&claim).await.unwrap() else { panic!("a member") };
+    assert_eq!((entries.len(), remaining), (1, 0));
+    assert_eq!(entries[0].attributes, wish(&own.incarnation, None, "Own").attributes);
+    assert_eq!(coordinator.scan(&foreign.incarnation).await.unwrap().claimable, 10_000);
+}
+
+/// A measurement, not a check: `cargo test --release --test redis_tables -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints figures"]
+async fn creates_per_second() {
+    let server = RedisServer::start();
+    let coordinator = Arc::new(opened(&server).await);
+    let records: Vec<_> = (0..4).map(|number| record(&number.to_string(), &["Foo"])).collect();
+    for record in &records {
+        join(&coordinator, record).await;
+    }
+    for in_flight in [1usize, 64] {
+        let (began, total) = (Instant::now(), if in_flight == 1 { 3_000 } else { 40_000 });
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..in_flight {
+            let (coordinator, by) = (coordinator.clone(), records[0].incarnation.clone());
+            tasks.spawn(async move {
+                for _ in 0..total / in_flight {
+                    let placement = coordinator.place(&wish(&by, None, "Foo")).await.unwrap();
+                    let Placement::Reserved { id, owner, .. } = placement else { panic!("{placement:?}") };
+                    assert!(coordinator.activate(&owner.incarnation, &[id]).await.unwrap()[0].is_some());
+                }
+            });
+        }
+        while let Some(result) = tasks.join_next().await {
+            result.unwrap();
+        }
+        println!("{in_flight} in flight: {:.0} place + activate /s", total as f64 / began.elapsed().as_secs_f64());
+    }
+    for line in server.ask(&["INFO", "commandstats"]).lines().filter(|line| line.contains("eval")) {
+        println!("{line}");
+    }
+}
