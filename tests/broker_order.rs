@@ -107,5 +107,7 @@ async fn nothing_is_lost_when_a_worker_is_handed_over() {
     }
     eventually("all messages were handled", || journal.lock().expect("no test panics with it").len() == 2000).await;
     let seen = journal.lock().expect("no test panics with it").clone();
-    assert_eq!(seen, (1..=2000).collect::<Vec<_>>());
+    if let Some(pair) = seen.windows(2).find(|pair| pair[0] >= pair[1]) {
+        panic!("{} was handled before {}", pair[0], pair[1]);
+    }
 }

@@ -201,7 +201,7 @@ async fn who_asked_first_may_lose_patience_without_harm_to_the_others() {
     let net = Net::Tcp("127.0.0.1");
     let endpoint = net.listen(&b).await;
     let impatient = a.transport.connect(&endpoint, None, None);
-    assert!(futures_poll_once(impatient).is_none());
+    assert!(poll_once(impatient).is_none());
     let connection = a.transport.connect(&endpoint, None, None).await.unwrap();
     assert!(connection.is_open());
     assert_eq!(a.events.look(|seen| seen.opened.len()), 1);
@@ -210,7 +210,7 @@ async fn who_asked_first_may_lose_patience_without_harm_to_the_others() {
 }
 
 /// Polls once and drops.
-fn futures_poll_once<T>(future: impl std::future::Future<Output = T>) -> Option<T> {
+fn poll_once<T>(future: impl std::future::Future<Output = T>) -> Option<T> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
         std::task::Poll::Ready(output) => Some(output),

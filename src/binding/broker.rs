@@ -3,7 +3,7 @@
 use crate::binding::{environment, log, runtime, wake};
 use crate::broker::batch::BatchWriter;
 use crate::broker::core::Core;
-use crate::broker::event::{Event, Handle};
+use crate::broker::event::{Event, Handle, Mark};
 use crate::broker::hosting::Creation;
 use crate::broker::inbox::Inbox;
 use crate::broker::joining::Home;
@@ -28,6 +28,8 @@ const MAX_BATCH: usize = 256;
 struct Batch {
     events: Vec<Event>,
     writer: BatchWriter,
+    /// Passed when the batch has been worked off.
+    marks: Vec<Mark>,
 }
 
 #[napi]
@@ -206,11 +208,18 @@ impl NativeBroker {
         let life = self.core.life().ok();
         let gate = life.as_ref().is_none_or(|life| life.lease.holds());
         let mut batch = self.batch.borrow_mut();
-        let Batch { events, writer } = &mut *batch;
+        let Batch { events, writer, marks } = &mut *batch;
+        if let Some(life) = &life {
+            // The batch before was worked off: what was refused is on its way back.
+            marks.drain(..).for_each(|mark| life.marked(mark));
+        }
         loop {
             events.clear();
             self.core.inbox.take(MAX_BATCH, gate, events);
             if events.is_empty() {
+                if let Some(life) = &life {
+                    marks.drain(..).for_each(|mark| life.marked(mark));
+                }
                 return None;
             }
             let now = boot_millis();
@@ -219,6 +228,10 @@ impl NativeBroker {
                     if let Some(life) = &life {
                         life.drop_expired(delivery);
                     }
+                    false
+                }
+                Event::Mark(mark) => {
+                    marks.push(mark.clone());
                     false
                 }
                 _ => true,

@@ -112,7 +112,7 @@ impl NativeRouter {
                     broker: BrokerId::new("router"),
                     incarnation: Incarnation::random(),
                 };
-                let mut config = TransportConfig::new(identity, Secrets::new(vec![NAMESPACE.into()]));
+                let mut config = TransportConfig::new(identity, Secrets(vec![NAMESPACE.into()]));
                 config.idle_timeout = self.idle_timeout;
                 Transport::new(config, self.links.clone(), runtime::handle())
             })

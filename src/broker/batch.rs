@@ -50,6 +50,8 @@ impl BatchWriter {
             }
             Event::Failed { slot, failure, body } => self.failed(*slot, failure, body),
             Event::Message(delivery) => self.message(delivery),
+            // Marks are taken out before a batch is written.
+            Event::Mark(_) => self.text.extend_from_slice(b"[-1"),
             Event::Create { handle, entry } => {
                 self.text.extend_from_slice(b"[4");
                 self.number(u64::from(*handle));

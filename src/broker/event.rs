@@ -3,6 +3,7 @@
 use crate::broker::inbound::Origin;
 use crate::coordination::Entry;
 use crate::error::Failure;
+use crate::transport::Connection;
 use crate::wire::message::{Envelope, Payload};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -49,6 +50,15 @@ pub struct Delivery {
     pub envelope: Envelope,
 }
 
+/// Who waits for a mark to pass through the inbox.
+#[derive(Clone, Debug)]
+pub enum Mark {
+    /// A fence of this broker's own.
+    Local { sync: u64 },
+    /// A peer's.
+    Remote { connection: Arc<Connection>, sync: u64 },
+}
+
 #[derive(Clone, Debug)]
 pub enum Event {
     /// An operation or call of JavaScript succeeded.
@@ -56,6 +66,8 @@ pub enum Event {
     /// It failed; `body` is the handler's error as JSON text, if a handler failed.
     Failed { slot: u64, failure: Failure, body: Bytes },
     Message(Delivery),
+    /// Everything before it in the queue of messages has been dealt with when the next batch is taken.
+    Mark(Mark),
     /// Make this worker.
     Create { handle: Handle, entry: Arc<Entry> },
     /// Run its `onDestroy`.

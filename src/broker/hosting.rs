@@ -5,7 +5,7 @@ use crate::broker::event::{Delivery, DestroyCause, Event, Handle, Level};
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
-use crate::broker::residents::{Creator, Resident, State};
+use crate::broker::residents::{Creator, State};
 use crate::broker::sending::send_failure;
 use crate::coordination::{Fate, Release};
 use crate::error::{Code, Failure};
@@ -125,11 +125,24 @@ impl Life {
 
     /// It stands under this incarnation no longer: messages that waited look for its next place.
     pub fn move_out(self: &Arc<Self>, handle: Handle) {
-        let resident: Option<Resident> = lock(&self.residents).remove(handle);
-        if let Some(resident) = resident {
+        let mut touched = Vec::new();
+        let successor = {
+            // Both locks: nobody may see the worker gone before all that waited for it is back in its place.
+            let mut lanes = lock(&self.lanes);
+            let mut residents = lock(&self.residents);
+            let Some(resident) = residents.remove(handle) else { return };
             for delivery in resident.mailbox {
-                self.send_back(delivery, Code::WorkerNotFound);
+                if let Origin::Remote { connection, .. } = &delivery.origin {
+                    touched.push(connection.clone());
+                }
+                self.return_to_sender(&mut lanes, delivery, Code::WorkerNotFound);
             }
+            resident.successor
+        };
+        touched.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        touched.iter().for_each(|connection| connection.flush());
+        if let Some((entry, creators)) = successor {
+            self.move_in(entry, creators);
         }
         self.departed.notify_waiters();
     }

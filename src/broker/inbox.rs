@@ -66,7 +66,7 @@ impl Inbox {
     /// From the JavaScript thread, which looks for itself at the end of its turn: no wake.
     pub fn push_quietly(&self, event: Event) {
         let mut queues = lock(&self.queues);
-        if matches!(event, Event::Message(_)) {
+        if matches!(event, Event::Message(_) | Event::Mark(_)) {
             queues.bytes += weight(&event);
             queues.messages.push_back(event);
             if queues.messages.len() >= MAX_MESSAGES || queues.bytes >= MAX_BYTES {

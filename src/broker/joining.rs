@@ -17,6 +17,7 @@ use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
 use crate::transport::{MemoryHub, Transport, TransportConfig};
 use crate::wire::handshake::{Identity, Secrets};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ impl Core {
         // Listens first: from the registration on, others may ask whether this incarnation is there.
         life.coordinator.listen_as(Some(&life.incarnation)).await.map_err(failure)?;
         let joined = register(life).await?;
-        life.transport().set_secrets(Secrets::new(vec![joined.secret.clone().into_bytes()]));
+        life.transport().set_secrets(Secrets(vec![joined.secret.clone().into_bytes()]));
         life.log(Level::Info, format!("Listening on {}.", life.record().address));
         let view = View { restart_number: joined.restart_number, brokers: Default::default() };
         life.spawn("lease", life.clone().keep_lease());
@@ -134,8 +135,10 @@ impl Core {
             Failure::new(Code::Config, text)
         })?;
         let advertise = self.config.advertise.as_ref();
+        let everywhere = bound.host.parse().is_ok_and(|address: IpAddr| address.is_unspecified());
+        let own = if everywhere { life.coordinator.local_host().unwrap_or(bound.host) } else { bound.host };
         Ok(Endpoint {
-            host: advertise.and_then(|address| address.host.clone()).unwrap_or(bound.host),
+            host: advertise.and_then(|address| address.host.clone()).unwrap_or(own),
             port: advertise.and_then(|address| address.port).unwrap_or(bound.port),
         })
     }

@@ -1,9 +1,9 @@
 //! The sender's side of the order: one lane a worker, with its route and what waits for one.
 //!
 //! While a message has no confirmed route, later ones to the same worker wait behind it. A message that comes back
-//! closes the lane with a fence (a `Sync` that returns after every other answer), so that all that was written to the
-//! old route is back in its place before anything is written to a new one. Gaps may happen, inversions never. Pure:
-//! takes `now`, sends nothing.
+//! closes the lane with a fence (a `Sync` that returns after every other answer; in this broker, a mark that goes
+//! through the inbox), so that all that was written to the old route is back in its place before anything is written
+//! to a new one. Gaps may happen, inversions never. Pure: takes `now`, sends nothing.
 
 use crate::error::Failure;
 use crate::ids::WorkerId;
@@ -40,15 +40,15 @@ pub enum Route {
     /// The worker lives in this broker.
     Local,
     Remote(Arc<Connection>),
-    /// Waits until everything written to this connection was answered.
-    Fence { connection: Arc<Connection>, sync: u64 },
+    /// Waits until everything written to this connection (`None`: given to this broker's inbox) was answered.
+    Fence { connection: Option<Arc<Connection>>, sync: u64 },
 }
 
 impl Route {
     fn uses(&self, id: u64) -> bool {
         match self {
-            Route::Remote(connection) | Route::Fence { connection, .. } => connection.id() == id,
-            Route::None | Route::Local => false,
+            Route::Remote(connection) | Route::Fence { connection: Some(connection), .. } => connection.id() == id,
+            Route::None | Route::Local | Route::Fence { connection: None, .. } => false,
         }
     }
 }
@@ -57,6 +57,8 @@ pub struct Lane {
     pub route: Route,
     pub queue: VecDeque<Parked>,
     sequence: u32,
+    /// The first message that was written since the last route was found.
+    first_written: Option<u32>,
     used: u64,
     /// A task looks for a route.
     pub resolving: bool,
@@ -71,6 +73,21 @@ impl Lane {
     pub fn next_sequence(&mut self) -> u32 {
         self.sequence = self.sequence.wrapping_add(1);
         self.sequence
+    }
+
+    /// This message was written to the route.
+    pub fn wrote(&mut self, sequence: u32) {
+        self.first_written.get_or_insert(sequence);
+    }
+
+    /// A route was found; what waits is written to it now.
+    pub fn attach(&mut self) {
+        self.first_written = None;
+    }
+
+    /// Whether later messages were written to a newer route than the one that this comes back from.
+    fn is_overtaken(&self, sequence: u32) -> bool {
+        self.first_written.is_some_and(|first| before(sequence, first))
     }
 }
 
@@ -109,6 +126,7 @@ impl Lanes {
                 route: Route::None,
                 queue: VecDeque::new(),
                 sequence: 0,
+                first_written: None,
                 used: now,
                 resolving: false,
                 bounced: None,
@@ -168,13 +186,14 @@ impl Lanes {
     pub fn returned(&mut self, worker: &str, connection: &Arc<Connection>, sync: u64, message: Parked) -> Returned {
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
+            _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
             Route::Remote(current) if current.id() == connection.id() => true,
-            Route::Fence { connection: current, .. } if current.id() == connection.id() => false,
+            Route::Fence { connection: Some(current), .. } if current.id() == connection.id() => false,
             Route::None => false,
             _ => return Returned::TooLate,
         };
         if fence {
-            lane.route = Route::Fence { connection: connection.clone(), sync };
+            lane.route = Route::Fence { connection: Some(connection.clone()), sync };
             lane.bounced = Some(connection.id());
             self.fences.insert(sync, WorkerId::new(worker));
         }
@@ -182,14 +201,28 @@ impl Lanes {
         Returned::Parked { fence }
     }
 
-    /// A message came back from this broker's own mailbox.
-    pub fn returned_here(&mut self, worker: &str, message: Parked) -> Returned {
-        match self.lanes.get_mut(worker) {
-            Some(lane) if matches!(lane.route, Route::Local | Route::None) => lane.route = Route::None,
+    /// A message came back from this broker's own inbox or mailbox.
+    pub fn returned_here(&mut self, worker: &str, sync: u64, message: Parked) -> Returned {
+        let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
+        let fence = match &lane.route {
+            _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
+            Route::Local => true,
+            Route::None | Route::Fence { connection: None, .. } => false,
             _ => return Returned::TooLate,
+        };
+        if fence {
+            self.fence_here(worker, sync);
         }
         self.park(worker, message);
-        Returned::Parked { fence: false }
+        Returned::Parked { fence }
+    }
+
+    /// Closes a lane that led to this broker, until the inbox has given back what it holds.
+    pub fn fence_here(&mut self, worker: &str, sync: u64) {
+        if let Some(lane) = self.lanes.get_mut(worker) {
+            lane.route = Route::Fence { connection: None, sync };
+            self.fences.insert(sync, WorkerId::new(worker));
+        }
     }
 
     /// The fence is passed: the lane may look for a new route.

@@ -2,7 +2,7 @@
 
 use crate::broker::batch::{is_one_json_value, LARGE};
 use crate::broker::calls::Settled;
-use crate::broker::event::{Delivery, Event, Level};
+use crate::broker::event::{Delivery, Event, Level, Mark};
 use crate::broker::inbound::{Origin, MAX_PER_CONNECTION};
 use crate::broker::inbox::lock;
 use crate::broker::lanes::{Parked, Returned};
@@ -70,13 +70,13 @@ impl Life {
             }
             Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
             Message::Create { call, worker, epoch, .. } => self.receive_create(from, call, worker, epoch),
-            Message::Sync { call } => self.reply_to(from, &Message::Synced { call }),
-            Message::Synced { call } => {
-                let worker = lock(&self.lanes).passed(call);
-                if let Some(worker) = worker {
-                    self.look_for_route(&worker);
-                }
+            Message::Sync { call } => {
+                // What a worker that moves out sends back is written by now: that happens under this lock.
+                drop(lock(&self.residents));
+                let connection = from.clone();
+                self.inbox.push(Event::Mark(Mark::Remote { connection, sync: call }));
             }
+            Message::Synced { call } => self.fence_passed(call),
             Message::Cancel { call } => {
                 let inbound = lock(&self.inbound).find(from.id(), call);
                 if let Some(inbound) = inbound {
@@ -90,6 +90,21 @@ impl Life {
             }
             Message::Ping { token } => self.reply_to(from, &Message::Pong { token }),
             Message::Close { .. } | Message::Drain | Message::Pong { .. } => {}
+        }
+    }
+
+    /// A mark has passed through the inbox.
+    pub fn marked(self: &Arc<Self>, mark: Mark) {
+        match mark {
+            Mark::Local { sync } => self.fence_passed(sync),
+            Mark::Remote { connection, sync } => self.reply_to(&connection, &Message::Synced { call: sync }),
+        }
+    }
+
+    fn fence_passed(self: &Arc<Self>, sync: u64) {
+        let worker = lock(&self.lanes).passed(sync);
+        if let Some(worker) = worker {
+            self.look_for_route(&worker);
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::broker::event::{Event, Handle, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
-use crate::broker::residents::Creator;
+use crate::broker::residents::{Creator, Insertion};
 use crate::coordination::{Entry, LoadChange, Release, CHUNK, RESERVED_LOAD};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
@@ -117,8 +117,9 @@ impl Life {
     pub fn move_in(self: &Arc<Self>, entry: Entry, creators: Vec<Creator>) {
         let mut residents = lock(&self.residents);
         match residents.insert(&entry, RESERVED_LOAD, creators) {
-            Ok(handle) => self.inbox.push(Event::Create { handle, entry: Arc::new(entry) }),
-            Err(creators) => {
+            Insertion::New(handle) => self.inbox.push(Event::Create { handle, entry: Arc::new(entry) }),
+            Insertion::Later => {}
+            Insertion::Here(creators) => {
                 drop(residents);
                 for creator in creators {
                     self.join_creators(&entry.id, creator);

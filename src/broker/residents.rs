@@ -37,8 +37,19 @@ pub struct Resident {
     pub creators: Vec<Creator>,
     /// As the registry has it.
     pub load: u64,
+    /// The same worker again, which came to stand here before this one was gone.
+    pub successor: Option<(Entry, Vec<Creator>)>,
     /// It was made again after its broker ended.
     pub recovered: bool,
+}
+
+/// What became of a worker that is to live here.
+pub enum Insertion {
+    New(Handle),
+    /// It lives here already.
+    Here(Vec<Creator>),
+    /// As soon as its predecessor is gone.
+    Later,
 }
 
 /// What becomes of a message to a worker.
@@ -67,10 +78,16 @@ impl Residents {
         Self { by_id: HashMap::new(), by_handle: HashMap::new(), last }
     }
 
-    /// Takes a worker in; `Err` gives the creators back to the one who is here already.
-    pub fn insert(&mut self, entry: &Entry, load: u64, creators: Vec<Creator>) -> Result<Handle, Vec<Creator>> {
-        if self.by_id.contains_key(&entry.id) {
-            return Err(creators);
+    /// Takes a worker in. One that is here already stays: its creators are given back; one that is leaving remembers
+    /// its successor.
+    pub fn insert(&mut self, entry: &Entry, load: u64, creators: Vec<Creator>) -> Insertion {
+        if let Some((_, resident)) = self.by_id_mut(entry.id.as_str()) {
+            if resident.state != State::Leaving || resident.epoch >= entry.epoch {
+                return Insertion::Here(creators);
+            }
+            let before = resident.successor.take().map(|(_, creators)| creators).unwrap_or_default();
+            resident.successor = Some((entry.clone(), before.into_iter().chain(creators).collect()));
+            return Insertion::Later;
         }
         let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let resident = Resident {
@@ -81,11 +98,12 @@ impl Residents {
             mailbox: VecDeque::new(),
             creators,
             load,
+            successor: None,
             recovered: entry.cause == crate::coordination::Cause::Recovery,
         };
         self.by_id.insert(entry.id.clone(), handle);
         self.by_handle.insert(handle, resident);
-        Ok(handle)
+        Insertion::New(handle)
     }
 
     pub fn handle(&self, worker: &str) -> Option<Handle> {

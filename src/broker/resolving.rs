@@ -4,7 +4,7 @@ use crate::backoff::Backoff;
 use crate::broker::calls::{Settled, Waiter};
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
-use crate::broker::lanes::{Parked, Route};
+use crate::broker::lanes::{Lanes, Parked, Route};
 use crate::broker::life::Life;
 use crate::broker::residents::{Admission, Creator};
 use crate::broker::sending::{send_failure, time_left};
@@ -35,13 +35,16 @@ impl Life {
 
     /// Starts a search for a route, unless one is under way or nothing waits.
     pub fn look_for_route(self: &Arc<Self>, worker: &WorkerId) {
-        let mut lanes = lock(&self.lanes);
+        self.look_for_route_in(&mut lock(&self.lanes), worker);
+    }
+
+    /// The same, for who holds the lanes already.
+    pub fn look_for_route_in(self: &Arc<Self>, lanes: &mut Lanes, worker: &WorkerId) {
         let Some(lane) = lanes.get_mut(worker.as_str()) else { return };
         if lane.resolving || lane.queue.is_empty() || matches!(lane.route, Route::Fence { .. }) {
             return;
         }
         lane.resolving = true;
-        drop(lanes);
         self.spawn("resolve", self.clone().resolve(worker.clone()));
     }
 
@@ -205,13 +208,17 @@ impl Life {
         let mut handed = Vec::new();
         let mut lanes = lock(&self.lanes);
         let mut queue = lanes.take(worker.as_str());
+        lanes.lane(worker.as_str(), now).attach();
         let mut broken = false;
         while let Some(parked) = queue.pop_front() {
             if parked.call > 0 && !lock(&self.calls).is_waiting(parked.call) {
                 continue;
             }
             match self.pass_on(worker, &route, &parked, now) {
-                Ok(()) => handed.push(parked.tell_slot),
+                Ok(()) => {
+                    lanes.lane(worker.as_str(), now).wrote(parked.sequence);
+                    handed.push(parked.tell_slot);
+                }
                 Err(Some(failure)) => failed.push((parked, failure)),
                 Err(None) => {
                     queue.push_front(parked);

@@ -1,10 +1,10 @@
 //! The way of a message out: on the JavaScript thread, straight into the peer's outbox where the route is known.
 
 use crate::broker::calls::Waiter;
-use crate::broker::event::{Delivery, Event, Level};
+use crate::broker::event::{Delivery, Event, Level, Mark};
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
-use crate::broker::lanes::{Parked, Route};
+use crate::broker::lanes::{Lanes, Parked, Returned, Route};
 use crate::broker::life::Life;
 use crate::broker::residents::Admission;
 use crate::clock::boot_millis;
@@ -105,7 +105,10 @@ impl Life {
                     let connection = connection.clone();
                     let number = lane.next_sequence();
                     match self.write(&connection, outgoing, number, now) {
-                        Ok(()) => return Ok(Sent::HandedOver),
+                        Ok(()) => {
+                            lane.wrote(number);
+                            return Ok(Sent::HandedOver);
+                        }
                         Err(SendError::Closed) => {
                             lane.route = Route::None;
                             sequence = Some(number);
@@ -119,10 +122,15 @@ impl Life {
                         return Err(Failure::new(Code::Overloaded, "Too many messages wait for this process."));
                     }
                     match self.hand_over(outgoing, number) {
-                        Admission::Ready(_) | Admission::Held => return Ok(Sent::HandedOver),
+                        Admission::Ready(_) | Admission::Held => {
+                            lane.wrote(number);
+                            return Ok(Sent::HandedOver);
+                        }
                         Admission::Full(_) => return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full.")),
                         Admission::Absent(_) => {
-                            lane.route = Route::None;
+                            let sync = self.internal_call();
+                            lanes.fence_here(outgoing.worker, sync);
+                            self.inbox.push(Event::Mark(Mark::Local { sync }));
                             sequence = Some(number);
                         }
                     }
@@ -223,6 +231,18 @@ impl Life {
 
     /// A message that was not handled goes back to where it came from.
     pub fn send_back(self: &Arc<Self>, delivery: Delivery, code: Code) {
+        let connection = match &delivery.origin {
+            Origin::Remote { connection, .. } => Some(connection.clone()),
+            Origin::Local { .. } => None,
+        };
+        self.return_to_sender(&mut lock(&self.lanes), delivery, code);
+        if let Some(connection) = connection {
+            connection.flush();
+        }
+    }
+
+    /// The same for who holds the lanes already; a peer's connection is left to be flushed.
+    pub fn return_to_sender(self: &Arc<Self>, lanes: &mut Lanes, delivery: Delivery, code: Code) {
         if delivery.inbound > 0 && lock(&self.inbound).close(delivery.inbound).is_none() {
             return;
         }
@@ -235,13 +255,12 @@ impl Life {
                 let bounce = crate::wire::message::Message::Bounce { call, time_left, code, envelope: delivery.envelope };
                 // A connection that is closed or full has told, or tells, its peer by itself.
                 let _ = connection.send(&bounce);
-                connection.flush();
             }
-            Origin::Local { slot } => self.came_back_here(slot, code, delivery),
+            Origin::Local { slot } => self.came_back_here(lanes, slot, code, delivery),
         }
     }
 
-    fn came_back_here(self: &Arc<Self>, slot: u64, code: Code, delivery: Delivery) {
+    fn came_back_here(self: &Arc<Self>, lanes: &mut Lanes, slot: u64, code: Code, delivery: Delivery) {
         lock(&self.calls).route(slot, 0);
         let worker = delivery.envelope.worker.clone();
         let deadline = if slot > 0 { delivery.deadline } else { boot_millis() + self.config.retries.duration };
@@ -253,14 +272,15 @@ impl Life {
             method: delivery.envelope.method,
             payload: delivery.envelope.payload,
         };
+        let sync = self.internal_call();
         let returned = match code {
-            Code::WorkerNotFound => lock(&self.lanes).returned_here(worker.as_str(), parked),
-            _ => crate::broker::lanes::Returned::TooLate,
+            Code::WorkerNotFound => lanes.returned_here(worker.as_str(), sync, parked),
+            _ => Returned::TooLate,
         };
-        if returned == crate::broker::lanes::Returned::TooLate {
-            self.give_up(&worker, slot, code);
-        } else {
-            self.look_for_route(&worker);
+        match returned {
+            Returned::TooLate => self.give_up(&worker, slot, code),
+            Returned::Parked { fence: true } => self.inbox.push(Event::Mark(Mark::Local { sync })),
+            Returned::Parked { fence: false } => self.look_for_route_in(lanes, &worker),
         }
     }
 

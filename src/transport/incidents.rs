@@ -1,6 +1,7 @@
 //! What is refused or breaks at the door: counted always, logged at most once a minute a kind.
 
 use crate::clock::boot_millis;
+use crate::ids::Incarnation;
 use crate::wire::handshake::HandshakeError;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -82,14 +83,19 @@ impl IncidentCounts {
     }
 }
 
-#[derive(Default)]
 pub(super) struct Incidents {
+    /// Whose transport this is, for the log.
+    broker: Incarnation,
     counts: [AtomicU64; KINDS],
     /// When each kind may be logged again.
     quiet_until: [AtomicU64; KINDS],
 }
 
 impl Incidents {
+    pub fn new(broker: &Incarnation) -> Self {
+        Self { broker: broker.clone(), counts: Default::default(), quiet_until: Default::default() }
+    }
+
     /// `detail` must be neither secret nor payload.
     pub fn note(&self, incident: Incident, remote: &dyn Display, detail: &dyn Display) {
         let index = incident as usize;
@@ -100,7 +106,7 @@ impl Incidents {
         let ours = now >= quiet_until
             && self.quiet_until[index].compare_exchange(quiet_until, next, Relaxed, Relaxed).is_ok();
         if ours {
-            tracing::warn!(%remote, %detail, count, "{}", incident.as_str());
+            tracing::warn!(broker = %self.broker, "{} ({remote}; {count} so far): {detail}", incident.as_str());
         }
     }
 

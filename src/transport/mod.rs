@@ -40,6 +40,7 @@ pub use outcome::{CloseReason, ConnectError, SendError};
 
 use crate::error::Code;
 use crate::ids::{Endpoint, Incarnation};
+use crate::wire::handshake::Secrets;
 use crate::wire::message::Message;
 use shared::Shared;
 use std::future::Future;
@@ -105,6 +106,11 @@ impl Transport {
         hub: Option<&MemoryHub>,
     ) -> Result<Arc<Connection>, ConnectError> {
         dial::connect(&self.0, address, expect, hub).await
+    }
+
+    /// From now on peers prove themselves by these; connections that are open stay.
+    pub fn set_secrets(&self, secrets: Secrets) {
+        *self.0.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
     }
 
     /// What was refused or broke at the door so far.

@@ -2,6 +2,7 @@
 
 use crate::error::Code;
 use crate::wire::codec::TooLarge;
+use std::fmt;
 
 /// Nothing of the frame was accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,4 +55,16 @@ pub enum CloseReason {
     Lost(String),
     /// The peer sent what is no frame, or our own handler of it failed.
     Protocol(String),
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CloseReason::Local { message, .. } => write!(f, "closed here: {message}"),
+            CloseReason::Peer { message, .. } => write!(f, "closed by the peer: {message}"),
+            CloseReason::Idle => f.write_str("idle"),
+            CloseReason::Lost(text) => write!(f, "lost: {text}"),
+            CloseReason::Protocol(text) => write!(f, "broken frame: {text}"),
+        }
+    }
 }

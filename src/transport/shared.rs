@@ -10,13 +10,13 @@ use super::outcome::{CloseReason, ConnectError};
 use super::stream::DirectOutput;
 use super::Events;
 use crate::ids::{Endpoint, Incarnation};
-use crate::wire::handshake::{Party, Peer};
+use crate::wire::handshake::{Party, Peer, Secrets};
 use crate::wire::message::Message;
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub events: Arc<dyn Events>,
     pub runtime: Handle,
     pub admission: Admission,
+    /// Those of the config until others are set.
+    pub secrets: RwLock<Secrets>,
     pub incidents: Incidents,
     pub state: Mutex<State>,
     /// True: listeners, handshakes and attempts to connect end.
@@ -57,10 +59,11 @@ impl Shared {
     pub fn new(config: TransportConfig, events: Arc<dyn Events>, runtime: Handle) -> Self {
         Self {
             admission: Admission::new(config.max_unauthenticated, config.max_unauthenticated_per_address),
+            secrets: RwLock::new(config.secrets.clone()),
+            incidents: Incidents::new(&config.identity.incarnation),
             config,
             events,
             runtime,
-            incidents: Incidents::default(),
             state: Mutex::default(),
             stop: watch::Sender::new(false),
             aborted: AtomicBool::new(false),
@@ -69,7 +72,8 @@ impl Shared {
 
     /// What this side brings to a handshake.
     pub fn party(&self) -> Party {
-        Party::new(self.config.identity.clone(), self.config.secrets.clone(), self.config.max_message_bytes)
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Party::new(self.config.identity.clone(), secrets, self.config.max_message_bytes)
     }
 
     /// Resolves when the transport closes.

@@ -37,7 +37,7 @@ pub struct Identity {
 }
 
 /// What the brokers of a namespace share; any of them is accepted, so that they can be rotated. At most [`MAX_SECRETS`] count.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(pub Vec<Vec<u8>>);
 
 impl fmt::Debug for Secrets {

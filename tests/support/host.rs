@@ -163,8 +163,10 @@ impl Host {
             if events.is_empty() {
                 return;
             }
+            let mut marks = Vec::new();
             for event in events {
                 match event {
+                    Event::Mark(mark) => marks.push(mark),
                     Event::Create { handle, entry } => {
                         self.workers.lock().expect("no test panics with it").insert(handle, entry.id.to_string());
                         life.created(handle, Creation::Done, "");
@@ -193,6 +195,7 @@ impl Host {
                 }
             }
             life.flush();
+            marks.into_iter().for_each(|mark| life.marked(mark));
         }
     }
 

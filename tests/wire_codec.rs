@@ -1,0 +1,284 @@
+//! Messages to bytes and back; bytes that are no messages.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use dworker::error::Code;
+use dworker::ids::{Epoch, WorkerId};
+use dworker::wire::codec::*;
+use dworker::wire::message::{Envelope, Message, Payload};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const MAX: usize = 64 * 1024;
+
+fn bytes(range: std::ops::Range<usize>) -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), range).prop_map(Bytes::from)
+}
+
+/// Text of at most `max` bytes.
+fn text(max: usize) -> impl Strategy<Value = String> {
+    any::<String>().prop_map(move |text| text[..text.floor_char_boundary(max)].to_owned())
+}
+
+fn payloads() -> impl Strategy<Value = Payload> {
+    prop_oneof![Just(Payload::ABSENT), bytes(0..5000).prop_map(Payload::json)]
+}
+
+fn codes() -> impl Strategy<Value = Code> {
+    proptest::sample::select(Code::ALL)
+}
+
+fn envelopes() -> impl Strategy<Value = Envelope> {
+    (text(MAX_WORKER_BYTES), any::<u32>(), text(MAX_METHOD_BYTES), payloads()).prop_map(|(worker, sequence, method, payload)| {
+        Envelope { worker: WorkerId::new(worker), sequence, method: Bytes::from(method), payload }
+    })
+}
+
+fn messages() -> impl Strategy<Value = Message> {
+    let number = any::<u64>;
+    prop_oneof![
+        (number(), any::<u32>(), envelopes()).prop_map(|(call, time_left, envelope)| Message::Ask { call, time_left, envelope }),
+        envelopes().prop_map(|envelope| Message::Tell { envelope }),
+        (number(), payloads()).prop_map(|(call, payload)| Message::Reply { call, payload }),
+        (number(), codes(), bytes(0..300), bytes(0..3000))
+            .prop_map(|(call, code, message, body)| Message::Failure { call, code, message, body }),
+        (number(), any::<u32>(), codes(), envelopes())
+            .prop_map(|(call, time_left, code, envelope)| Message::Bounce { call, time_left, code, envelope }),
+        (number(), any::<u32>(), text(MAX_WORKER_BYTES), number()).prop_map(|(call, time_left, worker, epoch)| {
+            Message::Create { call, time_left, worker: WorkerId::new(worker), epoch: Epoch(epoch) }
+        }),
+        number().prop_map(|call| Message::Sync { call }),
+        number().prop_map(|call| Message::Synced { call }),
+        number().prop_map(|call| Message::Cancel { call }),
+        (codes(), bytes(0..300)).prop_map(|(code, message)| Message::Close { code, message }),
+        Just(Message::Drain),
+        number().prop_map(|token| Message::Ping { token }),
+        number().prop_map(|token| Message::Pong { token }),
+        (14..=255u8, number()).prop_map(|(kind, call)| Message::Unknown { kind, call }),
+        number().prop_map(|call| Message::Unknown { kind: 0, call }),
+    ]
+}
+
+/// What a reader of a socket does: `stream` arrives in pieces, cut where `cuts` says.
+fn read(stream: &[u8], cuts: &[usize], max: usize) -> (Vec<Message>, Option<DecodeError>, usize) {
+    let mut decoder = Decoder::new(max);
+    let mut buffer = BytesMut::new();
+    let (mut messages, mut largest, mut cuts) = (Vec::new(), 0, cuts.iter().cycle());
+    let mut rest = stream;
+    while !rest.is_empty() {
+        decoder.make_room(&mut buffer);
+        largest = largest.max(buffer.capacity());
+        let room = buffer.capacity() - buffer.len();
+        let piece = (*cuts.next().unwrap()).clamp(1, room).min(rest.len());
+        buffer.put_slice(&rest[..piece]);
+        assert!(buffer.capacity() <= largest, "read beyond the room");
+        rest = &rest[piece..];
+        loop {
+            match decoder.next(&mut buffer) {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break,
+                Err(error) => return (messages, Some(error), largest),
+            }
+            assert!(buffer.capacity() <= largest, "decoding makes no room");
+        }
+    }
+    (messages, None, largest)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_message_comes_out_as_it_went_in_however_the_stream_is_cut(
+        sent in vec(messages(), 1..20),
+        cuts in vec(prop_oneof![1..10usize, 1..5000usize], 1..20),
+    ) {
+        let mut stream = BytesMut::new();
+        for message in &sent {
+            encode(message, MAX, &mut stream).unwrap();
+        }
+        let (received, error, _) = read(&stream, &cuts, MAX);
+        prop_assert_eq!(error, None);
+        prop_assert_eq!(received, sent);
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_panic_and_without_room_beyond_the_limit(
+        stream in vec(any::<u8>(), 0..5000),
+        cuts in vec(1..3000usize, 1..20),
+    ) {
+        let (_, _, largest) = read(&stream, &cuts, MAX);
+        prop_assert!(largest <= MAX + 4 + 2 * READ_CHUNK, "{} bytes", largest);
+    }
+
+    #[test]
+    fn a_frame_with_some_bytes_changed_is_read_without_panic(
+        sent in vec(messages(), 1..5),
+        changes in vec((any::<proptest::sample::Index>(), any::<u8>()), 1..8),
+        cuts in vec(1..3000usize, 1..20),
+    ) {
+        let mut stream = BytesMut::new();
+        for message in &sent {
+            encode(message, MAX, &mut stream).unwrap();
+        }
+        for (index, byte) in changes {
+            let index = index.index(stream.len());
+            stream[index] = byte;
+        }
+        let (_, _, largest) = read(&stream, &cuts, MAX);
+        prop_assert!(largest <= MAX + 4 + 2 * READ_CHUNK, "{} bytes", largest);
+    }
+
+    #[test]
+    fn the_short_ways_write_what_the_long_way_writes(
+        envelope in envelopes(), call in any::<u64>(), time_left in any::<u32>(), before in vec(any::<u8>(), 0..20),
+    ) {
+        let absent = envelope.payload == Payload::ABSENT;
+        let payload = (!absent).then_some(&envelope.payload.bytes[..]);
+        let (worker, method) = (envelope.worker.as_str(), std::str::from_utf8(&envelope.method).unwrap());
+        let (mut long, mut short) = (BytesMut::from(&before[..]), BytesMut::from(&before[..]));
+        encode(&Message::Ask { call, time_left, envelope: envelope.clone() }, MAX, &mut long).unwrap();
+        encode(&Message::Tell { envelope: envelope.clone() }, MAX, &mut long).unwrap();
+        encode(&Message::Reply { call, payload: envelope.payload.clone() }, MAX, &mut long).unwrap();
+        encode_ask(&mut short, MAX, call, time_left, worker, envelope.sequence, method, payload).unwrap();
+        encode_tell(&mut short, MAX, worker, envelope.sequence, method, payload).unwrap();
+        encode_reply(&mut short, MAX, call, payload).unwrap();
+        prop_assert_eq!(long, short);
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_refused_and_leaves_nothing(message in messages(), max in 0..600usize) {
+        let mut whole = BytesMut::new();
+        encode(&message, MAX, &mut whole).unwrap();
+        let mut out = BytesMut::from(&b"before"[..]);
+        match encode(&message, max, &mut out) {
+            Ok(()) => prop_assert!(whole.len() - 4 <= max),
+            Err(refused) => {
+                prop_assert_eq!(refused, TooLarge { length: whole.len() - 4, max });
+                prop_assert!(refused.length > max);
+                prop_assert_eq!(&out[..], b"before");
+            }
+        }
+    }
+
+    #[test]
+    fn what_fitted_as_an_ask_fits_as_its_bounce(envelope in envelopes()) {
+        let (mut ask, mut bounce) = (BytesMut::new(), BytesMut::new());
+        encode(&Message::Ask { call: 1, time_left: 2, envelope: envelope.clone() }, MAX, &mut ask).unwrap();
+        encode(&Message::Bounce { call: 1, time_left: 2, code: Code::NoBroker, envelope }, MAX, &mut bounce).unwrap();
+        prop_assert_eq!(ask.len(), bounce.len());
+    }
+}
+
+fn decode(frame: &[u8]) -> Result<Option<Message>, DecodeError> {
+    Decoder::new(MAX).next(&mut BytesMut::from(frame))
+}
+
+/// A frame with this kind and what follows the header.
+fn frame(kind: u8, encoding: u8, code: u8, rest: &[u8]) -> BytesMut {
+    let mut frame = BytesMut::new();
+    frame.put_u32(12 + rest.len() as u32);
+    frame.put_slice(&[kind, 0, encoding, code]);
+    frame.put_u64(77);
+    frame.put_slice(rest);
+    frame
+}
+
+#[test]
+fn a_length_over_the_limit_is_refused_before_any_room_is_made() {
+    let mut buffer = BytesMut::with_capacity(16);
+    buffer.put_u32(u32::MAX);
+    let mut decoder = Decoder::new(MAX);
+    decoder.make_room(&mut buffer);
+    assert!(buffer.capacity() <= 4 + 2 * READ_CHUNK);
+    assert_eq!(decoder.next(&mut buffer), Err(DecodeError::TooLarge { length: u32::MAX as usize, max: MAX }));
+    let mut exact = frame(2, 0, 0, &vec![0; MAX - 12 + 1]);
+    assert_eq!(decoder.next(&mut exact), Err(DecodeError::TooLarge { length: MAX + 1, max: MAX }));
+}
+
+#[test]
+fn a_claimed_length_takes_room_only_as_its_bytes_come() {
+    let decoder = Decoder::new(MAX_FRAME_DEFAULT);
+    let mut buffer = BytesMut::new();
+    buffer.put_u32(MAX_FRAME_DEFAULT as u32);
+    while buffer.len() < MAX_FRAME_DEFAULT + 4 {
+        decoder.make_room(&mut buffer);
+        let held = buffer.len();
+        assert!(buffer.capacity() <= 2 * held + 2 * READ_CHUNK, "{} for {held}", buffer.capacity());
+        assert!(buffer.capacity() <= MAX_FRAME_DEFAULT + 4 + 2 * READ_CHUNK, "{} for {held}", buffer.capacity());
+        let step = (buffer.capacity() - held).min(MAX_FRAME_DEFAULT + 4 - held);
+        buffer.put_bytes(0, step);
+    }
+}
+
+#[test]
+fn an_unknown_kind_is_told_with_its_call_and_what_follows_is_read() {
+    let mut stream = frame(99, 7, 200, b"whatever a later build puts here");
+    encode(&Message::Drain, MAX, &mut stream).unwrap();
+    stream.put_slice(&[0, 0, 0, 1, 100]);
+    let (messages, error, _) = read(&stream, &[5], MAX);
+    let expected = [Message::Unknown { kind: 99, call: 77 }, Message::Drain, Message::Unknown { kind: 100, call: 0 }];
+    assert_eq!((&messages[..], error), (&expected[..], None));
+}
+
+#[test]
+fn flags_that_this_build_does_not_know_are_ignored() {
+    let mut ping = frame(12, 0, 0, b"");
+    ping[5] = 0xff;
+    assert_eq!(decode(&ping), Ok(Some(Message::Ping { token: 77 })));
+}
+
+#[test]
+fn a_malformed_frame_is_named_and_never_accepted() {
+    let names = |worker: &[u8], worker_length: u16, method: &[u8], method_length: u16| {
+        let mut rest = BytesMut::new();
+        rest.put_u64(0);
+        rest.put_u16(worker_length);
+        rest.put_u16(method_length);
+        rest.put_slice(worker);
+        rest.put_slice(method);
+        rest
+    };
+    let cases: &[(&str, BytesMut)] = &[
+        ("empty", BytesMut::from(&[0, 0, 0, 0][..])),
+        ("header cut", BytesMut::from(&[0, 0, 0, 3, 1, 0, 0][..])),
+        ("no address", frame(1, 1, 0, b"")),
+        ("names beyond the frame", frame(1, 1, 0, &names(b"w", 1, b"m", 200))),
+        ("worker too long", frame(1, 1, 0, &names(&[b'w'; 513], 513, b"m", 1))),
+        ("method too long", frame(2, 1, 0, &names(b"w", 1, &[b'm'; 257], 257))),
+        ("worker no UTF-8", frame(2, 1, 0, &names(b"\xff", 1, b"m", 1))),
+        ("method no UTF-8", frame(2, 1, 0, &names(b"w", 1, b"\xc3", 1))),
+        ("a name cut inside a character", frame(2, 1, 0, &names("wé".as_bytes(), 2, b"\xa9", 1))),
+        ("absent with bytes", frame(3, 0, 0, b"1")),
+        ("unknown encoding", frame(3, 9, 0, b"1")),
+        ("unknown code", frame(4, 0, 0, &[0; 4])),
+        ("text beyond the frame", frame(4, 0, 1, &[0, 0, 0, 9, 1])),
+        ("close with a body", frame(10, 0, 1, &[0, 0, 0, 0, 1])),
+        ("create without an epoch", frame(6, 0, 0, &[0; 11])),
+        ("drain with a tail", frame(11, 0, 0, b"1")),
+        ("ping with a tail", frame(12, 0, 0, b"1")),
+    ];
+    for (name, bytes) in cases {
+        assert!(matches!(decode(bytes), Err(DecodeError::Malformed(_))), "{name}: {:?}", decode(bytes));
+    }
+}
+
+#[test]
+fn names_over_their_limits_are_not_sent() {
+    let mut out = BytesMut::new();
+    let long = "w".repeat(513);
+    assert_eq!(encode_tell(&mut out, MAX, &long, 0, "m", None), Err(TooLarge { length: 513, max: 512 }));
+    assert_eq!(encode_tell(&mut out, MAX, "w", 0, &long[..257], None), Err(TooLarge { length: 257, max: 256 }));
+    let create = Message::Create { call: 1, time_left: 1, worker: WorkerId::new(&long), epoch: Epoch(1) };
+    assert_eq!(encode(&create, MAX, &mut out), Err(TooLarge { length: 513, max: 512 }));
+    assert!(out.is_empty());
+}
+
+#[test]
+fn a_payload_is_a_slice_of_what_was_read() {
+    let mut stream = BytesMut::new();
+    encode_tell(&mut stream, MAX, "w", 0, "method", Some(b"[1,2,3]")).unwrap();
+    let range = stream.as_ptr_range();
+    let Ok(Some(Message::Tell { envelope })) = Decoder::new(MAX).next(&mut stream) else { panic!("no tell") };
+    assert!(range.contains(&envelope.payload.bytes.as_ptr()));
+    assert!(range.contains(&envelope.method.as_ptr()));
+}
