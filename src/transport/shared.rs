@@ -137,8 +137,9 @@ impl Shared {
         if state.closed {
             return None;
         }
-        let id = state.next_id;
+        // From 1: 0 means that a call was written to no connection.
         state.next_id += 1;
+        let id = state.next_id;
         let max_frame = self.config.max_message_bytes.min(peer.max_frame);
         let outbox = Outbox::new(self.config.outbox_bytes, max_frame, direct);
         let connection = Arc::new(Connection::new(id, peer.identity, route, outbox));
