@@ -14,9 +14,8 @@ struct Random(u64);
 
 impl Random {
     fn seeded() -> Self {
-        let fallback = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |time| time.as_nanos() as u64);
+        let fallback =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64);
         let seed = std::env::var("DWORKER_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(fallback | 1);
         println!("DWORKER_TEST_SEED={seed}");
         Self(seed)

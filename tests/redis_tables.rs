@@ -80,7 +80,10 @@ async fn an_active_broker_of_dworker_0_9_is_refused_with_advice() {
     let server = RedisServer::start();
     server.ask(&["HSET", "dw:bh", "old1", r#"{"cn":"main","st":"active","addr":"127.0.0.1:1"}"#]);
     let error = coordinator(&server).open().await.unwrap_err();
-    assert!(matches!(&error, CoordinationError::Schema(text) if text.contains("old1") && text.contains("ns") && text.contains("dw:bh")), "{error:?}");
+    assert!(
+        matches!(&error, CoordinationError::Schema(text) if text.contains("old1") && text.contains("ns") && text.contains("dw:bh")),
+        "{error:?}"
+    );
     server.ask(&["HSET", "dw:bh", "old1", r#"{"cn":"main","st":"inactive","addr":"127.0.0.1:1"}"#]);
     opened(&server).await;
     server.ask(&["DEL", "dw:bh"]);
@@ -245,7 +248,8 @@ async fn a_redis_cluster_of_one_node_serves_every_operation() {
     }
     let (id, owner, epoch) = placed[1].clone();
     coordinator.release(&owner, &[Release { id, epoch, fate: Fate::Recover }]).await.unwrap();
-    let death = Death::Proven { lease_expires: coordinator.scan(&one.incarnation).await.unwrap().members[0].lease_expires };
+    let death =
+        Death::Proven { lease_expires: coordinator.scan(&one.incarnation).await.unwrap().members[0].lease_expires };
     let dead = &coordinator.scan(&one.incarnation).await.unwrap().members[0].record.incarnation.clone();
     let by = if *dead == one.incarnation { &two } else { &one };
     let evicted = coordinator.evict(&by.incarnation, dead, &death, CHUNK).await.unwrap();
@@ -295,7 +299,9 @@ async fn ten_thousand_foreign_pending_workers_cost_a_claim_nothing() {
         limit: CHUNK,
         ttl: Duration::ZERO,
     };
-    let Claim::Claimed { entries, remaining, .. } = coordinator.claim(&claim).await.unwrap() else { panic!("a member") };
+    let Claim::Claimed { entries, remaining, .. } = coordinator.claim(&claim).await.unwrap() else {
+        panic!("a member")
+    };
     assert_eq!((entries.len(), remaining), (1, 0));
     assert_eq!(entries[0].attributes, wish(&own.incarnation, None, "Own").attributes);
     assert_eq!(coordinator.scan(&foreign.incarnation).await.unwrap().claimable, 10_000);

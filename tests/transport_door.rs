@@ -276,7 +276,10 @@ async fn an_authenticated_peer_that_sends_no_frames_loses_its_connection_only() 
             assert!(closed_within(&mut stream, Duration::from_secs(3)).await, "case {number}");
         }
         let accepted = number + 1;
-        let ended = b.events.wait("its end", |seen| (seen.closed.len() == accepted).then(|| seen.closed[accepted - 1].1.clone())).await;
+        let ended = b
+            .events
+            .wait("its end", |seen| (seen.closed.len() == accepted).then(|| seen.closed[accepted - 1].1.clone()))
+            .await;
         assert_eq!(matches!(ended, CloseReason::Protocol(_)), !unknown, "case {number}: {ended:?}");
         assert!(b.events.look(|seen| sequences(&seen.messages)).contains(&(number as u32)), "what came before counts");
     }

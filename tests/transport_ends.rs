@@ -44,7 +44,9 @@ async fn a_peer_that_does_not_read_fills_its_own_outbox_and_disturbs_nobody() {
         to_well.flush();
         well.events.wait("the other peer's frame", |seen| (sequences(&seen.messages) == [1]).then_some(())).await;
         slow.events.open_gate(true);
-        slow.events.wait("all that was accepted", |seen| (seen.messages.len() == accepted as usize).then_some(())).await;
+        slow.events
+            .wait("all that was accepted", |seen| (seen.messages.len() == accepted as usize).then_some(()))
+            .await;
         assert_eq!(slow.events.look(|seen| sequences(&seen.messages)), (0..accepted).collect::<Vec<_>>());
         to_slow.send(&tell(accepted, b"1")).unwrap();
         for side in [a, slow, well] {
@@ -121,8 +123,14 @@ async fn a_request_that_crosses_a_goodbye_is_bounced_and_never_lost() {
         theirs.flush();
         ours.close(Code::State, "leaving");
         let back = b.events.wait("two bounces", |seen| (seen.messages.len() == 2).then(|| seen.messages.clone())).await;
-        assert_eq!(back[0], Message::Bounce { call: 7, time_left: 1000, code: Code::WorkerNotFound, envelope: envelope(7, b"1") });
-        assert_eq!(back[1], Message::Bounce { call: 0, time_left: 0, code: Code::WorkerNotFound, envelope: envelope(8, b"2") });
+        assert_eq!(
+            back[0],
+            Message::Bounce { call: 7, time_left: 1000, code: Code::WorkerNotFound, envelope: envelope(7, b"1") }
+        );
+        assert_eq!(
+            back[1],
+            Message::Bounce { call: 0, time_left: 0, code: Code::WorkerNotFound, envelope: envelope(8, b"2") }
+        );
         b.events.closed().await;
         a.events.closed().await;
         assert_eq!(a.events.look(|seen| seen.messages.len()), 1);

@@ -34,21 +34,39 @@ fn codes() -> impl Strategy<Value = Code> {
 }
 
 fn envelopes() -> impl Strategy<Value = Envelope> {
-    (text(MAX_WORKER_BYTES), any::<(u64, u32)>(), text(MAX_METHOD_BYTES), payloads()).prop_map(|(worker, (epoch, sequence), method, payload)| {
-        Envelope { worker: WorkerId::new(worker), epoch: Epoch(epoch), sequence, method: Bytes::from(method), payload }
-    })
+    (text(MAX_WORKER_BYTES), any::<(u64, u32)>(), text(MAX_METHOD_BYTES), payloads()).prop_map(
+        |(worker, (epoch, sequence), method, payload)| Envelope {
+            worker: WorkerId::new(worker),
+            epoch: Epoch(epoch),
+            sequence,
+            method: Bytes::from(method),
+            payload,
+        },
+    )
 }
 
 fn messages() -> impl Strategy<Value = Message> {
     let number = any::<u64>;
     prop_oneof![
-        (number(), any::<u32>(), envelopes()).prop_map(|(call, time_left, envelope)| Message::Ask { call, time_left, envelope }),
+        (number(), any::<u32>(), envelopes()).prop_map(|(call, time_left, envelope)| Message::Ask {
+            call,
+            time_left,
+            envelope
+        }),
         envelopes().prop_map(|envelope| Message::Tell { envelope }),
         (number(), payloads()).prop_map(|(call, payload)| Message::Reply { call, payload }),
-        (number(), codes(), bytes(0..300), bytes(0..3000))
-            .prop_map(|(call, code, message, body)| Message::Failure { call, code, message, body }),
-        (number(), any::<u32>(), codes(), envelopes())
-            .prop_map(|(call, time_left, code, envelope)| Message::Bounce { call, time_left, code, envelope }),
+        (number(), codes(), bytes(0..300), bytes(0..3000)).prop_map(|(call, code, message, body)| Message::Failure {
+            call,
+            code,
+            message,
+            body
+        }),
+        (number(), any::<u32>(), codes(), envelopes()).prop_map(|(call, time_left, code, envelope)| Message::Bounce {
+            call,
+            time_left,
+            code,
+            envelope
+        }),
         (number(), any::<u32>(), text(MAX_WORKER_BYTES), number()).prop_map(|(call, time_left, worker, epoch)| {
             Message::Create { call, time_left, worker: WorkerId::new(worker), epoch: Epoch(epoch) }
         }),

@@ -76,7 +76,9 @@ impl Events for Links {
 
 fn data_message(json: Option<&str>) -> Message {
     let payload = json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())));
-    Message::Tell { envelope: Envelope { worker: WorkerId::new(""), epoch: Epoch(0), sequence: 0, method: Bytes::new(), payload } }
+    Message::Tell {
+        envelope: Envelope { worker: WorkerId::new(""), epoch: Epoch(0), sequence: 0, method: Bytes::new(), payload },
+    }
 }
 
 #[napi]

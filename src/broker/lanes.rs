@@ -38,16 +38,26 @@ pub struct Parked {
 pub enum Route {
     None,
     /// The worker lives in this broker.
-    Local { epoch: Epoch },
-    Remote { connection: Arc<Connection>, epoch: Epoch },
+    Local {
+        epoch: Epoch,
+    },
+    Remote {
+        connection: Arc<Connection>,
+        epoch: Epoch,
+    },
     /// Waits until everything written to this connection (`None`: given to this broker's inbox) was answered.
-    Fence { connection: Option<Arc<Connection>>, sync: u64 },
+    Fence {
+        connection: Option<Arc<Connection>>,
+        sync: u64,
+    },
 }
 
 impl Route {
     fn uses(&self, id: u64) -> bool {
         match self {
-            Route::Remote { connection, .. } | Route::Fence { connection: Some(connection), .. } => connection.id() == id,
+            Route::Remote { connection, .. } | Route::Fence { connection: Some(connection), .. } => {
+                connection.id() == id
+            }
             Route::None | Route::Local { .. } | Route::Fence { connection: None, .. } => false,
         }
     }
@@ -255,9 +265,7 @@ impl Lanes {
 
     /// Forgets lanes that were not used for the cache's age, and the longest unused beyond its size.
     pub fn trim(&mut self, now: u64) {
-        let idle = |lane: &Lane| {
-            lane.queue.is_empty() && !lane.resolving && !matches!(lane.route, Route::Fence { .. })
-        };
+        let idle = |lane: &Lane| lane.queue.is_empty() && !lane.resolving && !matches!(lane.route, Route::Fence { .. });
         let (max_age, max) = (self.max_age, self.max);
         self.lanes.retain(|_, lane| !idle(lane) || now < lane.used + max_age.max(QUIET));
         if self.lanes.len() > max {

@@ -93,7 +93,8 @@ impl Life {
     /// Not beyond the next deadline of what waits.
     fn next_try(&self, worker: &WorkerId, backoff: &mut Backoff) -> Duration {
         let mut lanes = lock(&self.lanes);
-        let next = lanes.get_mut(worker.as_str()).and_then(|lane| lane.queue.iter().map(|parked| parked.deadline).min());
+        let next =
+            lanes.get_mut(worker.as_str()).and_then(|lane| lane.queue.iter().map(|parked| parked.deadline).min());
         let wait = backoff.next_wait();
         next.map_or(wait, |next| wait.min(Duration::from_millis(next.saturating_sub(boot_millis()))))
     }
@@ -256,9 +257,7 @@ impl Life {
             Route::Local { epoch } => {
                 return match self.deliver_here(worker.as_str(), *epoch, parked) {
                     Admission::Ready(_) | Admission::Held => Ok(()),
-                    Admission::Full(_) => {
-                        Err(Some(Failure::new(Code::Overloaded, "The worker's mailbox is full.")))
-                    }
+                    Admission::Full(_) => Err(Some(Failure::new(Code::Overloaded, "The worker's mailbox is full."))),
                     Admission::Absent(_) => Err(None),
                 }
             }

@@ -127,7 +127,9 @@ impl Life {
                             lane.wrote(number);
                             return Ok(Sent::HandedOver);
                         }
-                        Admission::Full(_) => return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full.")),
+                        Admission::Full(_) => {
+                            return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full."))
+                        }
                         Admission::Absent(_) => {
                             let sync = self.internal_call();
                             lanes.fence_here(outgoing.worker, sync);
@@ -254,7 +256,8 @@ impl Life {
                     connection.in_flight().fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
                 }
                 let time_left = time_left(delivery.deadline, boot_millis());
-                let bounce = crate::wire::message::Message::Bounce { call, time_left, code, envelope: delivery.envelope };
+                let bounce =
+                    crate::wire::message::Message::Bounce { call, time_left, code, envelope: delivery.envelope };
                 // A connection that is closed or full has told, or tells, its peer by itself.
                 let _ = connection.send(&bounce);
             }

@@ -36,9 +36,10 @@ pub(super) async fn connect(
         };
         let mut result = dial.result;
         // The task that attempts it is gone without a word only when the transport is.
-        let outcome = result.wait_for(Option::is_some).await.map_or(Err(ConnectError::Closed), |attempt| {
-            attempt.clone().unwrap_or(Err(ConnectError::Closed))
-        });
+        let outcome = result
+            .wait_for(Option::is_some)
+            .await
+            .map_or(Err(ConnectError::Closed), |attempt| attempt.clone().unwrap_or(Err(ConnectError::Closed)));
         // An attempt that looked for somebody else says nothing about ours.
         if dial.expect.as_ref() == expect || matches!(outcome, Err(ConnectError::Closed)) {
             return outcome;
@@ -112,7 +113,8 @@ async fn attempt(
         })?;
         Ok::<_, ConnectError>((place, peer, link))
     };
-    let (place, peer, mut link) = timeout(shared.config.handshake_timeout, proven).await.map_err(|_| ConnectError::Timeout)??;
+    let (place, peer, mut link) =
+        timeout(shared.config.handshake_timeout, proven).await.map_err(|_| ConnectError::Timeout)??;
     if expect.is_some_and(|incarnation| *incarnation != peer.identity.incarnation) {
         session::decline(&mut link, "another incarnation was expected").await;
         return Err(ConnectError::WrongIncarnation);

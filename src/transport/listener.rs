@@ -83,7 +83,8 @@ type Proven = (Place, Peer, Route, Link);
 
 /// Lets the peer prove itself in time, or notes why not.
 async fn prove(shared: &Arc<Shared>, remote: String, mut link: Link) -> Option<Proven> {
-    match timeout(shared.config.handshake_timeout, session::shake_hands(shared, Role::Responder, &mut link, None)).await {
+    match timeout(shared.config.handshake_timeout, session::shake_hands(shared, Role::Responder, &mut link, None)).await
+    {
         Ok(Ok((peer, place))) => Some((place, peer, Route { remote, target: None }, link)),
         Ok(Err(error)) => {
             shared.incidents.note(error.incident(), &remote, &error);

@@ -162,10 +162,15 @@ impl<'a> Reader<'a> {
         let back = match message {
             Message::Ask { call, time_left, envelope } => Message::Bounce { call, time_left, code, envelope },
             Message::Tell { envelope } => Message::Bounce { call: 0, time_left: 0, code, envelope },
-            Message::Create { call, .. } => {
-                Message::Failure { call, code, message: Bytes::from_static(b"the connection was closed"), body: Bytes::new() }
+            Message::Create { call, .. } => Message::Failure {
+                call,
+                code,
+                message: Bytes::from_static(b"the connection was closed"),
+                body: Bytes::new(),
+            },
+            Message::Reply { .. } | Message::Failure { .. } | Message::Bounce { .. } | Message::Synced { .. } => {
+                return Err(message)
             }
-            Message::Reply { .. } | Message::Failure { .. } | Message::Bounce { .. } | Message::Synced { .. } => return Err(message),
             _ => return Ok(()),
         };
         self.connection.outbox.answer(&back);

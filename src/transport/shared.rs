@@ -132,7 +132,13 @@ impl Shared {
     }
 
     /// A connection to a peer that has proven itself, in the place of `_place`; `None`: the transport is closed.
-    pub fn enter(&self, _place: Place, peer: Peer, route: Route, direct: Option<DirectOutput>) -> Option<Arc<Connection>> {
+    pub fn enter(
+        &self,
+        _place: Place,
+        peer: Peer,
+        route: Route,
+        direct: Option<DirectOutput>,
+    ) -> Option<Arc<Connection>> {
         let mut state = lock(&self.state);
         if state.closed {
             return None;

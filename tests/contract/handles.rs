@@ -21,8 +21,12 @@ async fn refuses_everything(handle: &Handle) {
         attributes: "{}".into(),
         ttl: LEASE,
     };
-    let claim = ClaimRequest { by: me.clone(), cluster: "main".into(), classes: classes(&["Room"]), limit: 1, ttl: LEASE };
-    let (release, load) = (Release { id: id.clone(), epoch: Epoch(1), fate: Fate::Delete }, LoadChange { id: id.clone(), epoch: Epoch(1), load: 1 });
+    let claim =
+        ClaimRequest { by: me.clone(), cluster: "main".into(), classes: classes(&["Room"]), limit: 1, ttl: LEASE };
+    let (release, load) = (
+        Release { id: id.clone(), epoch: Epoch(1), fate: Fate::Delete },
+        LoadChange { id: id.clone(), epoch: Epoch(1), load: 1 },
+    );
     unavailable(handle.time().await);
     unavailable(handle.register(&record("a"), LEASE).await);
     unavailable(handle.renew(&me, LEASE).await);

@@ -76,7 +76,11 @@ impl Driver {
             let _ = writeln!(text, "{name:>16} {drawn:>6}  {}", answers.join(", "));
         }
         let _ = writeln!(text, "clock steps {:?}", self.clock_steps);
-        let _ = write!(text, "lost replies {}, repeated {}, everything compared {} times", self.lost, self.repeated, self.compared);
+        let _ = write!(
+            text,
+            "lost replies {}, repeated {}, everything compared {} times",
+            self.lost, self.repeated, self.compared
+        );
         text
     }
 
@@ -187,7 +191,8 @@ impl Driver {
     /// Only one of them has an address on the way to it.
     fn local_hosts(&mut self, index: usize) -> Answer {
         let hosts = [0, 1].map(|world: usize| self.worlds[world].handle(index).local_host());
-        let is_address = |host: &Option<String>| host.as_ref().is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok());
+        let is_address =
+            |host: &Option<String>| host.as_ref().is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok());
         if hosts[0].is_some() || !is_address(&hosts[1]) {
             self.fail(&format!("local addresses {hosts:?}"));
         }
@@ -221,7 +226,10 @@ impl Driver {
             let closed = self.worlds[world].replace(index).await;
             let answer = operation.perform(closed.as_ref()).await;
             if answer != Answer::Failed("unavailable") {
-                self.fail(&format!("a closed handle of {} answered {answer:?} to {operation:?}", self.worlds[world].name));
+                self.fail(&format!(
+                    "a closed handle of {} answered {answer:?} to {operation:?}",
+                    self.worlds[world].name
+                ));
             }
         }
         self.count(&operation, &Answer::Failed("unavailable"));

@@ -34,7 +34,8 @@ impl RedisServer {
         let name = format!("dworker-test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).unwrap();
-        let password = arguments.iter().position(|word| *word == "--requirepass").map(|at| arguments[at + 1].to_owned());
+        let password =
+            arguments.iter().position(|word| *word == "--requirepass").map(|at| arguments[at + 1].to_owned());
         let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
         let mut server = Self { port: free_port(), directory, arguments, password, child: None };
         let end = Instant::now() + PATIENCE;
@@ -50,7 +51,14 @@ impl RedisServer {
     }
 
     pub fn config(&self) -> RedisConfig {
-        RedisConfig { host: "127.0.0.1".into(), port: self.port, path: None, username: None, password: self.password.clone(), db: 0 }
+        RedisConfig {
+            host: "127.0.0.1".into(),
+            port: self.port,
+            path: None,
+            username: None,
+            password: self.password.clone(),
+            db: 0,
+        }
     }
 
     /// Starts it (again) on the same port, in the same directory.

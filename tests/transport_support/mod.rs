@@ -87,7 +87,10 @@ impl Recorder {
     }
 
     pub async fn closed(&self) -> (CloseReason, Vec<Message>) {
-        self.wait("a closed connection", |seen| seen.closed.last().map(|(_, reason, unsent)| (reason.clone(), unsent.clone()))).await
+        self.wait("a closed connection", |seen| {
+            seen.closed.last().map(|(_, reason, unsent)| (reason.clone(), unsent.clone()))
+        })
+        .await
     }
 
     fn record(&self, record: impl FnOnce(&mut Seen)) {

@@ -76,7 +76,8 @@ impl Client {
             // What is not up by then says why below.
             let _ = timeout(CONNECT_DEADLINE, up).await;
         }
-        let (commands, lease, signals) = tokio::join!(self.commands.settled(), self.lease.settled(), self.signals.settled());
+        let (commands, lease, signals) =
+            tokio::join!(self.commands.settled(), self.lease.settled(), self.signals.settled());
         let outcome = commands.map(drop).and(lease.map(drop)).and(signals);
         if first && outcome.is_err() {
             tasks.shutdown().await;
@@ -105,7 +106,13 @@ impl Client {
         self.run_on(&self.lease, RENEW_DEADLINE, lua, arguments).await
     }
 
-    async fn run_on(&self, link: &Link, deadline: Duration, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
+    async fn run_on(
+        &self,
+        link: &Link,
+        deadline: Duration,
+        lua: &Lua,
+        arguments: Arguments,
+    ) -> CoordinationResult<Value> {
         let (live, began) = (link.live()?, Instant::now());
         let left = || deadline.saturating_sub(began.elapsed());
         let clock = match &self.clock {

@@ -30,8 +30,8 @@ use self::script::Arguments;
 use super::keys::escape;
 use super::{
     BrokerRecord, Claim, ClaimRequest, CoordinationResult, Coordinator, Death, Entry, Eviction, Fate, LoadChange,
-    Location, Membership, PlaceRequest, Placement, Registration, Release, Renewal, Signal, CHUNK, MAX_LOAD, RESERVED_LOAD,
-    SCHEMA_VERSION,
+    Location, Membership, PlaceRequest, Placement, Registration, Release, Renewal, Signal, CHUNK, MAX_LOAD,
+    RESERVED_LOAD, SCHEMA_VERSION,
 };
 use crate::config::RedisConfig;
 use crate::ids::{Epoch, Incarnation, ServerTime, WorkerId};
@@ -207,7 +207,13 @@ impl Coordinator for RedisCoordinator {
         self.client.read("claim", answer::claim(answer))
     }
 
-    async fn evict(&self, by: &Incarnation, dead: &Incarnation, death: &Death, limit: usize) -> CoordinationResult<Eviction> {
+    async fn evict(
+        &self,
+        by: &Incarnation,
+        dead: &Incarnation,
+        death: &Death,
+        limit: usize,
+    ) -> CoordinationResult<Eviction> {
         let seen = match death {
             Death::Expired => String::new(),
             Death::Proven { lease_expires } => lease_expires.0.to_string(),
@@ -218,12 +224,18 @@ impl Coordinator for RedisCoordinator {
     }
 
     async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64> {
-        let arguments = Arguments::of([incarnation.to_string(), flag(fate == Fate::Recover), limit.min(CHUNK).to_string()]);
+        let arguments =
+            Arguments::of([incarnation.to_string(), flag(fate == Fate::Recover), limit.min(CHUNK).to_string()]);
         let answer = self.client.run(&script::LEAVE, arguments.key(self.client.keys.own(incarnation))).await?;
         self.client.read("leave", reply::number(answer))
     }
 
-    async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
+    async fn owned(
+        &self,
+        owner: &Incarnation,
+        offset: usize,
+        limit: usize,
+    ) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
         if limit == 0 {
             return self.client.commands.live().map(|_| Vec::new());
         }

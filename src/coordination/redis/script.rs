@@ -91,8 +91,8 @@ mod tests {
     #[test]
     fn every_script_has_its_header_and_no_word_that_old_servers_refuse() {
         for lua in [
-            &REGISTER, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT,
-            &LEAVE, &OWNED, &RESTART,
+            &REGISTER, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM,
+            &EVICT, &LEAVE, &OWNED, &RESTART,
         ] {
             assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
             assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);

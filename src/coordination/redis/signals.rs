@@ -19,7 +19,9 @@ const HINTS: usize = 256;
 enum State {
     New,
     /// Subscribed.
-    Up { listening: Option<Incarnation> },
+    Up {
+        listening: Option<Incarnation>,
+    },
     Down(CoordinationError),
     Closed,
 }

@@ -87,7 +87,9 @@ impl Subscription<'_> {
         let [Value::BulkString(kind), Value::BulkString(channel), last] = parts.as_slice() else { return };
         let incarnation = self.keys.alive_incarnation(&String::from_utf8_lossy(channel));
         match (kind.as_slice(), last, incarnation) {
-            (b"subscribe", _, Some(incarnation)) => answers.send_modify(|(_, listening)| *listening = Some(incarnation)),
+            (b"subscribe", _, Some(incarnation)) => {
+                answers.send_modify(|(_, listening)| *listening = Some(incarnation))
+            }
             (b"subscribe", _, None) => answers.send_modify(|(confirmed, _)| *confirmed += 1),
             (b"unsubscribe", _, incarnation) => answers.send_modify(|(_, listening)| {
                 if *listening == incarnation {
@@ -134,7 +136,11 @@ impl Subscription<'_> {
         }
     }
 
-    async fn subscribe_hints(&self, writer: &mut Writer, seen: &mut watch::Receiver<Answers>) -> CoordinationResult<()> {
+    async fn subscribe_hints(
+        &self,
+        writer: &mut Writer,
+        seen: &mut watch::Receiver<Answers>,
+    ) -> CoordinationResult<()> {
         let before = seen.borrow().0;
         self.write(writer, "SUBSCRIBE", self.keys.hints()).await?;
         match timeout(ANSWER_DEADLINE, seen.wait_for(|(confirmed, _)| *confirmed > before)).await {

@@ -1,6 +1,8 @@
 //! Bytes to messages.
 
-use super::{kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES};
+use super::{
+    kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES,
+};
 use crate::error::Code;
 use crate::ids::{Epoch, WorkerId};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
@@ -50,7 +52,8 @@ impl Decoder {
     /// twice of it, whatever length the frame claims.
     pub fn make_room(&self, buffer: &mut BytesMut) {
         let held = buffer.len();
-        let missing = frame_length(buffer).map_or(0, |length| (length.min(self.max) + LENGTH_BYTES).saturating_sub(held));
+        let missing =
+            frame_length(buffer).map_or(0, |length| (length.min(self.max) + LENGTH_BYTES).saturating_sub(held));
         let room = missing.min(held).max(READ_CHUNK);
         if buffer.capacity() - held >= room || buffer.try_reclaim(room) {
             return;

@@ -1,6 +1,8 @@
 //! Messages to bytes.
 
-use super::{kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES};
+use super::{
+    kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES,
+};
 use crate::ids::Epoch;
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::{BufMut, BytesMut};
@@ -42,7 +44,9 @@ pub struct Address<'a> {
 /// Appends `message` to `out` as one frame of at most `max` bytes after its length.
 pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), TooLarge> {
     match message {
-        Message::Ask { call, time_left, envelope } => addressed(out, max, Header::new(kind::ASK, *call), *time_left, envelope),
+        Message::Ask { call, time_left, envelope } => {
+            addressed(out, max, Header::new(kind::ASK, *call), *time_left, envelope)
+        }
         Message::Tell { envelope } => addressed(out, max, Header::new(kind::TELL, 0), 0, envelope),
         Message::Bounce { call, time_left, code, envelope } => {
             let header = Header { code: *code as u8, ..Header::new(kind::BOUNCE, *call) };
