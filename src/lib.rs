@@ -1,5 +1,8 @@
 //! dworker: stateful workers for Node.js on Redis or Valkey.
 
+#![deny(clippy::unwrap_used)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod backoff;
 pub mod broker;
 pub mod clock;
