@@ -1,0 +1,94 @@
+'use strict';
+
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+const { until } = require('./wait');
+
+/** Which program is started; a suite over several versions names others. */
+const PROGRAM = process.env.DWORKER_TEST_SERVER || 'redis-server';
+const TRIES = 5;
+
+/** A port that nobody listens on at this moment. */
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/**
+ * A private server on a free port of 127.0.0.1, with nothing kept on disk.
+ *
+ * @param {{port: number=, password: string=}} [option]
+ */
+async function startRedis({ port, password } = {}) {
+  for (let tried = 1; ; tried += 1) {
+    const server = new RedisServer(port === undefined ? await freePort() : port, password);
+    try {
+      await server.ready();
+      return server;
+    } catch (error) {
+      await server.stop();
+      // Another process may have taken the port in between.
+      if (tried === TRIES) throw error;
+    }
+  }
+}
+
+class RedisServer {
+  constructor(port, password) {
+    this.port = port;
+    this.password = password;
+    this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dworker-test-'));
+    const settings = { port, bind: '127.0.0.1', dir: this.directory, save: '', appendonly: 'no' };
+    if (password !== undefined) settings.requirepass = password;
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    this.child = spawn(PROGRAM, args, { stdio: 'ignore' });
+    this.child.on('error', () => {});
+  }
+
+  get url() {
+    return `redis://${this.password === undefined ? '' : `:${this.password}@`}127.0.0.1:${this.port}`;
+  }
+
+  async ready() {
+    await until(`${PROGRAM} answers on port ${this.port}`, async () => {
+      if (this.child.exitCode !== null) throw new Error(`${PROGRAM} ended with code ${this.child.exitCode}`);
+      return (await this.command('PING')).length > 0;
+    });
+  }
+
+  /** Sends one inline command and returns the raw first piece of the answer. */
+  async command(line) {
+    const socket = net.connect(this.port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      if (this.password !== undefined) {
+        socket.write(`AUTH ${this.password}\r\n`);
+        await once(socket, 'data');
+      }
+      socket.write(`${line}\r\n`);
+      const [answer] = await once(socket, 'data');
+      return answer.toString();
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  async stop() {
+    if (this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null) {
+      const ended = once(this.child, 'exit');
+      this.child.kill('SIGKILL');
+      await ended;
+    }
+    fs.rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+module.exports = { startRedis, freePort };

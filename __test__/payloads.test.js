@@ -1,0 +1,154 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { onEachCoordinator } = require('./helpers/systems');
+const { echo, worker } = require('./helpers/classes');
+const { rejection, until } = require('./helpers/wait');
+
+const MIB = 1024 * 1024;
+const VALUES = {
+  null: null,
+  true: true,
+  zero: 0,
+  negative: -12.5e-7,
+  large: Number.MAX_SAFE_INTEGER,
+  'an empty string': '',
+  'an empty array': [],
+  'an empty object': {},
+  nested: { a: [{ b: [[]] }, null, ''], c: { d: {} } },
+  unicode: 'Zoë 🦄 部屋 \u2028 \u0000 \ud83d',
+  'text that looks like JSON': '1],[2',
+  'text like an event': [0, 1, 'x'],
+};
+
+onEachCoordinator((system) => {
+  /** A caller and a worker: at the same broker, and at another one. */
+  async function pairs(t, WorkerClass) {
+    const s = system(t);
+    const far = await s.start('far', { classes: [WorkerClass] });
+    const id = (await far.createWorker(WorkerClass.name, { id: 'w' })).id;
+    const near = await s.start('near', { classes: [WorkerClass] });
+    return { same: await far.findWorker(id), other: await near.findWorker(id) };
+  }
+
+  test('JSON goes there and back as it was', async (t) => {
+    for (const [where, agent] of Object.entries(await pairs(t, echo()))) {
+      for (const [what, value] of Object.entries(VALUES)) assert.deepEqual(await agent.ask(what, value), value, `${what}, ${where}`);
+    }
+  });
+
+  test('undefined stays undefined, in both directions', async (t) => {
+    const seen = [];
+    const W = worker('W', {
+      onAsk(method, data) {
+        seen.push(data);
+        return method === 'function' ? () => {} : undefined;
+      },
+      onTell(method, data) {
+        seen.push(data);
+      },
+    });
+    for (const agent of Object.values(await pairs(t, W))) {
+      seen.length = 0;
+      assert.equal(await agent.ask('m'), undefined);
+      assert.equal(await agent.ask('m', undefined), undefined);
+      assert.equal(await agent.ask('function', () => {}), undefined);
+      await agent.tell('m');
+      await agent.tell('m', undefined);
+      await agent.ask('m', null);
+      assert.deepEqual(seen, [undefined, undefined, undefined, undefined, undefined, null]);
+      assert.deepEqual(await agent.ask('m', { a: undefined }), undefined);
+      assert.deepEqual(seen.at(-1), {});
+    }
+  });
+
+  test('data is copied', async (t) => {
+    const kept = { list: [1] };
+    const W = worker('W', {
+      onAsk(method, data) {
+        if (data) data.list.push('changed');
+        return kept;
+      },
+    });
+    const { same } = await pairs(t, W);
+    const sent = { list: ['mine'] };
+    const answer = await same.ask('m', sent);
+    answer.list.push('changed');
+    assert.deepEqual([sent, kept], [{ list: ['mine'] }, { list: [1] }]);
+  });
+
+  test('method names may be empty, or in any script', async (t) => {
+    const W = worker('W', { onAsk: (method) => method });
+    for (const agent of Object.values(await pairs(t, W))) {
+      for (const method of ['', 'größe', 'a"b\\c\n', 'é'.repeat(128)]) assert.equal(await agent.ask(method), method);
+    }
+  });
+
+  test('1 MiB goes through, both ways, by ask and tell', async (t) => {
+    let told;
+    const W = worker('W', {
+      onAsk: (method, data) => data,
+      onTell(method, data) {
+        told = data;
+      },
+    });
+    const text = '0123456789abcdé'.repeat(MIB / 16);
+    for (const agent of Object.values(await pairs(t, W))) {
+      assert.equal(await agent.ask('m', text), text);
+      told = undefined;
+      await agent.tell('m', text);
+      await until('the tell is there', () => told === text);
+    }
+  });
+
+  test('20 MiB is refused to the sender as too large, and harms nobody', async (t) => {
+    const W = worker('W', { onAsk: (method, data) => (method === 'large' ? 'x'.repeat(20 * MIB) : data) });
+    const text = 'x'.repeat(20 * MIB);
+    const { other, same } = await pairs(t, W);
+    for (const agent of [other, same]) {
+      const error = await rejection(agent.ask('m', text));
+      assert.deepEqual([error.code, error.delivered], ['DW_ERR_TOO_LARGE', 'no']);
+      assert.equal((await rejection(agent.tell('m', text))).code, 'DW_ERR_TOO_LARGE');
+      const answer = await rejection(agent.ask('large'));
+      assert.deepEqual([answer.code, answer.delivered], ['DW_ERR_TOO_LARGE', 'yes']);
+      assert.equal(await agent.ask('m', 'still here'), 'still here');
+    }
+  });
+
+  test('attributes come through creation and recovery bit for bit', async (t) => {
+    const attributes = {
+      recoverable: true, digits: 0.1234567890123456, big: 9007199254740991, tiny: 5e-324, empty: [], nothing: {}, none: null,
+      text: 'Zoë 🦄 \u0000 "quoted" \\ /', deep: { list: [[], [1.5, null]] },
+    };
+    const seen = [];
+    const W = worker('W', {
+      onCreate() {
+        seen.push(JSON.stringify(this.attributes));
+      },
+      onAsk() {
+        this.destroy({ noRecover: false });
+      },
+    });
+    const broker = await system(t).start('b', { classes: [W] });
+    const agent = await broker.createWorker('W', { attributes });
+    for (let n = 2; n <= 3; n += 1) {
+      await agent.ask('again');
+      await until('it is made again', () => seen.length === n);
+    }
+    const expected = JSON.stringify({ ...attributes, static: false });
+    assert.deepEqual(seen, [expected, expected, expected]);
+  });
+
+  describe('errors', () => {
+    test('that are large go through as well', async (t) => {
+      const W = worker('W', {
+        onAsk: () => Promise.reject(Object.assign(new Error('x'.repeat(100000)), { details: 'y'.repeat(100000) })),
+      });
+      for (const agent of Object.values(await pairs(t, W))) {
+        const error = await rejection(agent.ask('m'));
+        assert.deepEqual([error.message.length, error.details.length, error.code], [100000, 100000, 'DW_ERR_REJECTED']);
+      }
+    });
+  });
+});

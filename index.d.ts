@@ -1,0 +1,378 @@
+/// <reference types="node" />
+import { EventEmitter } from 'node:events';
+
+/**
+ * What asynchronous calls return. With `option.promise = 'bluebird'` (the default) it is a bluebird promise; only the
+ * most used of its methods are named here. With `'native'` it is a plain `Promise`.
+ */
+export interface Answer<T> extends Promise<T> {
+  then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: any) => B | PromiseLike<B>) | null
+  ): Answer<A | B>;
+  catch<B = never>(onRejected?: ((reason: any) => B | PromiseLike<B>) | null): Answer<T | B>;
+  finally(onFinally?: (() => void) | null): Answer<T>;
+  /** Bluebird only: as `then`, but an error ends the process. */
+  done(onFulfilled?: (value: T) => any, onRejected?: (reason: any) => any): void;
+  /** Bluebird only. */
+  nodeify(callback?: Callback<T>): this;
+  /** Bluebird only. */
+  asCallback(callback?: Callback<T>): this;
+  /** Bluebird only. */
+  tap(onFulfilled: (value: T) => any): Answer<T>;
+  /** Bluebird only. */
+  delay(ms: number): Answer<T>;
+  /** Bluebird only. */
+  timeout(ms: number, message?: string): Answer<T>;
+}
+
+/** Node-style: `callback(error)` or `callback(null, value)`. */
+export type Callback<T> = (error: any, value?: T) => void;
+
+/** Whether the receiver may have run the work. Only after `'no'` it is safe to send again what must not run twice. */
+export type Delivered = 'no' | 'unknown' | 'yes';
+
+/** Codes of the errors that this package makes. A handler's own `code` is kept instead of `DW_ERR_REJECTED`. */
+export type ErrorCode =
+  /** The handler failed. Delivered: yes. */
+  | 'DW_ERR_REJECTED'
+  /** No answer in time. Delivered: unknown. */
+  | 'DW_ERR_TIMEOUT'
+  /** The connection broke with the call in flight. Delivered: unknown. */
+  | 'DW_ERR_PEER_LOST'
+  /** The caller's signal aborted the call. Delivered: no or unknown. */
+  | 'DW_ERR_ABORTED'
+  /** No worker has this id. */
+  | 'DW_ERR_WORKER_NOT_FOUND'
+  /** No live broker of the cluster hosts the class. */
+  | 'DW_ERR_NO_BROKER'
+  /** The class is not registered at this broker. */
+  | 'DW_ERR_CLASS_UNKNOWN'
+  /** The worker's broker cannot be reached. */
+  | 'DW_ERR_UNREACHABLE'
+  /** The broker cannot prove that it lives. */
+  | 'DW_ERR_SUSPENDED'
+  /** A bounded queue is full. */
+  | 'DW_ERR_OVERLOADED'
+  /** The message or the attributes are over the limit. */
+  | 'DW_ERR_TOO_LARGE'
+  /** Not allowed in this state of the broker. */
+  | 'DW_ERR_STATE'
+  /** A wrong argument or option: "Expected … for … but received …". */
+  | 'DW_ERR_CONFIG'
+  /** Redis cannot be reached, or refused. */
+  | 'DW_ERR_REDIS'
+  /** A live broker has this id. */
+  | 'DW_ERR_BROKER_ID_IN_USE'
+  /** The namespace is in use by another version. */
+  | 'DW_ERR_SCHEMA'
+  /** The call would wait for itself. */
+  | 'DW_ERR_CYCLE'
+  /** The peer could not prove that it belongs here. */
+  | 'DW_ERR_UNAUTHORIZED';
+
+/**
+ * The shape of what calls reject with. Where a handler failed, its `name`, `message`, `code` and own properties that
+ * JSON can express are kept, and `delivered` is `'yes'`; an error of this package that it let through is the `cause`.
+ */
+export interface DworkerError extends Error {
+  code: ErrorCode | (string & {});
+  delivered: Delivered;
+  cause?: unknown;
+  [property: string]: unknown;
+}
+
+export interface RedisOptions {
+  /** `redis://`, `redis+unix://` or `memory://`; goes without `host`, `port` and `path`. */
+  url?: string;
+  /** Default: `'127.0.0.1'`. */
+  host?: string;
+  /** Default: 6379. */
+  port?: number | string;
+  /** A Unix socket. */
+  path?: string;
+  username?: string;
+  password?: string;
+  db?: number | string;
+  /** A client object of the application's (`redis` 0.12 to 6, `ioredis` 5, 6): its address and account are taken over. */
+  pub?: object;
+  /** As `pub`. `quit()` of the broker also quits both. */
+  sub?: object;
+}
+
+export interface Address {
+  host?: string | null;
+  port?: number | string | null;
+}
+
+export interface BrokerOptions {
+  /** Namespace of all Redis keys and channels. Default: `'dw'`. */
+  ns?: string;
+  /** The cluster that this broker belongs to. Default: `'main'`. */
+  clustername?: string;
+  /**
+   * Where the system's state lives: a URL (`redis://`, `redis+unix://`, `memory://`) or an object. Absent: the
+   * environment's `DWORKER_REDIS_URL`, else `127.0.0.1:6379`.
+   */
+  redis?: string | RedisOptions | null;
+  /** An ask ends by then, counted from the call; ms. Default: 3000. */
+  rpcTimeout?: number;
+  /** A worker older than this is not recovered; ms, 0: no limit. Default: 0. */
+  ttl?: number;
+  /** Cache of worker id → broker; `maxAge` in ms. Default: 1000, 30000. */
+  brokerCache?: { max?: number; maxAge?: number };
+  /** Backoff of what was not delivered; ms. Default: 40, 800, 2000. */
+  retries?: { initialInterval?: number; maxInterval?: number; duration?: number };
+  /** An idle connection between brokers is closed after this; ms. Default: 15000. */
+  socTimeout?: number;
+  /** How often a broker looks for dead ones; **seconds**, 0: never. Default: 1. */
+  healthCheckInterval?: number;
+  /** Without effect; accepted because the original took it. */
+  batchReadSize?: number;
+  /** Where to listen for other brokers. Default: the local address of the Redis connection, a free port. */
+  listen?: Address | null;
+  /** What other brokers are told to connect to. Default: the address listened on. */
+  advertise?: Address | null;
+  /** How long a broker owns its workers without word from Redis, and how often it says so; ms. Default: 5000, 500. */
+  lease?: { ttl?: number; renew?: number };
+  /** Limit of one message. Default: 16 MiB. */
+  maxMessageBytes?: number;
+  /** How long `destroy()` waits for `onDestroy`; ms. Default: 5000. */
+  destroyTimeout?: number;
+  /** What calls return. Default: `'bluebird'`. */
+  promise?: 'bluebird' | 'native' | PromiseConstructorLike;
+}
+
+export interface RegisterOptions {
+  /** The cluster that workers of this class live in. Default: what the class has, else `'main'`. */
+  clustername?: string;
+}
+
+export interface CreateOptions {
+  /** At most 512 bytes. Default: the class name for a static worker, else `Name#n`. */
+  id?: string | null;
+  /** One worker of this class in the whole system, whose id is the class name. */
+  static?: boolean;
+  /** Given to the worker; at most 64 KiB of JSON. `recoverable` makes it come back when its broker is lost or leaves. */
+  attributes?: { recoverable?: boolean; [name: string]: any } | null;
+}
+
+export interface DestroyOptions {
+  /** Of a broker: `true` hands no worker over. Of a worker: `false` makes it again somewhere in its cluster. */
+  noRecover?: boolean;
+}
+
+export interface LogEvent {
+  id: string;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  message: string;
+}
+
+export interface WorkerErrorEvent {
+  /** Of the worker. */
+  id: string;
+  /** Of the tell whose handler failed, or `'constructor'`, `'onCreate'`, `'onDestroy'`. */
+  method: string;
+  /** What was thrown or rejected with. */
+  error: unknown;
+}
+
+export interface WorkerClass<W extends Worker = Worker> {
+  new (id: string, broker: Broker, attributes: any): W;
+  /** The name that it is registered by, where none is given. */
+  classname?: string;
+  clustername?: string;
+  /** A subclass of Agent that `createWorker` and `findWorker` return. */
+  agent?: new (id: string, broker: Broker) => Agent;
+}
+
+export interface WorkerRegistry {
+  add(name: string, ctor: WorkerClass): void;
+  get(name: string): WorkerClass | undefined;
+}
+
+/**
+ * A member of a cluster that workers live in, and the application's way to all workers of the system.
+ *
+ * Every asynchronous call takes a callback as its last argument, and returns a promise all the same.
+ */
+export class Broker extends EventEmitter {
+  static readonly State: {
+    readonly INACTIVE: 0;
+    readonly ACTIVATING: 1;
+    readonly ACTIVE: 2;
+    readonly DESTROYING: 3;
+    readonly DESTROYED: 4;
+  };
+
+  /** @param id unique in the whole system: a non-empty string of at most 512 bytes */
+  constructor(id: string, option?: BrokerOptions);
+
+  readonly id: string;
+  /** One of `Broker.State`. */
+  readonly state: 0 | 1 | 2 | 3 | 4;
+  readonly clustername: string;
+  /** Sum of its workers' loads. */
+  readonly load: number;
+  /** ms */
+  readonly rpcTimeout: number;
+  /** The clock of the Redis server, ms. */
+  readonly redisTime: number;
+  /** The application's own client object, where it gave one. */
+  readonly pub: any;
+  /** The application's own client object, where it gave one. */
+  readonly sub: any;
+
+  /** Joins the cluster. Allowed in the states INACTIVE and DESTROYED; a failure leads back to INACTIVE. */
+  start(callback?: Callback<void>): Answer<void>;
+
+  /** Makes a worker class known here: by the given name, else its `classname`, else its `name`. */
+  registerWorker(ctor: WorkerClass, option?: RegisterOptions): void;
+  registerWorker(name: string, ctor: WorkerClass, option?: RegisterOptions): void;
+
+  /** Replaces the registry of worker classes. */
+  setWorkerRegistry(registry: WorkerRegistry): void;
+
+  /**
+   * Makes a worker on the least loaded broker of its class's cluster, and waits `rpcTimeout` for its `onCreate`. A live
+   * worker of that id is returned, not made again.
+   */
+  createWorker<A extends Agent = Agent>(name: string, callback?: Callback<A>): Answer<A>;
+  createWorker<A extends Agent = Agent>(name: string, option?: CreateOptions | null, callback?: Callback<A>): Answer<A>;
+
+  /** `null` when there is no such worker; waits while it is being recovered. */
+  findWorker<A extends Agent = Agent>(id: string, callback?: Callback<A | null>): Answer<A | null>;
+
+  /**
+   * Leaves the cluster: `onDestroy({cause: SYSTEM})` runs on its workers, and each recoverable one is handed over as
+   * soon as that ended.
+   */
+  destroy(callback?: Callback<void>): Answer<void>;
+  destroy(option?: DestroyOptions | null, callback?: Callback<void>): Answer<void>;
+
+  /** `destroy({noRecover: true})`, then `start()`. */
+  restart(callback?: Callback<void>): Answer<void>;
+
+  /** Tells every broker of the namespace to restart; does not wait for it. */
+  restartAll(): void;
+
+  /**
+   * Closes the Redis connections, client objects of the application's included. After `destroy()` and `quit()` nothing
+   * keeps the process alive. On an ACTIVE broker it closes only the given objects and logs a warning.
+   */
+  quit(): void;
+
+  on(event: 'state', listener: (from: number, to: number) => void): this;
+  on(event: 'log', listener: (event: LogEvent) => void): this;
+  on(event: 'workerError', listener: (event: WorkerErrorEvent) => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+  once(event: 'state', listener: (from: number, to: number) => void): this;
+  once(event: 'log', listener: (event: LogEvent) => void): this;
+  once(event: 'workerError', listener: (event: WorkerErrorEvent) => void): this;
+  once(event: string | symbol, listener: (...args: any[]) => void): this;
+}
+
+export interface CreateInfo {
+  /** One of `Worker.CreateCause`. */
+  cause: 0 | 1;
+  /** As `worker.epoch`. Not enumerable. */
+  readonly epoch: string;
+}
+
+export interface DestroyInfo {
+  /** One of `Worker.DestroyCause`. */
+  cause: 0 | 1 | 2;
+}
+
+/**
+ * Base of all workers. Brokers construct them, the application never does.
+ *
+ * A handler may return a promise, any thenable or a plain value, or call its callback; the first one wins. `undefined`
+ * from a handler that declares the callback waits for the callback.
+ */
+export class Worker<Attributes = any> {
+  static readonly State: {
+    readonly INACTIVE: 0;
+    readonly ACTIVATING: 1;
+    readonly ACTIVE: 2;
+    readonly DESTROYING: 3;
+    readonly DESTROYED: 4;
+  };
+  static readonly CreateCause: { readonly NEW: 0; readonly RECOVERY: 1 };
+  static readonly DestroyCause: { readonly SELF: 0; readonly SYSTEM: 1; readonly FENCED: 2 };
+  static readonly DEFAULT_LOAD: 1;
+  static classname?: string;
+  static clustername?: string;
+  static agent?: new (id: string, broker: Broker) => Agent;
+
+  constructor(id: string, broker: Broker, attributes?: Attributes);
+
+  readonly id: string;
+  /** One of `Worker.State`. */
+  readonly state: 0 | 1 | 2 | 3 | 4;
+  /** What the creator gave; `static` is always there. */
+  readonly attributes: Attributes & { static: boolean };
+  /** A string of digits that grows with every activation of this id anywhere: a fencing token. */
+  readonly epoch: string;
+  /** Floored; negative values, and all after destruction, are ignored. Setting it changes the broker's at once. */
+  load: number;
+  /** For workers written for the original: `br` is the Broker. Not enumerable. */
+  readonly __priv: { br: Broker; id: string };
+
+  /** Ends this worker, after `onCreate` where that still runs. A second call does nothing. */
+  destroy(option?: DestroyOptions | null): void;
+
+  /** To override: called once, after construction. A rejection is logged and ignored. */
+  onCreate(info: CreateInfo, callback?: Callback<void>): any;
+  /** To override: called for each ask. Base: rejects with "Not implemented". */
+  onAsk(method: string, data: any, callback?: Callback<any>): any;
+  /** To override: called for each tell. What it throws is told by the events `'log'` and `'workerError'`. */
+  onTell(method: string, data: any): any;
+  /** To override: called once, before it goes. A rejection is ignored. */
+  onDestroy(info: DestroyInfo, callback?: Callback<void>): any;
+}
+
+/** A handle of a worker, wherever that lives. Messages of one broker to one worker arrive in the order of sending. */
+export class Agent {
+  constructor(id: string, broker: Broker);
+
+  /** Of the worker. */
+  readonly id: string;
+
+  /** Waits for the handler's answer, for `rpcTimeout` at most. `data` is JSON, and copied. */
+  ask<T = any>(method: string, data?: any, callback?: Callback<T>): Answer<T>;
+
+  /** Waits until the message is handed to the transport. A rejection that nobody awaits is no `unhandledRejection`. */
+  tell(method: string, data?: any, callback?: Callback<void>): Answer<void>;
+}
+
+export interface RouterOptions {
+  /** An idle connection is closed after this; ms, 0: never. Default: 30000. */
+  socTimeout?: number;
+}
+
+/** The bare transport between two addresses, without broker or Redis. */
+export class Router extends EventEmitter {
+  constructor(option?: RouterOptions);
+
+  /** Listens on a free port of `host`; default `'0.0.0.0'`. */
+  listen(callback?: Callback<{ address: string; port: number }>): Answer<{ address: string; port: number }>;
+  listen(
+    host?: string | null,
+    callback?: Callback<{ address: string; port: number }>
+  ): Answer<{ address: string; port: number }>;
+
+  /** Is fulfilled when the request is written. */
+  request(address: { host: string; port: number }, data?: any, callback?: Callback<void>): Answer<void>;
+
+  /** Answers on the connection that the request came by. */
+  respond(requesterId: number, data?: any, callback?: Callback<void>): Answer<void>;
+
+  close(): void;
+
+  on(event: 'request', listener: (data: any, requesterId: number) => void): this;
+  on(event: 'response', listener: (data: any) => void): this;
+  on(event: 'disconnect', listener: (address: { host: string; port: number }) => void): this;
+  on(event: 'log', listener: (event: Omit<LogEvent, 'id'>) => void): this;
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+}

@@ -1,0 +1,86 @@
+/**
+ * The application's handle of a worker, wherever that lives.
+ */
+'use strict';
+
+const { checkCallback, checkId, badArgument } = require('./arguments');
+const { failure } = require('./errors');
+const { ask, tell } = require('./messages');
+const { Bluebird, contain, nodeify } = require('./promises');
+const { kCore, hide } = require('./symbols');
+
+/**
+ * A handle of the worker `id`. Brokers make them (`createWorker`, `findWorker`); a worker class's `agent` property names
+ * a subclass to be used for it.
+ *
+ * @constructor
+ * @param {string} id the worker's
+ * @param {Broker} broker the one to send through
+ */
+function Agent(id, broker) {
+  checkId('agent id', id);
+  if (!broker) throw badArgument('a Broker', 'broker', broker);
+  hide(this, '__priv', { br: broker, id });
+}
+
+Object.defineProperty(Agent.prototype, 'id', {
+  get() {
+    return this.__priv.id;
+  },
+  enumerable: true,
+  configurable: true,
+});
+
+/**
+ * Sends a message and waits for the handler's answer, for `rpcTimeout` at most. The handler runs once or not at all.
+ *
+ * @param {string} method
+ * @param {*} [data] JSON; the worker gets a copy
+ * @param {function(Error, *)} [callback]
+ * @returns {Promise<*>} the answer. Errors have `code` and `delivered`
+ */
+Agent.prototype.ask = function (method, data, callback) {
+  const { br, id } = this.__priv;
+  const core = br ? br[kCore] : undefined;
+  let promise;
+  try {
+    if (callback !== undefined) checkCallback(callback);
+    promise = ask(linked(core, id), id, method, data);
+  } catch (error) {
+    promise = promiseClass(core).reject(error);
+  }
+  return nodeify(promise, callback);
+};
+
+/**
+ * Sends a message and waits only until it is handed to the transport. A rejection that nobody awaits is no
+ * `unhandledRejection`.
+ *
+ * @param {string} method
+ * @param {*} [data] JSON; the worker gets a copy
+ * @param {function(Error=)} [callback]
+ * @returns {Promise<void>}
+ */
+Agent.prototype.tell = function (method, data, callback) {
+  const { br, id } = this.__priv;
+  const core = br ? br[kCore] : undefined;
+  let promise;
+  try {
+    if (callback !== undefined) checkCallback(callback);
+    promise = tell(linked(core, id), id, method, data);
+  } catch (error) {
+    promise = contain(promiseClass(core).reject(error));
+  }
+  return nodeify(promise, callback);
+};
+
+function linked(core, id) {
+  if (core === undefined) throw failure('DW_ERR_STATE', `The agent of worker ${id} is not linked to a broker`);
+  return core;
+}
+
+function promiseClass(core) {
+  return core === undefined ? Bluebird : core.PromiseClass;
+}
+
+module.exports.Agent = Agent;

@@ -1,0 +1,169 @@
+/**
+ * The public face of a broker.
+ */
+'use strict';
+
+const { EventEmitter } = require('node:events');
+const { optionsObject } = require('./arguments');
+const { Core, State } = require('./core');
+const { createWorker, findWorker } = require('./directory');
+const { normalizeBrokerOptions } = require('./options');
+const { answer } = require('./promises');
+const { checkRegistry, readRegistration } = require('./registry');
+const { kCore, hide } = require('./symbols');
+
+/**
+ * A member of a cluster that workers live in, and the application's way to all workers of the system.
+ *
+ * Events: `'state'(from, to)`; `'log'({id, level, message})` with level `debug`, `info`, `warn` or `error`;
+ * `'workerError'({id, method, error})` when a handler failed with nobody to answer.
+ *
+ * @constructor
+ * @param {string} id unique in the whole system
+ * @param {object} [option] see README and `index.d.ts`
+ */
+function Broker(id, option) {
+  EventEmitter.call(this);
+  hide(this, kCore, new Core(this, normalizeBrokerOptions(id, option)));
+}
+
+Object.setPrototypeOf(Broker, EventEmitter);
+Object.setPrototypeOf(Broker.prototype, EventEmitter.prototype);
+
+/**
+ * States of a broker.
+ * @enum {number}
+ */
+Broker.State = State;
+
+Object.defineProperties(Broker.prototype, {
+  /** @member {string} Broker#id */
+  id: reader((core) => core.id),
+  /** @member {number} Broker#state one of {@link Broker.State} */
+  state: reader((core) => core.state),
+  /** @member {string} Broker#clustername the cluster that this broker belongs to */
+  clustername: reader((core) => core.config.clustername),
+  /** @member {number} Broker#load sum of the loads of its workers */
+  load: reader((core) => core.workers.load),
+  /** @member {number} Broker#rpcTimeout ms */
+  rpcTimeout: reader((core) => core.config.rpcTimeout),
+  /** @member {number} Broker#redisTime the clock of the Redis server as far as known, ms */
+  redisTime: reader((core) => (core.channel !== null && core.channel.native.redisTime()) || Date.now()),
+  /** @member {object} Broker#pub the application's own client object, where it gave one */
+  pub: reader((core) => core.pub),
+  /** @member {object} Broker#sub the application's own client object, where it gave one */
+  sub: reader((core) => core.sub),
+});
+
+function reader(read) {
+  return {
+    get() {
+      return read(this[kCore]);
+    },
+    enumerable: true,
+    configurable: true,
+  };
+}
+
+/**
+ * Joins the cluster. Allowed in the states INACTIVE and DESTROYED; a failure leads back to INACTIVE.
+ *
+ * @param {function(Error=)} [callback]
+ * @returns {Promise<void>}
+ */
+Broker.prototype.start = function (callback) {
+  return call(this, callback, (core) => core.start());
+};
+
+/**
+ * Makes a worker class known here. Its name: the given one, else its `classname`, else its `name`.
+ *
+ * @param {string} [name]
+ * @param {Function} ctor a subclass of {@link Worker}; its `clustername` is set
+ * @param {{clustername: string=}} [option]
+ * @throws {Error} with `DW_ERR_CONFIG`
+ */
+Broker.prototype.registerWorker = function (...args) {
+  const core = this[kCore];
+  const { name, WorkerClass, clustername } = readRegistration(args);
+  WorkerClass.clustername = clustername;
+  core.registry.add(name, WorkerClass);
+  if (clustername === core.config.clustername) core.host(name);
+};
+
+/**
+ * Replaces the registry of worker classes.
+ *
+ * @param {{add: function(string, Function), get: function(string): Function}} registry
+ * @throws {Error} with `DW_ERR_CONFIG`
+ */
+Broker.prototype.setWorkerRegistry = function (registry) {
+  checkRegistry(registry);
+  this[kCore].registry = registry;
+};
+
+/**
+ * Makes a worker on the least loaded broker of its class's cluster, or finds the live one of that id.
+ *
+ * @param {string} name of the registered class
+ * @param {{id: string=, static: boolean=, attributes: object=}} [option]
+ * @param {function(Error, Agent)} [callback]
+ * @returns {Promise<Agent>}
+ */
+Broker.prototype.createWorker = function (name, option, callback) {
+  const [own, after] = typeof option === 'function' ? [undefined, option] : [option, callback];
+  return call(this, after, (core) => createWorker(core, name, own));
+};
+
+/**
+ * Finds a worker; waits while it is being recovered.
+ *
+ * @param {string} id
+ * @param {function(Error, Agent=)} [callback]
+ * @returns {Promise<?Agent>} `null` when there is no such worker
+ */
+Broker.prototype.findWorker = function (id, callback) {
+  return call(this, callback, (core) => findWorker(core, id));
+};
+
+/**
+ * Leaves the cluster: `onDestroy({cause: SYSTEM})` runs on its workers, and each recoverable one is handed over.
+ *
+ * @param {{noRecover: boolean=}} [option]
+ * @param {function(Error=)} [callback]
+ * @returns {Promise<void>}
+ */
+Broker.prototype.destroy = function (option, callback) {
+  const [own, after] = typeof option === 'function' ? [undefined, option] : [option, callback];
+  return call(this, after, (core) => core.destroy(Boolean(optionsObject('option of destroy()', own).noRecover)));
+};
+
+/**
+ * `destroy({noRecover: true})`, then `start()`.
+ *
+ * @param {function(Error=)} [callback]
+ * @returns {Promise<void>}
+ */
+Broker.prototype.restart = function (callback) {
+  return call(this, callback, (core) => core.restart());
+};
+
+/** Tells every broker of the namespace to restart, this one among them; does not wait for it. */
+Broker.prototype.restartAll = function () {
+  this[kCore].restartAll();
+};
+
+/**
+ * Closes the Redis connections, client objects of the application's included. After `destroy()` and `quit()` nothing
+ * keeps the process alive. On an ACTIVE broker it closes only the given objects and logs a warning.
+ */
+Broker.prototype.quit = function () {
+  this[kCore].quit();
+};
+
+function call(broker, callback, work) {
+  const core = broker[kCore];
+  return answer(core.PromiseClass, callback, () => work(core));
+}
+
+module.exports.Broker = Broker;

@@ -1,0 +1,246 @@
+/**
+ * What a broker is behind its public face: its states and what it holds in each.
+ */
+'use strict';
+
+const { Channel } = require('./channel');
+const { failure } = require('./errors');
+const { NativeBroker } = require('./native');
+const { contain, tellListeners } = require('./promises');
+const { Registry, lookUp } = require('./registry');
+const { Workers } = require('./workers');
+
+const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING: 3, DESTROYED: 4 });
+const STATE_NAMES = Object.keys(State);
+
+/** The longest interval that a timer of Node.js takes. */
+const FOREVER = 0x7fffffff;
+
+/** Events of the native core that settle no call. */
+const ASK = 2;
+const TELL = 3;
+const CREATE = 4;
+const DESTROY = 5;
+const LOG = 6;
+const NOTICE = 7;
+
+class Core {
+  /**
+   * @param {Broker} broker the public face
+   * @param {{config: object, promise: Function, pub: object=, sub: object=}} options checked
+   */
+  constructor(broker, { config, promise, pub, sub }) {
+    this.broker = broker;
+    this.config = config;
+    this.id = config.id;
+    this.PromiseClass = promise;
+    this.pub = pub;
+    this.sub = sub;
+    this.state = State.INACTIVE;
+    this.registry = new Registry();
+    /** Classes of this broker's cluster, which others may place here. */
+    this.hosted = new Set();
+    this.workers = new Workers(this);
+    /** To the native core: from the first `start()` to `quit()`. */
+    this.channel = null;
+    this.keepAlive = null;
+    this.quitAfterDestroy = false;
+    // The native side makes no log events that nobody hears.
+    broker.on('newListener', (name) => this.logging(name, true));
+    broker.on('removeListener', (name) => this.logging(name, broker.listenerCount('log') > 0));
+  }
+
+  start() {
+    if (this.state !== State.INACTIVE && this.state !== State.DESTROYED) return this.refuse('start()');
+    this.log('info', `Broker ${this.id} is starting`);
+    this.setState(State.ACTIVATING);
+    this.quitAfterDestroy = false;
+    // The native side never keeps the process alive by itself.
+    this.keepAlive = setInterval(() => {}, FOREVER);
+    return new this.PromiseClass((resolve, reject) => {
+      const failed = (error) => {
+        this.log('error', `Broker ${this.id} failed to start: ${error.message}`);
+        this.release(State.INACTIVE);
+        reject(error);
+      };
+      const started = ({ listening }) => {
+        this.setState(State.ACTIVE);
+        this.log('info', `Broker ${this.id} is active and listens on ${listening}`);
+        resolve();
+      };
+      try {
+        this.open();
+        this.channel.run({ resolve: started, reject: failed }, (native, slot) => native.start(slot));
+      } catch (error) {
+        failed(failure('DW_ERR_CONFIG', error.message));
+      }
+    });
+  }
+
+  open() {
+    if (this.channel !== null) return;
+    const config = JSON.stringify(this.config);
+    this.channel = new Channel((wake) => new NativeBroker(config, wake), this.PromiseClass, this.receive.bind(this));
+    this.channel.native.logging(this.broker.listenerCount('log') > 0);
+    for (const name of this.hosted) this.channel.native.host(name);
+  }
+
+  destroy(noRecover) {
+    if (this.state === State.INACTIVE) return this.PromiseClass.resolve();
+    if (this.state !== State.ACTIVE) return this.refuse('destroy()');
+    this.log('info', `Broker ${this.id} is being destroyed`);
+    this.setState(State.DESTROYING);
+    return new this.PromiseClass((resolve, reject) => {
+      const ended = (error) => {
+        this.stop();
+        this.log('info', `Broker ${this.id} has been destroyed`);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const call = { resolve: () => ended(), reject: ended };
+      this.channel.run(call, (native, slot) => native.destroy(slot, noRecover));
+    });
+  }
+
+  restart() {
+    return this.destroy(true).then(() => this.start());
+  }
+
+  restartAll() {
+    if (this.channel === null) {
+      this.log('error', `Broker ${this.id} is not started: nobody is told to restart`);
+      return;
+    }
+    const failed = (error) => this.log('error', `The brokers could not be told to restart: ${error.message}`);
+    this.channel.call((native, slot) => native.restartAll(slot)).then(undefined, failed);
+  }
+
+  quit() {
+    for (const client of new Set([this.pub, this.sub])) this.quitClient(client);
+    if (this.state === State.INACTIVE || this.state === State.DESTROYED) this.release(this.state);
+    else if (this.state === State.DESTROYING) this.quitAfterDestroy = true;
+    else this.log('warn', `Broker ${this.id} goes on after quit(): call destroy() first`);
+  }
+
+  /** A client of the application's may be closed already, and then refuses in one way or another. */
+  quitClient(client) {
+    if (client === undefined) return;
+    try {
+      const quitting = client.quit();
+      if (quitting && typeof quitting.then === 'function') contain(quitting);
+    } catch (error) {
+      this.log('debug', `quit() of a Redis client of the application threw: ${error.message}`);
+    }
+  }
+
+  /** The broker has left: nothing of it runs on, but its calls may still be answered. */
+  stop() {
+    this.workers.abandon();
+    clearInterval(this.keepAlive);
+    this.setState(State.DESTROYED);
+    if (this.quitAfterDestroy) this.release(State.DESTROYED);
+  }
+
+  /** Gives back all that the native side holds. */
+  release(state) {
+    const { channel } = this;
+    this.channel = null;
+    this.workers.abandon();
+    clearInterval(this.keepAlive);
+    if (channel !== null) {
+      channel.close(() => failure('DW_ERR_STATE', `Broker ${this.id} was closed with the call in flight`, 'unknown'));
+      channel.native.dispose();
+    }
+    if (state !== this.state) this.setState(state);
+  }
+
+  /** Drops everything at once, as a killed process does: no goodbye, no hand-over. */
+  crash() {
+    if (this.channel === null) return;
+    this.channel.native.crash();
+    this.release(State.DESTROYED);
+  }
+
+  setState(state) {
+    const from = this.state;
+    this.state = state;
+    this.emit('state', from, state);
+  }
+
+  refuse(what) {
+    const text = `${what} is not allowed while broker ${this.id} is ${STATE_NAMES[this.state]}`;
+    return this.PromiseClass.reject(failure('DW_ERR_STATE', text));
+  }
+
+  /** The channel of a broker that is or was started; throws where there is none. */
+  started() {
+    if (this.channel !== null && this.state !== State.DESTROYED) return this.channel;
+    throw failure('DW_ERR_STATE', `Broker ${this.id} is ${STATE_NAMES[this.state]}: start() it first`);
+  }
+
+  /** The class is registered here and of this broker's cluster: the others may know. */
+  host(name) {
+    if (this.hosted.has(name)) return;
+    this.hosted.add(name);
+    if (this.channel === null) return;
+    this.channel.native.host(name);
+    this.channel.touch();
+  }
+
+  lookUp(name) {
+    return lookUp(this.registry, name, this.id);
+  }
+
+  /** An event of the native core. */
+  receive(kind, event, index) {
+    switch (kind) {
+      case ASK:
+        return this.workers.ask(event[1], event[2], event[3], event[4], index);
+      case TELL:
+        return this.workers.tell(event[1], event[2], event[3], index);
+      case CREATE:
+        return this.workers.create(event[1], event[2], event[3], event[5], event[6], event[7]);
+      case DESTROY:
+        return this.workers.endByCore(event[1], event[2]);
+      case LOG:
+        return this.log(event[1], event[2]);
+      case NOTICE:
+        return this.notice(event[1], event[2]);
+      default:
+        return undefined;
+    }
+  }
+
+  notice(name, detail) {
+    if (name === 'restart') this.restartTold();
+    else if (name === 'stopped') this.stopped(detail);
+  }
+
+  /** Somebody called `restartAll()`. */
+  restartTold() {
+    this.log('info', `Broker ${this.id} was told to restart`);
+    this.broker.restart().then(undefined, (error) => this.log('error', `The restart failed: ${error.message}`));
+  }
+
+  /** The native core ended by itself. That is no reason for the process to end. */
+  stopped(message) {
+    this.log('error', `Broker ${this.id} stopped: ${message}`);
+    this.release(this.state === State.ACTIVATING ? State.INACTIVE : State.DESTROYED);
+    if (this.broker.listenerCount('error') > 0) this.emit('error', failure('DW_ERR_STATE', message, 'unknown'));
+  }
+
+  logging(name, wanted) {
+    if (name === 'log' && this.channel !== null) this.channel.native.logging(wanted);
+  }
+
+  log(level, message) {
+    if (this.broker.listenerCount('log') > 0) this.emit('log', { id: this.id, level, message });
+  }
+
+  emit(name, ...details) {
+    tellListeners(this.broker, name, ...details);
+  }
+}
+
+module.exports.Core = Core;
+module.exports.State = State;

@@ -1,0 +1,36 @@
+/**
+ * Where the native addon comes from: the only file that names it.
+ */
+'use strict';
+
+/** Name of the prebuilt package of this platform, as the napi CLI names it. */
+function platformPackage() {
+  const name = `@dworker/binding-${process.platform}-${process.arch}`;
+  if (process.platform === 'win32') return `${name}-msvc`;
+  if (process.platform !== 'linux') return name;
+  return `${name}-${isMusl() ? 'musl' : 'gnu'}`;
+}
+
+function isMusl() {
+  const report = process.report.getReport();
+  return report.header.glibcVersionRuntime === undefined;
+}
+
+function load() {
+  try {
+    return require('../binding.js');
+  } catch (error) {
+    throw new Error(
+      `The native addon of dworker for ${process.platform}-${process.arch} (Node ${process.version}) cannot be loaded.\n` +
+        `Installed as a package: run "npm install ${platformPackage()}", or install again without "--omit=optional".\n` +
+        'In a checkout: run "npm install", then "npm run build" (needs Rust: https://rustup.rs).\n' +
+        `Reason: ${error.message}`,
+      { cause: error }
+    );
+  }
+}
+
+const { NativeBroker, NativeRouter } = load();
+
+module.exports.NativeBroker = NativeBroker;
+module.exports.NativeRouter = NativeRouter;

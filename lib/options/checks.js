@@ -1,0 +1,123 @@
+/**
+ * What a single option value must be.
+ *
+ * Each check takes (value, name), returns the value in the type and unit of the core, and throws otherwise.
+ */
+'use strict';
+
+const { isIPv6 } = require('node:net');
+const { checkId, checkName } = require('../arguments');
+const { refusal, secretRefusal } = require('./refusal');
+
+/** Timers of Node.js end here (24.8 days); a longer one fires at once there. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+const HIGHEST_PORT = 65535;
+/** Redis counts its databases in a C int. */
+const HIGHEST_DATABASE = 2 ** 31 - 1;
+
+/** The id of a broker. */
+function id(value, name) {
+  checkId(name, value);
+  return value;
+}
+
+/** A namespace or a cluster's name. */
+function label(value, name) {
+  checkName(name, value);
+  return value;
+}
+
+function inRange(what, min, max, accepts) {
+  return (value, name) => {
+    if (!accepts(value) || value < min || value > max) throw refusal(`${what} from ${min} to ${max}`, name, value);
+    return value;
+  };
+}
+
+/** An integer. */
+function integer(min, max) {
+  return inRange('an integer', min, max, Number.isInteger);
+}
+
+/** Milliseconds, rounded up: the core counts whole ones, and nothing may end early. */
+function milliseconds(min, max = LONGEST_TIMER) {
+  const check = inRange('a number of milliseconds', min, max, Number.isFinite);
+  return (value, name) => Math.ceil(check(value, name));
+}
+
+/** Seconds, given on as whole milliseconds, rounded up. */
+function seconds(min) {
+  const check = inRange('a number of seconds', min, Math.floor(LONGEST_TIMER / 1000), Number.isFinite);
+  return (value, name) => Math.ceil(check(value, name) * 1000);
+}
+
+/** An integer or its digits, as Node's own `net` takes a port: such values often come from the environment. */
+function integerOrDigits(what, min, max) {
+  const accepts = (value) => Number.isInteger(value) || (typeof value === 'string' && /^\d{1,10}$/.test(value));
+  const check = inRange(what, min, max, accepts);
+  return (value, name) => Number(check(value, name));
+}
+
+const port = integerOrDigits('a port', 1, HIGHEST_PORT);
+/** A port to listen on; 0 is a free one. */
+const portOrFree = integerOrDigits('a port', 0, HIGHEST_PORT);
+const database = integerOrDigits('a database number', 0, HIGHEST_DATABASE);
+
+/** A host name or an IP address. IPv6 may stand in brackets; they are taken off. */
+function host(value, name) {
+  const bare = typeof value === 'string' ? value.replace(/^\[(.*)\]$/, '$1') : '';
+  const isHostName = bare === value && /^[^\s/\\@:?#[\]\0]{1,253}$/.test(bare) && bare.isWellFormed();
+  if (!isHostName && !isIPv6(bare)) throw refusal('a host name or an IP address', name, value);
+  return bare;
+}
+
+/** The path of a Unix socket. */
+function socketPath(value, name) {
+  if (typeof value !== 'string' || value === '' || value.includes('\0') || !value.isWellFormed()) {
+    throw refusal('the path of a Unix socket', name, value);
+  }
+  return value;
+}
+
+/** A user name or a password; an empty one is none. */
+function credential(value, name) {
+  if (typeof value !== 'string' || !value.isWellFormed()) throw secretRefusal('a string', name, value);
+  return value === '' ? null : value;
+}
+
+/** An object that holds options. */
+function object(value, name) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refusal('an object', name, value);
+  return value;
+}
+
+/** As `check`, where `null` says "none", as an absent option does. */
+function orNone(check) {
+  return (value, name) => (value === null ? null : check(value, name));
+}
+
+/**
+ * Reads the options of one object: `read(key, fallback, check)` is the checked value, or `fallback` without one. Each
+ * key is looked at once, so that a getter cannot tell the check one thing and the core another.
+ */
+function reader(source, prefix = '') {
+  return (key, fallback, check) => {
+    const value = source[key];
+    return value === undefined ? fallback : check(value, prefix + key);
+  };
+}
+
+module.exports.id = id;
+module.exports.label = label;
+module.exports.integer = integer;
+module.exports.milliseconds = milliseconds;
+module.exports.seconds = seconds;
+module.exports.port = port;
+module.exports.portOrFree = portOrFree;
+module.exports.database = database;
+module.exports.host = host;
+module.exports.socketPath = socketPath;
+module.exports.credential = credential;
+module.exports.object = object;
+module.exports.orNone = orNone;
+module.exports.reader = reader;

@@ -1,0 +1,35 @@
+/**
+ * How long a broker owns its workers without word from the coordinator: `option.lease`.
+ */
+'use strict';
+
+const { refusal } = require('./refusal');
+const { milliseconds, object, reader } = require('./checks');
+
+const DEFAULT_TTL = 5000;
+const DEFAULT_RENEW = 500;
+/** The core starts no handler in the last second of a lease, so renewals must come before it. */
+const GUARD = 1000;
+/** One renewal may be lost without a broker suspending itself. */
+const RENEWALS = 2;
+
+/**
+ * @param {*} lease
+ * @param {string} name
+ * @returns {{ttl: number, renew: number}} milliseconds
+ */
+function normalizeLease(lease, name) {
+  const given = object(lease, name);
+  const read = reader(given, `${name}.`);
+  const ttl = read('ttl', DEFAULT_TTL, milliseconds(1));
+  const renew = read('renew', DEFAULT_RENEW, milliseconds(1));
+  const most = Math.floor((ttl - GUARD) / RENEWALS);
+  if (renew <= most) return { ttl, renew };
+  const reason = 'a broker stops its handlers 1000 ms before its lease ends and must be able to lose one renewal until then';
+  if (most < 1 || given.renew === undefined) {
+    throw refusal(`at least ${renew * RENEWALS + GUARD} ms (2 × lease.renew + 1000: ${reason})`, `${name}.ttl`, ttl);
+  }
+  throw refusal(`at most ${most} ms ((lease.ttl − 1000) / 2: ${reason})`, `${name}.renew`, renew);
+}
+
+module.exports.normalizeLease = normalizeLease;

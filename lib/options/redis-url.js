@@ -1,0 +1,91 @@
+/**
+ * Where a connection URL leads.
+ */
+'use strict';
+
+const { notSupportedYet, secretRefusal } = require('./refusal');
+
+const FORMS = 'a URL redis://[user:password@]host[:port][/db], redis+unix:///path[?user=&pass=&db=] or memory://[name]';
+const NOT_YET = { 'rediss:': 'TLS to Redis', 'redis-sentinel:': 'Redis Sentinel' };
+const MEMORY = 'memory://';
+const LONGEST_MEMORY_NAME = 128;
+
+/**
+ * Takes a URL apart; what the parts hold is not checked here.
+ *
+ * @param {*} text
+ * @param {string} name the option that holds the URL
+ * @returns {Object} `{memory}` with the coordinator's name, or `host`, `port`, `path`, `username`, `password`, `db`, each
+ *   a string or undefined
+ * @throws {Error} without any part of the URL but its scheme
+ */
+function parseRedisUrl(text, name) {
+  if (typeof text !== 'string') throw secretRefusal(FORMS, name, text);
+  if (text.startsWith(MEMORY)) return { memory: memoryName(text, name) };
+  const scheme = /^([a-z+-]+:)\/\//.exec(text)?.[1];
+  if (scheme in NOT_YET) throw notSupportedYet(NOT_YET[scheme], `${scheme}// for ${name}`);
+  if (scheme === 'redis:') return tcp(parse(text, name), name);
+  if (scheme === 'redis+unix:') return unix(parse(text, name), name);
+  throw secretRefusal(FORMS, name, text);
+}
+
+function memoryName(text, name) {
+  const found = text.slice(MEMORY.length).replace(/\/$/, '');
+  if (found.length > LONGEST_MEMORY_NAME || !/^[\w.~-]*$/.test(found)) {
+    throw secretRefusal(`memory:// with a name of at most ${LONGEST_MEMORY_NAME} letters, digits and . _ ~ -`, name, text);
+  }
+  return found;
+}
+
+function tcp(url, name) {
+  return {
+    host: url.hostname || undefined,
+    port: url.port || undefined,
+    username: decoded(url.username, name) || undefined,
+    password: decoded(url.password, name) || undefined,
+    db: databaseNumber(url.pathname.slice(1) || url.searchParams.get('db'), name),
+  };
+}
+
+/** An account stands in the query: a URL without a host has no other place for it. */
+function unix(url, name) {
+  if (url.host !== '' || url.pathname.length < 2) {
+    throw secretRefusal('redis+unix:// with three slashes and the path of a socket', name, url.href);
+  }
+  return {
+    path: decoded(url.pathname, name),
+    username: url.searchParams.get('user') ?? undefined,
+    password: url.searchParams.get('pass') ?? undefined,
+    db: databaseNumber(url.searchParams.get('db'), name),
+  };
+}
+
+/** Checked for its digits here: behind a `/` that was not escaped it may be the rest of a password. */
+function databaseNumber(digits, name) {
+  if (digits === null || digits === '') return undefined;
+  if (!/^\d+$/.test(digits)) throw secretRefusal('a URL with a database number behind its host', name, digits);
+  return digits;
+}
+
+/** The parser's own error carries the URL, password included, so it goes no further. */
+function parse(text, name) {
+  let url;
+  try {
+    url = new URL(text);
+  } catch {
+    throw secretRefusal(FORMS, name, text);
+  }
+  if (url.hash !== '') throw secretRefusal('a URL with # written as %23', name, text);
+  return url;
+}
+
+function decoded(part, name) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw secretRefusal('a URL with % written as %25', name, part);
+  }
+}
+
+module.exports.parseRedisUrl = parseRedisUrl;
+module.exports.FORMS = FORMS;

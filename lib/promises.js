@@ -1,0 +1,91 @@
+/**
+ * How the package talks back to the application: promises of its choice, node-style callbacks, events.
+ */
+'use strict';
+
+const Bluebird = require('bluebird');
+const { checkCallback } = require('./arguments');
+
+/** What a handler's promise is, most often: such a one keeps its promises, so no wrapping is needed. */
+function isPromise(value) {
+  return value instanceof Promise || value instanceof Bluebird;
+}
+
+/** True for whatever has a `then`. A getter of the application's that throws is the caller's to catch. */
+function isThenable(value) {
+  return value !== null && (typeof value === 'object' || typeof value === 'function') && typeof value.then === 'function';
+}
+
+/**
+ * Calls `succeed(value)` or `fail(reason)` once when `thenable` settles, whatever it does wrong itself.
+ */
+function observe(thenable, succeed, fail) {
+  if (isPromise(thenable)) thenable.then(succeed, fail);
+  else Promise.resolve(thenable).then(succeed, fail);
+}
+
+/** Throws outside of the current call, as a listener's or a callback's own error must: it is the application's. */
+function throwLater(error) {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
+/** Answers `callback`, where there is one, when `promise` settles; returns `promise`, whose rejection then is handled. */
+function nodeify(promise, callback) {
+  if (typeof callback !== 'function') return promise;
+  promise.then(
+    (value) => callBack(callback, null, value),
+    (reason) => callBack(callback, reason, undefined)
+  );
+  return promise;
+}
+
+function callBack(callback, error, value) {
+  try {
+    if (error === null) callback(null, value);
+    else callback(error);
+  } catch (thrown) {
+    throwLater(thrown);
+  }
+}
+
+/**
+ * Runs `work()` for a public call: whatever it throws rejects instead, and the callback hears of it too.
+ */
+function answer(PromiseClass, callback, work) {
+  let promise;
+  try {
+    checkCallback(callback);
+    promise = work();
+  } catch (error) {
+    promise = PromiseClass.reject(error);
+  }
+  return nodeify(promise, callback);
+}
+
+/** Tells the application's listeners. What one of them throws is its own, and must not stop the event at hand. */
+function tellListeners(emitter, name, ...details) {
+  try {
+    emitter.emit(name, ...details);
+  } catch (error) {
+    throwLater(error);
+  }
+}
+
+function ignore() {}
+
+/** Keeps a rejection that nobody awaits from being an `unhandledRejection`; who does await still sees it. */
+function contain(promise) {
+  promise.then(undefined, ignore);
+  return promise;
+}
+
+module.exports.Bluebird = Bluebird;
+module.exports.isThenable = isThenable;
+module.exports.observe = observe;
+module.exports.throwLater = throwLater;
+module.exports.nodeify = nodeify;
+module.exports.contain = contain;
+module.exports.answer = answer;
+module.exports.tellListeners = tellListeners;

@@ -1,0 +1,20 @@
+/**
+ * Names of the private state that the package keeps on the application's objects.
+ */
+'use strict';
+
+/** On a Broker: its core (lib/core.js). */
+const kCore = Symbol('dworker.core');
+/** On a Worker: its record (lib/worker.js). */
+const kRecord = Symbol('dworker.record');
+
+/**
+ * Sets a property that neither a loop nor `JSON.stringify` nor `console.log` shows.
+ */
+function hide(object, name, value) {
+  Object.defineProperty(object, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+module.exports.kCore = kCore;
+module.exports.kRecord = kRecord;
+module.exports.hide = hide;

@@ -1,0 +1,199 @@
+/**
+ * What an application's worker class inherits.
+ */
+'use strict';
+
+const { badArgument } = require('./arguments');
+const { Bluebird, nodeify } = require('./promises');
+const { kCore, kRecord, hide } = require('./symbols');
+
+/**
+ * States of a worker.
+ * @enum {number}
+ * @memberof Worker
+ */
+const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING: 3, DESTROYED: 4 });
+
+/**
+ * Why a worker was created: for the first time, or again after its broker was lost or left.
+ * @enum {number}
+ * @memberof Worker
+ */
+const CreateCause = Object.freeze({ NEW: 0, RECOVERY: 1 });
+
+/**
+ * Why a worker is destroyed: by itself, with its broker, or because another instance took its place.
+ * @enum {number}
+ * @memberof Worker
+ */
+const DestroyCause = Object.freeze({ SELF: 0, SYSTEM: 1, FENCED: 2 });
+
+/** Load of a worker that sets none. */
+const DEFAULT_LOAD = 1;
+
+/** The activation that the constructor which runs right now belongs to: it cannot be passed through a subclass. */
+let activation = null;
+
+/** What the package knows of one instance. */
+class WorkerRecord {
+  constructor(worker, id, broker, attributes) {
+    this.worker = worker;
+    this.id = id;
+    this.broker = broker;
+    this.attributes = attributes;
+    this.state = State.INACTIVE;
+    this.load = 0;
+    this.epoch = activation === null ? '' : activation.epoch;
+    /** The core's name for this instance; 0 before it is taken over by {@link Workers}, which then is `owner`. */
+    this.handle = 0;
+    this.owner = null;
+    /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
+    this.ending = null;
+  }
+}
+
+/**
+ * Base of all workers. Brokers construct them, the application never does. A plain function, so that both
+ * `class MyWorker extends Worker` and `util.inherits(MyWorker, Worker)` with `Worker.apply(this, arguments)` work.
+ *
+ * @constructor
+ * @param {string} id
+ * @param {Broker} broker
+ * @param {object} [attributes] what the creator gave; `static` is always there
+ */
+function Worker(id, broker, attributes) {
+  hide(this, '__priv', { br: broker, id });
+  hide(this, kRecord, new WorkerRecord(this, id, broker, attributes || {}));
+}
+
+Object.defineProperties(Worker.prototype, {
+  /** @member {string} Worker#id */
+  id: accessor((record) => record.id),
+  /** @member {number} Worker#state one of {@link Worker.State} */
+  state: accessor((record) => record.state),
+  /** @member {object} Worker#attributes what the creator gave */
+  attributes: accessor((record) => record.attributes),
+  /** @member {string} Worker#epoch digits that grow with every activation of this id anywhere: a fencing token */
+  epoch: { ...accessor((record) => record.epoch), enumerable: false },
+  /** @member {number} Worker#load floored; negative values, and all after destruction, are ignored */
+  load: { ...accessor((record) => record.load), set: setLoad },
+});
+
+function accessor(read) {
+  return {
+    get() {
+      const record = this[kRecord];
+      return record === undefined ? undefined : read(record);
+    },
+    enumerable: true,
+    configurable: true,
+  };
+}
+
+function setLoad(value) {
+  const record = this[kRecord];
+  const load = Math.floor(Number(value));
+  if (record === undefined || record.state === State.DESTROYED || !(load >= 0) || !Number.isSafeInteger(load)) return;
+  if (record.owner !== null) record.owner.changeLoad(record, load);
+  else record.load = load;
+}
+
+/**
+ * Ends this worker: `onDestroy({cause: SELF})` runs, after `onCreate` where that still runs. A second call does nothing.
+ *
+ * @param {object} [option]
+ * @param {boolean} [option.noRecover=true] with `false` a recoverable worker is made again somewhere in its cluster
+ */
+Worker.prototype.destroy = function (option) {
+  if (option !== undefined && option !== null && typeof option !== 'object') {
+    throw badArgument('an object', 'option of worker.destroy()', option);
+  }
+  const recover = Boolean(option) && option.noRecover !== undefined && !option.noRecover;
+  const record = this[kRecord];
+  if (record.owner !== null) record.owner.end(record, DestroyCause.SELF, recover);
+  else if (record.ending === null) record.ending = { cause: DestroyCause.SELF, recover };
+};
+
+/**
+ * To override: called once, after construction. A rejection is logged and ignored.
+ *
+ * @param {{cause: number}} info see {@link Worker.CreateCause}
+ * @param {function(Error=)} [callback]
+ * @returns {Promise}
+ */
+Worker.prototype.onCreate = function (info, callback) {
+  this.load = DEFAULT_LOAD;
+  return nodeify(promiseClass(this).resolve(), callback);
+};
+
+/**
+ * To override: called for each ask; the value, promise or callback is the answer.
+ *
+ * @param {string} method
+ * @param {*} data
+ * @param {function(Error, *)} [callback]
+ * @returns {*}
+ */
+Worker.prototype.onAsk = function (method, data, callback) {
+  return nodeify(promiseClass(this).reject(new Error('Not implemented')), callback);
+};
+
+/**
+ * To override: called for each tell.
+ *
+ * @param {string} method
+ * @param {*} data
+ */
+Worker.prototype.onTell = function (method, data) {
+  void method;
+  void data;
+};
+
+/**
+ * To override: called once, before the worker goes. A rejection is ignored.
+ *
+ * @param {{cause: number}} info see {@link Worker.DestroyCause}
+ * @param {function(Error=)} [callback]
+ * @returns {Promise}
+ */
+Worker.prototype.onDestroy = function (info, callback) {
+  return nodeify(promiseClass(this).resolve(), callback);
+};
+
+function promiseClass(worker) {
+  const record = worker[kRecord];
+  const core = record && record.broker && record.broker[kCore];
+  return core ? core.PromiseClass : Bluebird;
+}
+
+/**
+ * Runs a worker class's constructor.
+ *
+ * @returns {WorkerRecord} of the new instance
+ * @throws what the constructor threw, or an Error where it never called `Worker`
+ */
+function construct(WorkerClass, className, id, broker, attributes, epoch) {
+  activation = { epoch };
+  let worker;
+  try {
+    worker = new WorkerClass(id, broker, attributes);
+  } finally {
+    activation = null;
+  }
+  const record = worker[kRecord];
+  if (record === undefined) {
+    throw new Error(`The constructor of ${className} did not call "Worker.apply(this, arguments)"`);
+  }
+  // A subclass may have passed on other arguments than it was given.
+  record.id = id;
+  record.broker = broker;
+  return record;
+}
+
+Worker.State = State;
+Worker.CreateCause = CreateCause;
+Worker.DestroyCause = DestroyCause;
+Worker.DEFAULT_LOAD = DEFAULT_LOAD;
+
+module.exports.Worker = Worker;
+module.exports.construct = construct;

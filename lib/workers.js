@@ -1,0 +1,220 @@
+/**
+ * The workers that live at one broker: from their construction to their end, and the messages that they handle.
+ */
+'use strict';
+
+const { describe } = require('./failures');
+const { AskOutcome, StepOutcome } = require('./outcome');
+const { isThenable, observe } = require('./promises');
+const { Worker, construct } = require('./worker');
+
+const { State, DestroyCause, DEFAULT_LOAD } = Worker;
+
+/** A handler that declares this many parameters has the callback among them. */
+const ASK_WITH_CALLBACK = 3;
+const STEP_WITH_CALLBACK = 2;
+
+/** What became of a creation, for the native side. */
+const MADE = 0;
+const CONSTRUCTOR_THREW = 1;
+const CLASS_UNKNOWN = 2;
+
+class Workers {
+  /**
+   * @param {Core} core
+   */
+  constructor(core) {
+    this.core = core;
+    this.records = new Map();
+    this.load = 0;
+  }
+
+  get native() {
+    return this.core.channel.native;
+  }
+
+  // --- messages ---
+
+  /** `index`: its place in the current batch. */
+  ask(inbound, handle, method, data, index) {
+    const record = this.records.get(handle);
+    if (record === undefined || record.state !== State.ACTIVE) {
+      this.refuse(index);
+      return;
+    }
+    const { worker } = record;
+    const outcome = new AskOutcome(this, inbound, record, method);
+    try {
+      const result = worker.onAsk(method, data, outcome.callback());
+      outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
+    } catch (error) {
+      outcome.settle(true, error);
+    }
+  }
+
+  answer(inbound, value, record, method) {
+    let json;
+    try {
+      json = JSON.stringify(value);
+    } catch (error) {
+      const text = `The answer of worker ${record.id} to '${method}' cannot be turned into JSON: ${firstLine(error)}`;
+      this.answerFailure(inbound, Object.assign(new Error(text), { cause: error }));
+      return;
+    }
+    this.native.reply(inbound, json);
+    this.core.channel.touch();
+  }
+
+  answerFailure(inbound, reason) {
+    const body = describe(reason);
+    this.native.fail(inbound, body.message, JSON.stringify(body));
+    this.core.channel.touch();
+  }
+
+  /** The message came in one batch with what ended its worker: no handler starts any more. It goes back, or waits. */
+  refuse(index) {
+    this.native.refuse(index);
+    this.core.channel.touch();
+  }
+
+  tell(handle, method, data, index) {
+    const record = this.records.get(handle);
+    if (record === undefined || record.state !== State.ACTIVE) {
+      this.refuse(index);
+      return;
+    }
+    try {
+      const result = record.worker.onTell(method, data);
+      if (isThenable(result)) observe(result, ignore, (reason) => this.report(record, method, reason, 'error'));
+    } catch (error) {
+      this.report(record, method, error, 'error');
+    }
+  }
+
+  // --- life ---
+
+  /** The core places a worker here, or makes one again. */
+  create(handle, id, className, cause, epoch, attributes) {
+    const { core } = this;
+    let WorkerClass;
+    let record;
+    try {
+      WorkerClass = core.lookUp(className);
+      record = construct(WorkerClass, className, id, core.broker, attributes, epoch);
+    } catch (error) {
+      this.notMade(handle, id, className, WorkerClass === undefined ? CLASS_UNKNOWN : CONSTRUCTOR_THREW, error);
+      return;
+    }
+    this.records.set(handle, record);
+    record.handle = handle;
+    record.owner = this;
+    record.state = State.ACTIVATING;
+    const { load } = record;
+    record.load = 0;
+    this.changeLoad(record, load);
+    const info = Object.defineProperty({ cause }, 'epoch', { value: epoch });
+    this.step(record, 'onCreate', info, this.activated);
+  }
+
+  notMade(handle, id, className, outcome, error) {
+    const { core } = this;
+    const text = firstLine(error);
+    this.native.created(handle, outcome, text);
+    core.channel.touch();
+    core.log('error', `Worker ${id} of class ${className} cannot be made: ${text}`);
+    core.emit('workerError', { id, method: 'constructor', error });
+  }
+
+  activated(record) {
+    if (record.state !== State.ACTIVATING) return;
+    if (record.load === 0) this.changeLoad(record, DEFAULT_LOAD);
+    record.state = State.ACTIVE;
+    this.native.created(record.handle, MADE, '');
+    this.core.channel.touch();
+    if (record.ending !== null) this.begin(record);
+  }
+
+  /** The worker shall go; after `onCreate`, where that still runs. The first call counts. */
+  end(record, cause, recover) {
+    if (record.ending !== null || record.state === State.DESTROYED) return;
+    record.ending = { cause, recover };
+    if (record.state === State.ACTIVE) this.begin(record);
+  }
+
+  /** The core wants the worker of `handle` to go. */
+  endByCore(handle, cause) {
+    const record = this.records.get(handle);
+    if (record !== undefined) this.end(record, cause, true);
+  }
+
+  begin(record) {
+    record.state = State.DESTROYING;
+    if (record.ending.cause !== DestroyCause.SELF) {
+      this.destroy(record);
+      return;
+    }
+    this.native.destroying(record.handle);
+    this.core.channel.touch();
+    this.changeLoad(record, 0);
+    // Not inside of worker.destroy(): what the handler that called it does next comes before onDestroy.
+    setImmediate(() => this.destroy(record));
+  }
+
+  destroy(record) {
+    if (record.state === State.DESTROYING) this.step(record, 'onDestroy', { cause: record.ending.cause }, this.destroyed);
+  }
+
+  destroyed(record) {
+    if (record.state !== State.DESTROYING) return;
+    this.changeLoad(record, 0);
+    record.state = State.DESTROYED;
+    this.records.delete(record.handle);
+    this.native.destroyed(record.handle, record.ending.recover);
+    this.core.channel.touch();
+  }
+
+  /** Runs `onCreate` or `onDestroy`, then `next`, whatever came of it. */
+  step(record, name, info, next) {
+    const { worker } = record;
+    const outcome = new StepOutcome(this, record, name, next);
+    try {
+      const result = worker[name](info, outcome.callback());
+      outcome.returned(result, worker[name].length >= STEP_WITH_CALLBACK);
+    } catch (error) {
+      outcome.settle(true, error);
+    }
+  }
+
+  changeLoad(record, load) {
+    if (load === record.load) return;
+    this.load += load - record.load;
+    record.load = load;
+    this.native.setLoad(record.handle, load);
+    this.core.channel.touch();
+  }
+
+  /** Contains what a handler threw: `'log'` and `'workerError'` tell of it, nothing else happens. */
+  report(record, method, error, level) {
+    const { core } = this;
+    core.log(level, `Worker ${record.id} failed in '${method}': ${describe(error).message}`);
+    core.emit('workerError', { id: record.id, method, error });
+  }
+
+  /** The broker is gone: what still runs here belongs to nobody. */
+  abandon() {
+    for (const record of this.records.values()) {
+      record.state = State.DESTROYED;
+      record.load = 0;
+    }
+    this.records.clear();
+    this.load = 0;
+  }
+}
+
+function firstLine(error) {
+  return describe(error).message.split('\n', 1)[0];
+}
+
+function ignore() {}
+
+module.exports.Workers = Workers;
