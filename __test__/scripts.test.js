@@ -1,7 +1,8 @@
 'use strict';
 
 const assert = require('node:assert');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
+const { once } = require('node:events');
 const { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
@@ -9,6 +10,7 @@ const { describe, test } = require('node:test');
 const { ROOT } = require('../scripts/support/prepare');
 const { run } = require('../scripts/support/run');
 const tally = require('../scripts/support/tally');
+const { until } = require('./helpers/wait');
 
 /** The output is kept, and not shown. */
 const QUIET = { log: '/dev/null' };
@@ -60,6 +62,23 @@ describe('running programs', () => {
   test('a program that takes too long is ended', async () => {
     const { timedOut, leaked } = await run('sleep', ['60'], { timeout: 100 });
     assert.deepStrictEqual([timedOut, leaked], [true, false]);
+  });
+
+  test('when the npm that runs a script is ended, so is all that the script runs', async (t) => {
+    const script = `require('${ROOT}/scripts/support/run').run(process.execPath, ['-e', 'console.log(process.pid); setInterval(() => {}, 1000)'])`;
+    // As npm does it: a shell between the two, which ends without passing the signal on.
+    const shell = spawn('sh', ['-c', '"$0" -e "$1"; true', process.execPath, script], { env: { ...process.env, npm_lifecycle_event: 'demo' } });
+    const pid = Number((await once(shell.stdout, 'data'))[0]);
+    const signal = (name) => {
+      try {
+        return process.kill(pid, name);
+      } catch {
+        return false;
+      }
+    };
+    t.after(() => signal('SIGKILL'));
+    shell.kill('SIGTERM');
+    await until('the program has been ended', () => !signal(0));
   });
 
   test('a program that is not there rejects', async () => {

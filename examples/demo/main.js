@@ -16,6 +16,7 @@ const DEADLINE_MS = 55000;
 let coordinator = null;
 let team = [];
 let cleaning = null;
+let interrupted = false;
 
 /** Ends what the demo started, once, whatever happened. */
 function cleanUp() {
@@ -28,6 +29,7 @@ function cleanUp() {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, async () => {
+    interrupted = true;
     console.error(`\n${signal}: ending what the demo started.`);
     await cleanUp();
     process.exit(128 + signals[signal]);
@@ -48,6 +50,7 @@ const deadline = setTimeout(() => finish(new Error(`not done within ${DEADLINE_M
 
 async function finish(error) {
   clearTimeout(deadline);
+  if (interrupted) return;
   if (error) console.error(`\nThe demo failed: ${error.stack}`);
   await cleanUp();
   process.exitCode = error ? 1 : 0;

@@ -3,8 +3,8 @@
 /**
  * Runs other programs so that none of them outlives the script.
  *
- * Each child leads a process group of its own. The group is ended with the script (also on Ctrl-C, SIGTERM, or a lost
- * terminal), and when the leader ends while others of its group live on, that is reported as a leak.
+ * Each child leads a process group of its own. The group is ended with the script (also on Ctrl-C, SIGTERM, a lost
+ * terminal, or when the npm that runs the script is ended), and when the leader ends while others of its group live on, that is reported as a leak.
  */
 
 const { spawn, spawnSync } = require('node:child_process');
@@ -16,6 +16,8 @@ const { constants: { signals } } = require('node:os');
 const GRACE_MS = 3000;
 /** How long processes of a finished group may still be on their way out. */
 const SETTLE_MS = 2000;
+/** How often the script looks whether its parent still lives. */
+const PARENT_MS = 300;
 /** How much of a captured output is kept: its end. */
 const CAPTURE_BYTES = 4 * 1024 * 1024;
 
@@ -52,18 +54,24 @@ async function endGroup(pid) {
 
 let watching = false;
 let ending = false;
+
+/** Ends everything, then the script. */
+async function end(signal) {
+  if (ending) return;
+  ending = true;
+  await Promise.all([...running].map(endGroup));
+  process.exit(128 + signals[signal]);
+}
+
 function watchSignals() {
   if (watching) return;
   watching = true;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, async () => {
-      if (ending) return;
-      ending = true;
-      await Promise.all([...running].map(endGroup));
-      process.exit(128 + signals[signal]);
-    });
-  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
   process.on('exit', () => { for (const pid of running) signalGroup(pid, 'SIGKILL'); });
+  if (!process.env.npm_lifecycle_event) return;
+  // npm passes a signal on to the shell between it and the script, and the shell ends without passing it on.
+  const parent = process.ppid;
+  setInterval(() => { if (process.ppid !== parent) void end('SIGTERM'); }, PARENT_MS).unref();
 }
 
 /**
