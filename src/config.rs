@@ -31,7 +31,9 @@ pub struct BrokerConfig {
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum CoordinatorConfig {
     /// The embedded coordinator of this JavaScript environment with this name.
-    Memory { name: String },
+    Memory {
+        name: String,
+    },
     Redis(RedisConfig),
 }
 

@@ -14,9 +14,8 @@ struct Random(u64);
 
 impl Random {
     fn seeded() -> Self {
-        let fallback = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |time| time.as_nanos() as u64);
+        let fallback =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64);
         let seed = std::env::var("DWORKER_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(fallback | 1);
         println!("DWORKER_TEST_SEED={seed}");
         Self(seed)
@@ -59,14 +58,18 @@ async fn messages_of_one_sender_arrive_in_order_and_once_while_the_worker_moves(
     }
     sender.create("Room#x").await.expect("the worker is made");
     let (mut number, mut moves, mut crashes) = (0, 0, 0);
-    for round in 0..150 {
+    for round in 0.. {
+        if moves >= 30 && crashes >= 2 {
+            break;
+        }
         for _ in 0..random.below(40) {
             number += 1;
             sender.post("Room#x", "n", &number.to_string(), random.below(2) == 0);
         }
         match random.below(10) {
-            0..=5 => moves += u64::from(hosts.iter().any(|host| host.hand_over("Room#x"))),
-            6 if crashes < 3 => {
+            0..=2 => eventually("the worker lives somewhere", || hosts.iter().any(|host| host.holds("Room#x"))).await,
+            3..=5 => moves += u64::from(hosts.iter().any(|host| host.hand_over("Room#x"))),
+            6 if crashes < 2 => {
                 if let Some(index) = (1..hosts.len()).find(|index| hosts[*index].holds("Room#x")) {
                     hosts[index].crash();
                     crashes += 1;
@@ -84,10 +87,6 @@ async fn messages_of_one_sender_arrive_in_order_and_once_while_the_worker_moves(
     println!("{number} sent, {} handled, {moves} moves, {crashes} crashes", seen.len());
     if let Some(pair) = seen.windows(2).find(|pair| pair[0] >= pair[1]) {
         panic!("{} was handled before {}", pair[0], pair[1]);
-    }
-    assert!(moves >= 20, "too few moves: {moves}");
-    if crashes == 0 {
-        assert!(seen.len() as u64 >= number * 9 / 10, "only {} of {number} were handled", seen.len());
     }
 }
 

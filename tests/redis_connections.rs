@@ -206,7 +206,10 @@ async fn a_password_is_used_and_never_shown() {
         let error = RedisCoordinator::new(&config, "dw", tokio::runtime::Handle::current()).open().await.unwrap_err();
         assert!(matches!(error, CoordinationError::Refused(_)), "{error:?}");
         let text = error.to_string();
-        assert!(text.contains(&server.port.to_string()) && !text.contains("wr0ng") && !text.contains("s3cret"), "{text}");
+        assert!(
+            text.contains(&server.port.to_string()) && !text.contains("wr0ng") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 }
 

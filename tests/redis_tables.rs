@@ -31,7 +31,7 @@ fn record(id: &str, classes: &[&str]) -> BrokerRecord {
         broker: id.into(),
         cluster: "main".into(),
         address: Endpoint { host: "::1".into(), port: 4000 },
-        classes: classes.iter().map(|class| ClassName::new(class)).collect(),
+        classes: classes.iter().map(ClassName::new).collect(),
         protocol: (1, 1),
         draining: false,
     }
@@ -80,7 +80,10 @@ async fn an_active_broker_of_dworker_0_9_is_refused_with_advice() {
     let server = RedisServer::start();
     server.ask(&["HSET", "dw:bh", "old1", r#"{"cn":"main","st":"active","addr":"127.0.0.1:1"}"#]);
     let error = coordinator(&server).open().await.unwrap_err();
-    assert!(matches!(&error, CoordinationError::Schema(text) if text.contains("old1") && text.contains("ns") && text.contains("dw:bh")), "{error:?}");
+    assert!(
+        matches!(&error, CoordinationError::Schema(text) if text.contains("old1") && text.contains("ns") && text.contains("dw:bh")),
+        "{error:?}"
+    );
     server.ask(&["HSET", "dw:bh", "old1", r#"{"cn":"main","st":"inactive","addr":"127.0.0.1:1"}"#]);
     opened(&server).await;
     server.ask(&["DEL", "dw:bh"]);
@@ -186,7 +189,7 @@ async fn every_key_carries_the_hash_tag_and_goes_when_the_cluster_is_empty() {
     join(&coordinator, &two).await;
     for number in 0..10 {
         let id = number.to_string();
-        coordinator.place(&wish(&one.incarnation, Some(&id).map(String::as_str), "Foo")).await.unwrap();
+        coordinator.place(&wish(&one.incarnation, Some(id.as_str()), "Foo")).await.unwrap();
     }
     coordinator.leave(&one.incarnation, Fate::Recover, CHUNK).await.unwrap();
     let mut keys = Vec::new();
@@ -206,6 +209,61 @@ async fn every_key_carries_the_hash_tag_and_goes_when_the_cluster_is_empty() {
     assert_eq!(server.ask(&["KEYS", "*"]), "*1\r\n$9\r\n{dw}:meta\r\n");
     let meta = server.ask(&["HKEYS", "{dw}:meta"]);
     assert!(!meta.contains("left:"), "{meta}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_cluster_of_one_node_serves_every_operation() {
+    if RedisServer::start().major() < 3 {
+        // There is no Redis Cluster before 3.
+        return;
+    }
+    let server = RedisServer::with(&["--cluster-enabled", "yes"]);
+    let slots: Vec<String> = (0..16_384).map(|slot: u32| slot.to_string()).collect();
+    let words: Vec<&str> = ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
+    assert_eq!(server.ask(&words), "+OK\r\n");
+    let end = Instant::now() + PATIENCE;
+    while !server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {
+        assert!(Instant::now() < end, "the cluster is never ready");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let coordinator = opened(&server).await;
+    let (one, two) = (record("a", &["Foo", "Bar"]), record("b", &["Foo"]));
+    join(&coordinator, &one).await;
+    join(&coordinator, &two).await;
+    coordinator.update(&one).await.unwrap();
+    coordinator.renew(&one.incarnation, TTL).await.unwrap();
+    let mut placed = Vec::new();
+    for class in ["Foo", "Bar", "Foo"] {
+        match coordinator.place(&wish(&one.incarnation, None, class)).await.unwrap() {
+            Placement::Reserved { id, owner, epoch, .. } => placed.push((id, owner.incarnation, epoch)),
+            other => panic!("{other:?}"),
+        }
+    }
+    for (id, owner, epoch) in &placed {
+        assert!(coordinator.activate(owner, std::slice::from_ref(id)).await.unwrap()[0].is_some());
+        let change = LoadChange { id: id.clone(), epoch: *epoch, load: 5 };
+        assert_eq!(coordinator.set_load(owner, &[change]).await, Ok(vec![true]));
+        assert_eq!(coordinator.withdraw(owner, id, *epoch).await, Ok(false));
+        assert!(matches!(coordinator.locate(id).await, Ok(Location::Owned { .. })));
+    }
+    let (id, owner, epoch) = placed[1].clone();
+    coordinator.release(&owner, &[Release { id, epoch, fate: Fate::Recover }]).await.unwrap();
+    let death =
+        Death::Proven { lease_expires: coordinator.scan(&one.incarnation).await.unwrap().members[0].lease_expires };
+    let dead = &coordinator.scan(&one.incarnation).await.unwrap().members[0].record.incarnation.clone();
+    let by = if *dead == one.incarnation { &two } else { &one };
+    let evicted = coordinator.evict(&by.incarnation, dead, &death, CHUNK).await.unwrap();
+    assert!(matches!(evicted, Eviction::Evicted { remaining: 0, .. }), "{evicted:?}");
+    let claim = ClaimRequest {
+        by: by.incarnation.clone(),
+        cluster: "main".into(),
+        classes: one.classes.clone(),
+        limit: CHUNK,
+        ttl: Duration::ZERO,
+    };
+    assert!(matches!(coordinator.claim(&claim).await, Ok(Claim::Claimed { remaining: 0, .. })));
+    assert_eq!(coordinator.owned(&by.incarnation, 0, CHUNK).await.unwrap().len(), 3);
+    assert_eq!(coordinator.leave(&by.incarnation, Fate::Delete, CHUNK).await, Ok(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,7 +299,9 @@ async fn ten_thousand_foreign_pending_workers_cost_a_claim_nothing() {
         limit: CHUNK,
         ttl: Duration::ZERO,
     };
-    let Claim::Claimed { entries, remaining, .. } = coordinator.claim(&claim).await.unwrap() else { panic!("a member") };
+    let Claim::Claimed { entries, remaining, .. } = coordinator.claim(&claim).await.unwrap() else {
+        panic!("a member")
+    };
     assert_eq!((entries.len(), remaining), (1, 0));
     assert_eq!(entries[0].attributes, wish(&own.incarnation, None, "Own").attributes);
     assert_eq!(coordinator.scan(&foreign.incarnation).await.unwrap().claimable, 10_000);

@@ -1,4 +1,5 @@
 //! Who is not let in: strangers, slow ones, too many, and authenticated peers that send what is no frame.
+#![allow(clippy::unwrap_used)]
 
 mod transport_support;
 
@@ -50,6 +51,16 @@ async fn authenticated(endpoint: &Endpoint, who: &TransportConfig) -> TcpStream 
     }
 }
 
+/// Waits until `incident` was counted.
+async fn noted(side: &Side, incident: Incident) {
+    let counted = async {
+        while side.transport.incidents().of(incident) < 1 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, counted).await.unwrap_or_else(|_| panic!("waited in vain for {incident:?}"));
+}
+
 async fn still_serves(b: &Side, endpoint: &Endpoint) {
     let a = side(config("well"));
     let connection = a.transport.connect(endpoint, Some(&b.incarnation), None).await.unwrap();
@@ -91,12 +102,7 @@ async fn whatever_is_no_handshake_is_cut_counted_and_harmless() {
     }
     let stream = raw(&endpoint).await;
     drop(stream);
-    let broken = async {
-        while b.transport.incidents().of(Incident::Broken) < 1 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, broken).await.unwrap();
+    noted(&b, Incident::Broken).await;
     assert_eq!(b.events.look(|seen| seen.opened.len()), 0);
     still_serves(&b, &endpoint).await;
     b.transport.close().await;
@@ -117,7 +123,8 @@ async fn a_wrong_secret_and_a_foreign_namespace_are_unauthorized() {
         let a = side(stranger);
         let refused = a.transport.connect(&endpoint, None, None).await.unwrap_err();
         assert!(matches!(&refused, ConnectError::Unauthorized(why) if why.contains(text)), "{refused:?}");
-        assert_eq!(b.transport.incidents().of(incident), 1);
+        // The peer is told before it is counted.
+        noted(&b, incident).await;
         assert_eq!(a.transport.incidents().of(Incident::RefusedByPeer), 1);
         assert_eq!(a.events.look(|seen| seen.opened.len()), 0);
         a.transport.close().await;
@@ -193,16 +200,47 @@ async fn connections_are_bounded_on_both_sides() {
     let b = side(narrow);
     let net = Net::Tcp("127.0.0.1");
     let endpoint = net.listen(&b).await;
-    let peers: Vec<Side> = (0..3).map(|number| side(config(&format!("peer{number}")))).collect();
+    let room = |connections| {
+        let mut config = config("peer");
+        config.max_connections = connections;
+        config.max_unauthenticated_per_address = 64;
+        side(config)
+    };
+    let peers = [room(5), room(5), room(5)];
     for peer in &peers[..2] {
         peer.transport.connect(&endpoint, None, None).await.unwrap();
     }
     let refused = peers[2].transport.connect(&endpoint, None, None).await.unwrap_err();
     assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}");
-    assert_eq!(b.transport.incidents().of(Incident::Full), 1);
+    noted(&b, Incident::Full).await;
     let elsewhere = net.listen(&peers[2]).await;
     let refused = b.transport.connect(&elsewhere, None, None).await.unwrap_err();
     assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}");
+    // However many come at once, whoever is let in stays, and no more are.
+    let attempts: Vec<_> = (0..20)
+        .map(|number| {
+            let (endpoint, many) = (elsewhere.clone(), side(config(&format!("many{number}"))));
+            tokio::spawn(async move {
+                let connection = many.transport.connect(&endpoint, None, None).await;
+                (many, connection)
+            })
+        })
+        .collect();
+    let mut let_in = Vec::new();
+    for attempt in attempts {
+        let (many, connection) = attempt.await.unwrap();
+        match connection {
+            Ok(connection) => let_in.push((many, connection)),
+            Err(refused) => assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}"),
+        }
+    }
+    assert_eq!(let_in.len(), 5);
+    assert!(let_in.iter().all(|(_, connection)| connection.is_open()));
+    assert_eq!(peers[2].events.look(|seen| seen.opened.len()), 5);
+    for (many, _) in let_in {
+        many.transport.close().await;
+    }
+    peers[2].events.wait("five ends", |seen| (seen.closed.len() == 5).then_some(())).await;
     // One goes, another may come.
     peers[0].transport.close().await;
     b.events.closed().await;
@@ -222,7 +260,6 @@ async fn an_authenticated_peer_that_sends_no_frames_loses_its_connection_only() 
     garbage.put_u32(20);
     garbage.put_bytes(1, 20);
     let cases: [&[u8]; 5] = [&giant, &garbage, b"\0\0\0\0", b"\0\0\0\x04null", &[0xff; 1000]];
-    let mut accepted = 0;
     for (number, bytes) in cases.into_iter().enumerate() {
         let mut stream = authenticated(&endpoint, &config(&format!("bad{number}"))).await;
         let mut good = BytesMut::new();
@@ -238,8 +275,11 @@ async fn an_authenticated_peer_that_sends_no_frames_loses_its_connection_only() 
         } else {
             assert!(closed_within(&mut stream, Duration::from_secs(3)).await, "case {number}");
         }
-        accepted += 1;
-        let ended = b.events.wait("its end", |seen| (seen.closed.len() == accepted).then(|| seen.closed[accepted - 1].1.clone())).await;
+        let accepted = number + 1;
+        let ended = b
+            .events
+            .wait("its end", |seen| (seen.closed.len() == accepted).then(|| seen.closed[accepted - 1].1.clone()))
+            .await;
         assert_eq!(matches!(ended, CloseReason::Protocol(_)), !unknown, "case {number}: {ended:?}");
         assert!(b.events.look(|seen| sequences(&seen.messages)).contains(&(number as u32)), "what came before counts");
     }

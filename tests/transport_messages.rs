@@ -1,4 +1,5 @@
 //! Frames between two transports that are well: order, sizes, both kinds of streams.
+#![allow(clippy::unwrap_used)]
 
 mod transport_support;
 
@@ -24,7 +25,9 @@ async fn frames_of_each_of_several_threads_arrive_in_their_order() {
                     for number in 0..FRAMES {
                         let max = connection.max_message_bytes();
                         let method = thread.to_string();
-                        connection.send_with(|out| encode_tell(out, max, "Test#1", number, &method, Some(b"[1,2,3]"))).unwrap();
+                        connection
+                            .send_with(|out| encode_tell(out, max, address(number, &method), Some(b"[1,2,3]")))
+                            .unwrap();
                         if number % 7 == thread {
                             connection.flush();
                         }
@@ -39,7 +42,8 @@ async fn frames_of_each_of_several_threads_arrive_in_their_order() {
         for thread in 0..THREADS {
             let method = Bytes::from(thread.to_string());
             let of_thread: Vec<Message> = b.events.look(|seen| {
-                let of_thread = |message: &&Message| matches!(message, Message::Tell { envelope } if envelope.method == method);
+                let of_thread =
+                    |message: &&Message| matches!(message, Message::Tell { envelope } if envelope.method == method);
                 seen.messages.iter().filter(of_thread).cloned().collect()
             });
             assert_eq!(sequences(&of_thread), (0..FRAMES).collect::<Vec<_>>());
@@ -72,7 +76,8 @@ async fn a_frame_of_the_limit_goes_both_ways_and_one_above_leaves_the_connection
         assert_eq!(refused, Err(SendError::TooLarge { length: 16 * 1024 * 1024 + 1, max: 16 * 1024 * 1024 }));
         connection.send(&ask(5, b"1")).unwrap();
         connection.flush();
-        let replies = a.events.wait("four replies", |seen| (seen.messages.len() == 4).then(|| seen.messages.clone())).await;
+        let replies =
+            a.events.wait("four replies", |seen| (seen.messages.len() == 4).then(|| seen.messages.clone())).await;
         for (reply, call) in replies.iter().zip([1, 2, 3]) {
             assert_eq!(*reply, Message::Reply { call, payload: Payload::json(Bytes::from(payload.clone())) });
         }
@@ -86,11 +91,14 @@ async fn a_frame_of_the_limit_goes_both_ways_and_one_above_leaves_the_connection
 
 #[tokio::test]
 async fn a_sender_keeps_to_the_smaller_limit_of_the_two() {
-    let (a, b) = (side(config("a")), side({
-        let mut small = config("b");
-        small.max_message_bytes = 1000;
-        small
-    }));
+    let (a, b) = (
+        side(config("a")),
+        side({
+            let mut small = config("b");
+            small.max_message_bytes = 1000;
+            small
+        }),
+    );
     let (ours, theirs) = Net::Tcp("127.0.0.1").join(&a, &b).await;
     assert_eq!(ours.max_message_bytes(), 1000);
     assert_eq!(theirs.max_message_bytes(), 1000);
@@ -144,7 +152,9 @@ async fn everybody_who_connects_at_once_gets_the_same_connection() {
                 let (transport, endpoint, hub) = (a.transport.clone(), endpoint.clone(), net.hub().cloned());
                 // Some know whom they expect, others do not.
                 let expect = (number % 3 > 0).then(|| b.incarnation.clone());
-                tokio::spawn(async move { transport.connect(&endpoint, expect.as_ref(), hub.as_ref()).await.unwrap().id() })
+                tokio::spawn(
+                    async move { transport.connect(&endpoint, expect.as_ref(), hub.as_ref()).await.unwrap().id() },
+                )
             })
             .collect();
         let mut ids = Vec::new();

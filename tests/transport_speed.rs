@@ -1,4 +1,5 @@
 //! How fast frames go over loopback; run with `cargo test --release --test transport_speed -- --ignored --nocapture`.
+#![allow(clippy::unwrap_used)]
 
 mod transport_support;
 
@@ -37,7 +38,9 @@ async fn ping_pong_between_two_threads() {
                 .map(|call| {
                     let started = Instant::now();
                     let max = connection.max_message_bytes();
-                    connection.send_with(|out| encode_ask(out, max, call, 1000, "Test#1", 1, "method", Some(&PAYLOAD))).unwrap();
+                    connection
+                        .send_with(|out| encode_ask(out, max, call, address(1, "method"), Some(&PAYLOAD)))
+                        .unwrap();
                     connection.flush();
                     assert_eq!(arrived.recv().unwrap(), call);
                     started.elapsed().as_nanos() / 100
@@ -84,7 +87,10 @@ async fn one_way_from_a_thread_that_flushes_every_hundred() {
             connection.flush();
             let sent = started.elapsed();
             let took = finished.recv().unwrap() - started;
-            println!("one way, frames of 100 bytes: {:.0}/s ({sent:?} to send, overloaded {waited} times)", FRAMES as f64 / took.as_secs_f64());
+            println!(
+                "one way, frames of 100 bytes: {:.0}/s ({sent:?} to send, overloaded {waited} times)",
+                FRAMES as f64 / took.as_secs_f64()
+            );
         });
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
         a.transport.close().await;
@@ -94,5 +100,5 @@ async fn one_way_from_a_thread_that_flushes_every_hundred() {
 
 fn send(connection: &Connection, number: u32) -> Result<(), dworker::transport::SendError> {
     let max = connection.max_message_bytes();
-    connection.send_with(|out| encode_tell(out, max, "Test#1", number, "method", Some(&PAYLOAD)))
+    connection.send_with(|out| encode_tell(out, max, address(number, "method"), Some(&PAYLOAD)))
 }

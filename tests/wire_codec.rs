@@ -1,4 +1,5 @@
 //! Messages to bytes and back; bytes that are no messages.
+#![allow(clippy::unwrap_used)]
 
 use bytes::{BufMut, Bytes, BytesMut};
 use dworker::error::Code;
@@ -16,7 +17,12 @@ fn bytes(range: std::ops::Range<usize>) -> impl Strategy<Value = Bytes> {
 
 /// Text of at most `max` bytes.
 fn text(max: usize) -> impl Strategy<Value = String> {
-    any::<String>().prop_map(move |text| text[..text.floor_char_boundary(max)].to_owned())
+    any::<String>().prop_map(move |mut text| {
+        while text.len() > max {
+            text.pop();
+        }
+        text
+    })
 }
 
 fn payloads() -> impl Strategy<Value = Payload> {
@@ -28,21 +34,39 @@ fn codes() -> impl Strategy<Value = Code> {
 }
 
 fn envelopes() -> impl Strategy<Value = Envelope> {
-    (text(MAX_WORKER_BYTES), any::<u32>(), text(MAX_METHOD_BYTES), payloads()).prop_map(|(worker, sequence, method, payload)| {
-        Envelope { worker: WorkerId::new(worker), sequence, method: Bytes::from(method), payload }
-    })
+    (text(MAX_WORKER_BYTES), any::<(u64, u32)>(), text(MAX_METHOD_BYTES), payloads()).prop_map(
+        |(worker, (epoch, sequence), method, payload)| Envelope {
+            worker: WorkerId::new(worker),
+            epoch: Epoch(epoch),
+            sequence,
+            method: Bytes::from(method),
+            payload,
+        },
+    )
 }
 
 fn messages() -> impl Strategy<Value = Message> {
     let number = any::<u64>;
     prop_oneof![
-        (number(), any::<u32>(), envelopes()).prop_map(|(call, time_left, envelope)| Message::Ask { call, time_left, envelope }),
+        (number(), any::<u32>(), envelopes()).prop_map(|(call, time_left, envelope)| Message::Ask {
+            call,
+            time_left,
+            envelope
+        }),
         envelopes().prop_map(|envelope| Message::Tell { envelope }),
         (number(), payloads()).prop_map(|(call, payload)| Message::Reply { call, payload }),
-        (number(), codes(), bytes(0..300), bytes(0..3000))
-            .prop_map(|(call, code, message, body)| Message::Failure { call, code, message, body }),
-        (number(), any::<u32>(), codes(), envelopes())
-            .prop_map(|(call, time_left, code, envelope)| Message::Bounce { call, time_left, code, envelope }),
+        (number(), codes(), bytes(0..300), bytes(0..3000)).prop_map(|(call, code, message, body)| Message::Failure {
+            call,
+            code,
+            message,
+            body
+        }),
+        (number(), any::<u32>(), codes(), envelopes()).prop_map(|(call, time_left, code, envelope)| Message::Bounce {
+            call,
+            time_left,
+            code,
+            envelope
+        }),
         (number(), any::<u32>(), text(MAX_WORKER_BYTES), number()).prop_map(|(call, time_left, worker, epoch)| {
             Message::Create { call, time_left, worker: WorkerId::new(worker), epoch: Epoch(epoch) }
         }),
@@ -134,13 +158,14 @@ proptest! {
     ) {
         let absent = envelope.payload == Payload::ABSENT;
         let payload = (!absent).then_some(&envelope.payload.bytes[..]);
-        let (worker, method) = (envelope.worker.as_str(), std::str::from_utf8(&envelope.method).unwrap());
+        let (worker, method) = (envelope.worker.as_str(), &envelope.method[..]);
         let (mut long, mut short) = (BytesMut::from(&before[..]), BytesMut::from(&before[..]));
         encode(&Message::Ask { call, time_left, envelope: envelope.clone() }, MAX, &mut long).unwrap();
         encode(&Message::Tell { envelope: envelope.clone() }, MAX, &mut long).unwrap();
         encode(&Message::Reply { call, payload: envelope.payload.clone() }, MAX, &mut long).unwrap();
-        encode_ask(&mut short, MAX, call, time_left, worker, envelope.sequence, method, payload).unwrap();
-        encode_tell(&mut short, MAX, worker, envelope.sequence, method, payload).unwrap();
+        let to = Address { time_left, epoch: envelope.epoch, sequence: envelope.sequence, worker, method };
+        encode_ask(&mut short, MAX, call, to, payload).unwrap();
+        encode_tell(&mut short, MAX, Address { time_left: 0, ..to }, payload).unwrap();
         encode_reply(&mut short, MAX, call, payload).unwrap();
         prop_assert_eq!(long, short);
     }
@@ -266,19 +291,31 @@ fn a_malformed_frame_is_named_and_never_accepted() {
 fn names_over_their_limits_are_not_sent() {
     let mut out = BytesMut::new();
     let long = "w".repeat(513);
-    assert_eq!(encode_tell(&mut out, MAX, &long, 0, "m", None), Err(TooLarge { length: 513, max: 512 }));
-    assert_eq!(encode_tell(&mut out, MAX, "w", 0, &long[..257], None), Err(TooLarge { length: 257, max: 256 }));
+    assert_eq!(encode_tell(&mut out, MAX, address(&long, "m"), None), Err(TooLarge { length: 513, max: 512 }));
+    assert_eq!(encode_tell(&mut out, MAX, address("w", &long[..257]), None), Err(TooLarge { length: 257, max: 256 }));
     let create = Message::Create { call: 1, time_left: 1, worker: WorkerId::new(&long), epoch: Epoch(1) };
     assert_eq!(encode(&create, MAX, &mut out), Err(TooLarge { length: 513, max: 512 }));
     assert!(out.is_empty());
 }
 
 #[test]
+fn names_of_exactly_their_limits_are_sent_and_read() {
+    let (mut out, worker, method) = (BytesMut::new(), "w".repeat(512), "m".repeat(256));
+    encode_tell(&mut out, MAX, &worker, 0, &method, None).unwrap();
+    let Ok(Some(Message::Tell { envelope })) = decode(&out) else { panic!("no tell") };
+    assert_eq!((envelope.worker.as_str(), &envelope.method[..]), (&worker[..], method.as_bytes()));
+}
+
+#[test]
 fn a_payload_is_a_slice_of_what_was_read() {
     let mut stream = BytesMut::new();
-    encode_tell(&mut stream, MAX, "w", 0, "method", Some(b"[1,2,3]")).unwrap();
+    encode_tell(&mut stream, MAX, address("w", "method"), Some(b"[1,2,3]")).unwrap();
     let range = stream.as_ptr_range();
     let Ok(Some(Message::Tell { envelope })) = Decoder::new(MAX).next(&mut stream) else { panic!("no tell") };
     assert!(range.contains(&envelope.payload.bytes.as_ptr()));
     assert!(range.contains(&envelope.method.as_ptr()));
+}
+
+fn address<'a>(worker: &'a str, method: &'a str) -> Address<'a> {
+    Address { time_left: 0, epoch: Epoch(1), sequence: 0, worker, method: method.as_bytes() }
 }

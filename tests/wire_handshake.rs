@@ -1,4 +1,5 @@
 //! Who is let in, who is not, and what each side says about it.
+#![allow(clippy::unwrap_used)]
 
 use bytes::{BufMut, Bytes, BytesMut};
 use dworker::ids::{BrokerId, Incarnation};

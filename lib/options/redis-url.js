@@ -5,7 +5,7 @@
 
 const { notSupportedYet, secretRefusal } = require('./refusal');
 
-const FORMS = 'a URL redis://[user:password@]host[:port][/db], redis+unix:///path[?db=n] or memory://[name]';
+const FORMS = 'a URL redis://[user:password@]host[:port][/db], redis+unix:///path[?user=&pass=&db=] or memory://[name]';
 const NOT_YET = { 'rediss:': 'TLS to Redis', 'redis-sentinel:': 'Redis Sentinel' };
 const MEMORY = 'memory://';
 const LONGEST_MEMORY_NAME = 128;
@@ -41,20 +41,21 @@ function tcp(url, name) {
   return {
     host: url.hostname || undefined,
     port: url.port || undefined,
-    ...account(url, name),
+    username: decoded(url.username, name) || undefined,
+    password: decoded(url.password, name) || undefined,
     db: databaseNumber(url.pathname.slice(1) || url.searchParams.get('db'), name),
   };
 }
 
+/** An account stands in the query: a URL without a host has no other place for it. */
 function unix(url, name) {
   if (url.host !== '' || url.pathname.length < 2) {
     throw secretRefusal('redis+unix:// with three slashes and the path of a socket', name, url.href);
   }
-  const { username, password } = account(url, name);
   return {
     path: decoded(url.pathname, name),
-    username: username ?? url.searchParams.get('user') ?? undefined,
-    password: password ?? url.searchParams.get('pass') ?? undefined,
+    username: url.searchParams.get('user') ?? undefined,
+    password: url.searchParams.get('pass') ?? undefined,
     db: databaseNumber(url.searchParams.get('db'), name),
   };
 }
@@ -64,10 +65,6 @@ function databaseNumber(digits, name) {
   if (digits === null || digits === '') return undefined;
   if (!/^\d+$/.test(digits)) throw secretRefusal('a URL with a database number behind its host', name, digits);
   return digits;
-}
-
-function account(url, name) {
-  return { username: decoded(url.username, name) || undefined, password: decoded(url.password, name) || undefined };
 }
 
 /** The parser's own error carries the URL, password included, so it goes no further. */

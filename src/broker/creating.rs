@@ -120,7 +120,9 @@ impl Life {
                 _ => Raised::Failed(failure),
             },
             Ok(Err(_)) => Raised::Failed(Failure::new(Code::PeerLost, "The broker ended.")),
-            Err(_) => Raised::Failed(Failure::new(Code::Timeout, format!("The worker \"{id}\" is still being created."))),
+            Err(_) => {
+                Raised::Failed(Failure::new(Code::Timeout, format!("The worker \"{id}\" is still being created.")))
+            }
         }
     }
 

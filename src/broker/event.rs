@@ -62,31 +62,64 @@ pub enum Mark {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// An operation or call of JavaScript succeeded.
-    Done { slot: u64, value: Payload },
+    Done {
+        slot: u64,
+        value: Payload,
+    },
     /// It failed; `body` is the handler's error as JSON text, if a handler failed.
-    Failed { slot: u64, failure: Failure, body: Bytes },
+    Failed {
+        slot: u64,
+        failure: Failure,
+        body: Bytes,
+    },
     Message(Delivery),
     /// Everything before it in the queue of messages has been dealt with when the next batch is taken.
     Mark(Mark),
     /// Make this worker.
-    Create { handle: Handle, entry: Arc<Entry> },
+    Create {
+        handle: Handle,
+        entry: Arc<Entry>,
+    },
     /// Run its `onDestroy`.
-    Destroy { handle: Handle, cause: DestroyCause },
-    Log { level: Level, message: String },
+    Destroy {
+        handle: Handle,
+        cause: DestroyCause,
+    },
+    Log {
+        level: Level,
+        message: String,
+    },
     /// The core ended by itself.
-    Stopped { message: String },
+    Stopped {
+        message: String,
+    },
     /// `restartAll()` reached this broker.
     Restart,
-    BrokerDead { broker: String },
-    WorkerLost { id: String, reason: String },
+    BrokerDead {
+        broker: String,
+    },
+    WorkerLost {
+        id: String,
+        reason: String,
+    },
     Suspended,
     Resumed,
     /// The caller lost interest in this ask.
-    Cancel { inbound: u64 },
+    Cancel {
+        inbound: u64,
+    },
     /// Of the bare transport: a request, an answer to one, the end of a connection that this side opened.
-    Request { requester: u64, data: Payload },
-    Response { data: Payload },
-    Disconnect { host: String, port: u16 },
+    Request {
+        requester: u64,
+        data: Payload,
+    },
+    Response {
+        data: Payload,
+    },
+    Disconnect {
+        host: String,
+        port: u16,
+    },
 }
 
 impl Event {

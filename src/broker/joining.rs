@@ -26,7 +26,10 @@ use std::time::Duration;
 pub enum Home {
     Redis(RedisConfig),
     /// The whole system in this process.
-    Memory { store: MemoryStore, hub: MemoryHub },
+    Memory {
+        store: MemoryStore,
+        hub: MemoryHub,
+    },
 }
 
 /// Between two looks at a broker id that is in use: half a renewal at the default.
@@ -45,7 +48,9 @@ impl Core {
     /// Joins under a new incarnation. Nothing is left behind when it fails.
     pub async fn join(self: &Arc<Self>) -> Outcome<Arc<Life>> {
         let (coordinator, hub): (Arc<dyn Coordinator>, _) = match &self.home {
-            Home::Redis(config) => (Arc::new(RedisCoordinator::new(config, &self.config.ns, self.runtime.clone())), None),
+            Home::Redis(config) => {
+                (Arc::new(RedisCoordinator::new(config, &self.config.ns, self.runtime.clone())), None)
+            }
             Home::Memory { store, hub } => (Arc::new(MemoryCoordinator::new(store.clone())), Some(hub.clone())),
         };
         let joined = self.join_with(coordinator.clone(), hub).await;
@@ -157,9 +162,9 @@ async fn register(life: &Arc<Life>) -> Outcome<Joined> {
                 return Ok(joined);
             }
             Registration::IdInUse { incarnation, address, lease_expires } => {
-                let renewed = seen.replace((incarnation.clone(), lease_expires)).is_some_and(|(before, expires)| {
-                    before != incarnation || expires < lease_expires
-                });
+                let renewed = seen
+                    .replace((incarnation.clone(), lease_expires))
+                    .is_some_and(|(before, expires)| before != incarnation || expires < lease_expires);
                 if renewed || sent >= give_up {
                     let text = format!("Another live broker has the id \"{}\": it listens on {address}.", life.broker);
                     return Err(Failure::new(Code::BrokerIdInUse, text));

@@ -6,7 +6,7 @@
 //! to a new one. Gaps may happen, inversions never. Pure: takes `now`, sends nothing.
 
 use crate::error::Failure;
-use crate::ids::WorkerId;
+use crate::ids::{Epoch, WorkerId};
 use crate::transport::Connection;
 use crate::wire::message::Payload;
 use bytes::Bytes;
@@ -38,17 +38,27 @@ pub struct Parked {
 pub enum Route {
     None,
     /// The worker lives in this broker.
-    Local,
-    Remote(Arc<Connection>),
+    Local {
+        epoch: Epoch,
+    },
+    Remote {
+        connection: Arc<Connection>,
+        epoch: Epoch,
+    },
     /// Waits until everything written to this connection (`None`: given to this broker's inbox) was answered.
-    Fence { connection: Option<Arc<Connection>>, sync: u64 },
+    Fence {
+        connection: Option<Arc<Connection>>,
+        sync: u64,
+    },
 }
 
 impl Route {
     fn uses(&self, id: u64) -> bool {
         match self {
-            Route::Remote(connection) | Route::Fence { connection: Some(connection), .. } => connection.id() == id,
-            Route::None | Route::Local | Route::Fence { connection: None, .. } => false,
+            Route::Remote { connection, .. } | Route::Fence { connection: Some(connection), .. } => {
+                connection.id() == id
+            }
+            Route::None | Route::Local { .. } | Route::Fence { connection: None, .. } => false,
         }
     }
 }
@@ -187,7 +197,7 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
             _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
-            Route::Remote(current) if current.id() == connection.id() => true,
+            Route::Remote { connection: current, .. } if current.id() == connection.id() => true,
             Route::Fence { connection: Some(current), .. } if current.id() == connection.id() => false,
             Route::None => false,
             _ => return Returned::TooLate,
@@ -206,7 +216,7 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
             _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
-            Route::Local => true,
+            Route::Local { .. } => true,
             Route::None | Route::Fence { connection: None, .. } => false,
             _ => return Returned::TooLate,
         };
@@ -255,9 +265,7 @@ impl Lanes {
 
     /// Forgets lanes that were not used for the cache's age, and the longest unused beyond its size.
     pub fn trim(&mut self, now: u64) {
-        let idle = |lane: &Lane| {
-            lane.queue.is_empty() && !lane.resolving && !matches!(lane.route, Route::Fence { .. })
-        };
+        let idle = |lane: &Lane| lane.queue.is_empty() && !lane.resolving && !matches!(lane.route, Route::Fence { .. });
         let (max_age, max) = (self.max_age, self.max);
         self.lanes.retain(|_, lane| !idle(lane) || now < lane.used + max_age.max(QUIET));
         if self.lanes.len() > max {

@@ -86,7 +86,10 @@ impl Life {
                         own.into_keys().filter(|id| residents.handle(id.as_str()).is_none()).collect()
                     };
                     for id in missing {
-                        self.log(Level::Warn, format!("The worker \"{id}\" stands here without living here: it is made."));
+                        self.log(
+                            Level::Warn,
+                            format!("The worker \"{id}\" stands here without living here: it is made."),
+                        );
                         self.registrar.take_up(id, None);
                     }
                 }

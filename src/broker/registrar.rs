@@ -153,10 +153,8 @@ impl Life {
         if work.is_empty() {
             return;
         }
-        let changes: Vec<LoadChange> = work
-            .into_iter()
-            .map(|(id, (epoch, load))| LoadChange { id, epoch, load })
-            .collect();
+        let changes: Vec<LoadChange> =
+            work.into_iter().map(|(id, (epoch, load))| LoadChange { id, epoch, load }).collect();
         if let Err(error) = self.coordinator.set_load(&self.incarnation, &changes).await {
             self.log(Level::Warn, format!("Loads could not be reported yet: {error}"));
             tokio::time::sleep(RETRY).await;

@@ -132,6 +132,8 @@ impl Residents {
         };
         delivery.handle = *handle;
         match self.by_handle.get_mut(handle) {
+            // Meant for another activation: what that one was sent before may still be on its way back.
+            Some(resident) if resident.epoch != delivery.envelope.epoch => Admission::Absent(delivery),
             Some(resident) if resident.state == State::Active => Admission::Ready(delivery),
             Some(resident) if resident.mailbox.len() >= MAX_MAILBOX => Admission::Full(delivery),
             Some(resident) => {

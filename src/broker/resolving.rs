@@ -93,7 +93,8 @@ impl Life {
     /// Not beyond the next deadline of what waits.
     fn next_try(&self, worker: &WorkerId, backoff: &mut Backoff) -> Duration {
         let mut lanes = lock(&self.lanes);
-        let next = lanes.get_mut(worker.as_str()).and_then(|lane| lane.queue.iter().map(|parked| parked.deadline).min());
+        let next =
+            lanes.get_mut(worker.as_str()).and_then(|lane| lane.queue.iter().map(|parked| parked.deadline).min());
         let wait = backoff.next_wait();
         next.map_or(wait, |next| wait.min(Duration::from_millis(next.saturating_sub(boot_millis()))))
     }
@@ -129,14 +130,14 @@ impl Life {
         }
     }
 
-    async fn find_here(self: &Arc<Self>, worker: &WorkerId, _epoch: Epoch) -> Found {
+    async fn find_here(self: &Arc<Self>, worker: &WorkerId, epoch: Epoch) -> Found {
         if lock(&self.residents).handle(worker.as_str()).is_some() {
-            return Found::Route(Route::Local);
+            return Found::Route(Route::Local { epoch });
         }
         let (sender, receiver) = oneshot::channel();
         self.registrar.take_up(worker.clone(), Some(Creator::Internal(sender)));
         match receiver.await {
-            Ok(Ok(())) => Found::Route(Route::Local),
+            Ok(Ok(())) => Found::Route(Route::Local { epoch }),
             Ok(Err(failure)) => Found::Wait(failure),
             Err(_) => Found::Wait(Failure::new(Code::Unreachable, "The worker could not be taken up.")),
         }
@@ -159,7 +160,7 @@ impl Life {
                 lane.bounced = None;
             }
         }
-        Found::Route(Route::Remote(connection))
+        Found::Route(Route::Remote { connection, epoch })
     }
 
     /// Tells the owner to take up a worker that stands under it; answered when its `onCreate` ended.
@@ -237,7 +238,7 @@ impl Life {
             lane.route = route.clone();
         }
         drop(lanes);
-        if let Route::Remote(connection) = &route {
+        if let Route::Remote { connection, .. } = &route {
             connection.flush();
         } else {
             self.inbox.nudge();
@@ -251,20 +252,20 @@ impl Life {
 
     /// `Err(None)`: the route is broken; `Err(Some)`: this message cannot be sent.
     fn pass_on(&self, worker: &WorkerId, route: &Route, parked: &Parked, now: u64) -> Result<(), Option<Failure>> {
-        let connection = match route {
-            Route::Remote(connection) => connection,
-            _ => {
-                return match self.deliver_here(worker.as_str(), parked) {
+        let (connection, epoch) = match route {
+            Route::Remote { connection, epoch } => (connection, *epoch),
+            Route::Local { epoch } => {
+                return match self.deliver_here(worker.as_str(), *epoch, parked) {
                     Admission::Ready(_) | Admission::Held => Ok(()),
-                    Admission::Full(_) => {
-                        Err(Some(Failure::new(Code::Overloaded, "The worker's mailbox is full.")))
-                    }
+                    Admission::Full(_) => Err(Some(Failure::new(Code::Overloaded, "The worker's mailbox is full."))),
                     Admission::Absent(_) => Err(None),
                 }
             }
+            Route::None | Route::Fence { .. } => return Err(None),
         };
         let envelope = Envelope {
             worker: worker.clone(),
+            epoch,
             sequence: parked.sequence,
             method: parked.method.clone(),
             payload: parked.payload.clone(),

@@ -9,9 +9,9 @@ use crate::broker::life::Life;
 use crate::broker::residents::Admission;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure, Outcome};
-use crate::ids::WorkerId;
+use crate::ids::{Epoch, WorkerId};
 use crate::transport::{Connection, SendError};
-use crate::wire::codec;
+use crate::wire::codec::{self, Address};
 use crate::wire::message::{Envelope, Payload};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -101,10 +101,10 @@ impl Life {
         let mut sequence = None;
         if lane.queue.is_empty() {
             match &lane.route {
-                Route::Remote(connection) if connection.is_open() => {
-                    let connection = connection.clone();
+                Route::Remote { connection, epoch } if connection.is_open() => {
+                    let (connection, epoch) = (connection.clone(), *epoch);
                     let number = lane.next_sequence();
-                    match self.write(&connection, outgoing, number, now) {
+                    match self.write(&connection, outgoing, epoch, number, now) {
                         Ok(()) => {
                             lane.wrote(number);
                             return Ok(Sent::HandedOver);
@@ -116,17 +116,20 @@ impl Life {
                         Err(error) => return Err(send_failure(error)),
                     }
                 }
-                Route::Local => {
+                Route::Local { epoch } => {
+                    let epoch = *epoch;
                     let number = lane.next_sequence();
                     if self.inbox.is_full() {
                         return Err(Failure::new(Code::Overloaded, "Too many messages wait for this process."));
                     }
-                    match self.hand_over(outgoing, number) {
+                    match self.deliver_here(outgoing.worker, epoch, &outgoing.parked(number)) {
                         Admission::Ready(_) | Admission::Held => {
                             lane.wrote(number);
                             return Ok(Sent::HandedOver);
                         }
-                        Admission::Full(_) => return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full.")),
+                        Admission::Full(_) => {
+                            return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full."))
+                        }
                         Admission::Absent(_) => {
                             let sync = self.internal_call();
                             lanes.fence_here(outgoing.worker, sync);
@@ -153,35 +156,35 @@ impl Life {
         Ok(Sent::Parked)
     }
 
-    fn write(&self, to: &Arc<Connection>, outgoing: &Outgoing<'_>, sequence: u32, now: u64) -> Result<(), SendError> {
+    fn write(
+        &self,
+        to: &Arc<Connection>,
+        outgoing: &Outgoing<'_>,
+        epoch: Epoch,
+        sequence: u32,
+        now: u64,
+    ) -> Result<(), SendError> {
         let (max, payload) = (self.config.max_message_bytes, outgoing.json.map(str::as_bytes));
-        let (worker, method) = (outgoing.worker, outgoing.method);
+        let time_left = if outgoing.ask { time_left(outgoing.deadline, now) } else { 0 };
+        let method = outgoing.method.as_bytes();
+        let address = Address { time_left, epoch, sequence, worker: outgoing.worker, method };
         if outgoing.ask {
-            let left = time_left(outgoing.deadline, now);
             // Before it is written: the answer may be faster than this thread.
             lock(&self.calls).route(outgoing.slot, to.id());
-            let written = to.send_with(|out| {
-                codec::encode_ask(out, max, outgoing.slot, left, worker, sequence, method, payload)
-            });
+            let written = to.send_with(|out| codec::encode_ask(out, max, outgoing.slot, address, payload));
             if written.is_err() {
                 lock(&self.calls).route(outgoing.slot, 0);
             }
             written?;
         } else {
-            to.send_with(|out| codec::encode_tell(out, max, worker, sequence, method, payload))?;
+            to.send_with(|out| codec::encode_tell(out, max, address, payload))?;
         }
         self.mark_dirty(to);
         Ok(())
     }
 
-    /// To a worker in this broker: no socket, still a copy, still its mailbox.
-    fn hand_over(&self, outgoing: &Outgoing<'_>, sequence: u32) -> Admission {
-        let parked = outgoing.parked(sequence);
-        self.deliver_here(outgoing.worker, &parked)
-    }
-
-    /// A message of this broker to a worker in this broker.
-    pub fn deliver_here(&self, worker: &str, parked: &Parked) -> Admission {
+    /// A message of this broker to a worker in this broker: no socket, still a copy, still its mailbox.
+    pub fn deliver_here(&self, worker: &str, epoch: Epoch, parked: &Parked) -> Admission {
         let origin = Origin::Local { slot: parked.call };
         let inbound = if parked.call > 0 { lock(&self.inbound).open(origin.clone()) } else { 0 };
         let delivery = Delivery {
@@ -191,6 +194,7 @@ impl Life {
             deadline: if parked.call > 0 { parked.deadline } else { u64::MAX },
             envelope: Envelope {
                 worker: WorkerId::new(worker),
+                epoch,
                 sequence: parked.sequence,
                 method: parked.method.clone(),
                 payload: parked.payload.clone(),
@@ -252,7 +256,8 @@ impl Life {
                     connection.in_flight().fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
                 }
                 let time_left = time_left(delivery.deadline, boot_millis());
-                let bounce = crate::wire::message::Message::Bounce { call, time_left, code, envelope: delivery.envelope };
+                let bounce =
+                    crate::wire::message::Message::Bounce { call, time_left, code, envelope: delivery.envelope };
                 // A connection that is closed or full has told, or tells, its peer by itself.
                 let _ = connection.send(&bounce);
             }

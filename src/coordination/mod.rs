@@ -80,7 +80,11 @@ pub enum Registration {
     Joined(Joined),
     /// Another incarnation of this broker id holds a lease that has not expired; of several (the clock stepped back)
     /// the lowest.
-    IdInUse { incarnation: Incarnation, address: Endpoint, lease_expires: ServerTime },
+    IdInUse {
+        incarnation: Incarnation,
+        address: Endpoint,
+        lease_expires: ServerTime,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -162,8 +166,15 @@ pub enum Placement {
 pub enum Location {
     None,
     /// Waits to be made again.
-    Pending { class: ClassName },
-    Owned { class: ClassName, owner: Owner, epoch: Epoch, state: EntryState },
+    Pending {
+        class: ClassName,
+    },
+    Owned {
+        class: ClassName,
+        owner: Owner,
+        epoch: Epoch,
+        state: EntryState,
+    },
 }
 
 /// What becomes of an entry that its owner gives up.
@@ -207,7 +218,11 @@ pub struct ClaimRequest {
 pub enum Claim {
     /// The entries are now `Active` under the claimer with `RESERVED_LOAD`, epochs new, cause `Recovery`.
     /// `remaining`: how many of these classes still wait in the cluster. `expired`: deleted because of `ttl`.
-    Claimed { entries: Vec<Entry>, remaining: u64, expired: u64 },
+    Claimed {
+        entries: Vec<Entry>,
+        remaining: u64,
+        expired: u64,
+    },
     NotMember,
 }
 
@@ -330,14 +345,25 @@ pub trait Coordinator: Send + Sync + 'static {
     /// id; what is still `Placing` like the rest.
     /// Idempotent, resumable by anyone (also when the lease is gone already and entries are left).
     /// Signals `Dead`, and `Pending` when something went there.
-    async fn evict(&self, by: &Incarnation, dead: &Incarnation, death: &Death, limit: usize) -> CoordinationResult<Eviction>;
+    async fn evict(
+        &self,
+        by: &Incarnation,
+        dead: &Incarnation,
+        death: &Death,
+        limit: usize,
+    ) -> CoordinationResult<Eviction>;
 
     /// Leaves the namespace: removes one's own lease and record, then salvages up to `limit` (at most [`CHUNK`]) entries
     /// with this fate, oldest first; returns how many are left. Repeated until none is. Signals `Members`, and `Pending` when something went there.
     async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64>;
 
     /// Ids and epochs that stand under an owner, oldest first, then by id; `limit` (at most [`CHUNK`]) from `offset`.
-    async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<(WorkerId, Epoch)>>;
+    async fn owned(
+        &self,
+        owner: &Incarnation,
+        offset: usize,
+        limit: usize,
+    ) -> CoordinationResult<Vec<(WorkerId, Epoch)>>;
 
     /// Increments the restart number and signals `Restart`; returns the new number.
     async fn request_restart(&self) -> CoordinationResult<u64>;

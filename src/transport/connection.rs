@@ -42,7 +42,7 @@ pub struct Connection {
     active: AtomicBool,
     pub(super) outbox: Outbox,
     stage: watch::Sender<Stage>,
-    /// Why this side leaves.
+    /// Why this side leaves; set before anybody can see that it does.
     leaving: OnceLock<CloseReason>,
 }
 
@@ -123,24 +123,22 @@ impl Connection {
     }
 
     /// Says goodbye. `send` refuses from here on; what was accepted is still written, for a while. What the peer had
-    /// on its way comes back to it as a bounce with `code`; answers from it are still delivered.
+    /// on its way comes back to it as a bounce; answers from it are still delivered.
     pub fn close(&self, code: Code, message: &str) {
-        if self.outbox.leave(&farewell(code, message)) {
-            self.left(CloseReason::Local { code, message: message.to_owned() });
-        }
+        let reason = CloseReason::Local { code, message: message.to_owned() };
+        self.outbox.leave(&farewell(code, message), || self.left(reason));
     }
 
     /// Closes a connection on which nothing waits, if so.
     pub(super) fn close_idle(&self) {
-        if self.outbox.leave_if_empty(&farewell(Code::Unreachable, "idle")) {
-            self.left(CloseReason::Idle);
-        }
+        self.outbox.leave_if_empty(&farewell(Code::Unreachable, "idle"), || self.left(CloseReason::Idle));
     }
 
     /// Says goodbye to a peer that cannot be understood.
     pub(super) fn close_bad(&self, what: &str) -> CloseReason {
-        self.outbox.leave(&farewell(Code::Unreachable, what));
-        CloseReason::Protocol(what.to_owned())
+        let reason = CloseReason::Protocol(what.to_owned());
+        self.outbox.leave(&farewell(Code::Unreachable, what), || self.left(reason.clone()));
+        reason
     }
 
     /// Nothing more is written. What can be read still is.
@@ -173,7 +171,7 @@ impl Connection {
     }
 
     fn left(&self, reason: CloseReason) {
-        // Only who won `leave` comes here.
+        // Only who was first to leave comes here.
         let _ = self.leaving.set(reason);
         self.advance(Stage::Leaving);
     }
@@ -195,6 +193,7 @@ impl fmt::Debug for Connection {
 }
 
 fn farewell(code: Code, text: &str) -> Message {
-    let end = text.floor_char_boundary(MAX_CLOSE_TEXT);
+    // Cut at the end of a character.
+    let end = (0..=text.len().min(MAX_CLOSE_TEXT)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     Message::Close { code, message: Bytes::copy_from_slice(&text.as_bytes()[..end]) }
 }

@@ -4,7 +4,7 @@ use super::connection::{Connection, Route};
 use super::memory::{MemoryHub, MEMORY_HOST};
 use super::outcome::ConnectError;
 use super::session::{self, Link, ShakeError};
-use super::shared::{Dial, Shared, State};
+use super::shared::{Dial, Place, Shared, State};
 use super::{lock, stream};
 use crate::ids::{Endpoint, Incarnation};
 use crate::wire::handshake::{Peer, Role};
@@ -36,9 +36,10 @@ pub(super) async fn connect(
         };
         let mut result = dial.result;
         // The task that attempts it is gone without a word only when the transport is.
-        let outcome = result.wait_for(Option::is_some).await.map_or(Err(ConnectError::Closed), |attempt| {
-            attempt.clone().unwrap_or(Err(ConnectError::Closed))
-        });
+        let outcome = result
+            .wait_for(Option::is_some)
+            .await
+            .map_or(Err(ConnectError::Closed), |attempt| attempt.clone().unwrap_or(Err(ConnectError::Closed)));
         // An attempt that looked for somebody else says nothing about ours.
         if dial.expect.as_ref() == expect || matches!(outcome, Err(ConnectError::Closed)) {
             return outcome;
@@ -63,21 +64,21 @@ fn start(
     expect: Option<&Incarnation>,
     hub: Option<&MemoryHub>,
 ) -> Result<Dial, ConnectError> {
-    if state.connections.len() + state.dials.len() >= shared.config.max_connections {
+    let Some(place) = shared.reserve_in(state) else {
         return Err(ConnectError::Unreachable("too many connections are open here".to_owned()));
-    }
+    };
     let (publish, result) = watch::channel(None);
     let dial = Dial { expect: expect.cloned(), result };
     let (owned, target, expect, hub) = (shared.clone(), endpoint.clone(), expect.cloned(), hub.cloned());
     shared.spawn_in(state, async move {
         let shared = owned;
         let attempt = tokio::select! {
-            attempt = attempt(&shared, &target, expect.as_ref(), hub.as_ref()) => attempt,
+            attempt = attempt(&shared, &target, expect.as_ref(), hub.as_ref(), place) => attempt,
             () = shared.stopped() => Err(ConnectError::Closed),
         };
-        let entered = attempt.and_then(|(peer, link)| {
+        let entered = attempt.and_then(|(place, peer, link)| {
             let route = Route { remote: target.to_string(), target: Some(target.clone()) };
-            let connection = session::enter(&shared, peer, route, &link);
+            let connection = session::enter(&shared, place, peer, route, &link);
             Ok((connection.ok_or(ConnectError::Closed)?, link))
         });
         // First the connection is there to be found, then the attempt is over: nobody starts a second one in between.
@@ -97,25 +98,28 @@ fn start(
 }
 
 async fn attempt(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     endpoint: &Endpoint,
     expect: Option<&Incarnation>,
     hub: Option<&MemoryHub>,
-) -> Result<(Peer, Link), ConnectError> {
+    place: Place,
+) -> Result<(Place, Peer, Link), ConnectError> {
     let proven = async {
         let mut link = reach(endpoint, hub).await?;
-        let peer = session::shake_hands(shared, Role::Initiator, &mut link).await.map_err(|error| {
+        let shaken = session::shake_hands(shared, Role::Initiator, &mut link, Some(place)).await;
+        let (peer, place) = shaken.map_err(|error| {
             shared.incidents.note(error.incident(), endpoint, &error);
             ConnectError::from(error)
         })?;
-        Ok::<_, ConnectError>((peer, link))
+        Ok::<_, ConnectError>((place, peer, link))
     };
-    let (peer, mut link) = timeout(shared.config.handshake_timeout, proven).await.map_err(|_| ConnectError::Timeout)??;
+    let (place, peer, mut link) =
+        timeout(shared.config.handshake_timeout, proven).await.map_err(|_| ConnectError::Timeout)??;
     if expect.is_some_and(|incarnation| *incarnation != peer.identity.incarnation) {
         session::decline(&mut link, "another incarnation was expected").await;
         return Err(ConnectError::WrongIncarnation);
     }
-    Ok((peer, link))
+    Ok((place, peer, link))
 }
 
 /// A stream to whoever is there.
@@ -144,7 +148,7 @@ impl From<ShakeError> for ConnectError {
         match error {
             ShakeError::Refused(refused) => ConnectError::Unauthorized(refused.to_string()),
             // Somebody listened: this is not the refusal that says nobody does.
-            ShakeError::Broken(_) => ConnectError::Unreachable(error.to_string()),
+            ShakeError::Full | ShakeError::Broken(_) => ConnectError::Unreachable(error.to_string()),
         }
     }
 }

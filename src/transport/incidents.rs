@@ -103,8 +103,8 @@ impl Incidents {
         let now = boot_millis();
         let quiet_until = self.quiet_until[index].load(Relaxed);
         let next = now + LOG_INTERVAL_MILLIS;
-        let ours = now >= quiet_until
-            && self.quiet_until[index].compare_exchange(quiet_until, next, Relaxed, Relaxed).is_ok();
+        let ours =
+            now >= quiet_until && self.quiet_until[index].compare_exchange(quiet_until, next, Relaxed, Relaxed).is_ok();
         if ours {
             tracing::warn!(broker = %self.broker, "{} ({remote}; {count} so far): {detail}", incident.as_str());
         }

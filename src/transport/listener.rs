@@ -5,7 +5,7 @@ use super::connection::Route;
 use super::incidents::Incident;
 use super::memory::MemoryListener;
 use super::session::{self, Link};
-use super::shared::Shared;
+use super::shared::{Place, Shared};
 use super::stream;
 use crate::wire::handshake::{Peer, Role};
 use std::net::SocketAddr;
@@ -50,8 +50,8 @@ fn take_up(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
             () = shared.stopped() => return,
         };
         drop(ticket);
-        if let Some((peer, route, link)) = proven {
-            open(&shared, peer, route, link).await;
+        if let Some(proven) = proven {
+            open(&shared, proven).await;
         }
     });
 }
@@ -72,19 +72,20 @@ pub(super) async fn serve_memory(shared: Arc<Shared>, mut listener: MemoryListen
                 proven = prove(&shared, remote, link) => proven,
                 () = shared.stopped() => return,
             };
-            if let Some((peer, route, link)) = proven {
-                open(&shared, peer, route, link).await;
+            if let Some(proven) = proven {
+                open(&shared, proven).await;
             }
         });
     }
 }
 
-type Proven = (Peer, Route, Link);
+type Proven = (Place, Peer, Route, Link);
 
 /// Lets the peer prove itself in time, or notes why not.
-async fn prove(shared: &Shared, remote: String, mut link: Link) -> Option<Proven> {
-    match timeout(shared.config.handshake_timeout, session::shake_hands(shared, Role::Responder, &mut link)).await {
-        Ok(Ok(peer)) => Some((peer, Route { remote, target: None }, link)),
+async fn prove(shared: &Arc<Shared>, remote: String, mut link: Link) -> Option<Proven> {
+    match timeout(shared.config.handshake_timeout, session::shake_hands(shared, Role::Responder, &mut link, None)).await
+    {
+        Ok(Ok((peer, place))) => Some((place, peer, Route { remote, target: None }, link)),
         Ok(Err(error)) => {
             shared.incidents.note(error.incident(), &remote, &error);
             None
@@ -96,10 +97,8 @@ async fn prove(shared: &Shared, remote: String, mut link: Link) -> Option<Proven
     }
 }
 
-async fn open(shared: &Shared, peer: Peer, route: Route, link: Link) {
-    let remote = route.remote.clone();
-    match session::enter(shared, peer, route, &link) {
-        Some(connection) => session::run(shared, connection, link).await,
-        None => shared.incidents.note(Incident::Full, &remote, &"no place after the handshake"),
+async fn open(shared: &Shared, (place, peer, route, link): Proven) {
+    if let Some(connection) = session::enter(shared, place, peer, route, &link) {
+        session::run(shared, connection, link).await;
     }
 }

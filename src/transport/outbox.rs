@@ -137,28 +137,29 @@ impl Outbox {
         }
     }
 
-    /// No more from here on, but for `farewell` and answers. False: somebody was faster.
-    pub fn leave(&self, farewell: &Message) -> bool {
-        self.leave_if(farewell, |_| true)
+    /// No more from here on, but for `farewell` and answers. `won` runs before anybody can see that; not where somebody
+    /// was faster.
+    pub fn leave(&self, farewell: &Message, won: impl FnOnce()) {
+        self.leave_if(farewell, |_| true, won);
     }
 
     /// [`Outbox::leave`] if nothing waits.
-    pub fn leave_if_empty(&self, farewell: &Message) -> bool {
-        self.leave_if(farewell, |state| state.queued == 0)
+    pub fn leave_if_empty(&self, farewell: &Message, won: impl FnOnce()) {
+        self.leave_if(farewell, |state| state.queued == 0, won);
     }
 
-    fn leave_if(&self, farewell: &Message, condition: impl FnOnce(&State) -> bool) -> bool {
+    fn leave_if(&self, farewell: &Message, condition: impl FnOnce(&State) -> bool, won: impl FnOnce()) {
         let mut state = lock(&self.state);
         if state.phase != Phase::Open || !condition(&state) {
-            return false;
+            return;
         }
         state.phase = Phase::Leaving;
-        // A farewell is short: it may go over the limit, and a limit that it does not fit loses only its text.
+        // A farewell is short: it may go over the limit, and where frames are shorter still, it is left out.
         let _ = state.append(usize::MAX, self.max_frame, |out| codec::encode(farewell, self.max_frame, out));
+        won();
         let waker = state.hand_over();
         drop(state);
         wake(waker);
-        true
     }
 
     /// Nothing more at all: the stream ends once everything is written.

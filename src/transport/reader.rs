@@ -87,27 +87,26 @@ impl<'a> Reader<'a> {
                 }
             }
             reads += 1;
-            if reads % READS_PER_TURN == 0 {
+            if reads.is_multiple_of(READS_PER_TURN) {
                 tokio::task::yield_now().await;
             }
             match self.wait(input, &mut stage).await {
-                Woken::Read(Ok(0)) => return self.ended(CloseReason::Lost("the peer closed without a word".to_owned())),
+                Woken::Read(Ok(0)) => return self.ended(lost("the peer closed without a word")),
                 Woken::Read(Ok(_)) => {
                     self.connection.mark_active();
                     self.quiet_checks = 0;
                 }
-                Woken::Read(Err(error)) => return self.ended(CloseReason::Lost(error.to_string())),
+                Woken::Read(Err(error)) => return self.ended(lost(&error.to_string())),
                 Woken::Timer if self.mode == Mode::Open => self.check_idle(),
-                Woken::Timer => return self.ended(CloseReason::Lost("the farewell took too long".to_owned())),
+                Woken::Timer => return self.ended(lost("the farewell took too long")),
                 Woken::Stage => {
                     let now = *stage.borrow_and_update();
                     match now {
                         Stage::Open => {}
-                        Stage::Leaving => self.leave(Mode::Leaving, self.connection.leaving().cloned()),
-                        Stage::Broken => self.leave(Mode::Left, Some(CloseReason::Lost("writing failed".to_owned()))),
+                        Stage::Leaving => self.leave(Mode::Leaving, lost("closed here")),
+                        Stage::Broken => self.leave(Mode::Left, lost("writing failed")),
                         Stage::Killed => {
-                            let reason = CloseReason::Lost("cut".to_owned());
-                            return Ending { write_until: None, ..self.ended(reason) };
+                            return Ending { write_until: None, ..self.ended(lost("cut")) };
                         }
                     }
                 }
@@ -133,7 +132,7 @@ impl<'a> Reader<'a> {
                 Ok(None) => return Ok(()),
                 Ok(Some(Message::Close { code, message })) => {
                     let message = String::from_utf8_lossy(&message).into_owned();
-                    self.leave(Mode::Left, Some(CloseReason::Peer { code, message }));
+                    self.leave(Mode::Left, CloseReason::Peer { code, message });
                     self.connection.outbox.end();
                 }
                 Ok(Some(message)) if self.mode == Mode::Leaving => match self.bounce(message) {
@@ -156,45 +155,46 @@ impl<'a> Reader<'a> {
         Err(self.connection.close_bad("a message could not be handled"))
     }
 
-    /// A request that came after our goodbye goes back untouched; an answer is returned.
+    /// A request that came after our goodbye goes back untouched; an answer is returned. The code is the one that lets
+    /// the sender look again for where its worker is, whatever the goodbye was about.
     fn bounce(&self, message: Message) -> Result<(), Message> {
-        let code = match self.connection.leaving() {
-            Some(CloseReason::Local { code, .. }) => *code,
-            _ => Code::Unreachable,
-        };
+        let code = Code::WorkerNotFound;
         let back = match message {
             Message::Ask { call, time_left, envelope } => Message::Bounce { call, time_left, code, envelope },
             Message::Tell { envelope } => Message::Bounce { call: 0, time_left: 0, code, envelope },
-            Message::Create { call, .. } => {
-                Message::Failure { call, code, message: Bytes::from_static(b"the connection was closed"), body: Bytes::new() }
+            Message::Create { call, .. } => Message::Failure {
+                call,
+                code,
+                message: Bytes::from_static(b"the connection was closed"),
+                body: Bytes::new(),
+            },
+            Message::Reply { .. } | Message::Failure { .. } | Message::Bounce { .. } | Message::Synced { .. } => {
+                return Err(message)
             }
-            Message::Reply { .. } | Message::Failure { .. } | Message::Bounce { .. } | Message::Synced { .. } => return Err(message),
             _ => return Ok(()),
         };
         self.connection.outbox.answer(&back);
         Ok(())
     }
 
-    fn leave(&mut self, mode: Mode, reason: Option<CloseReason>) {
+    fn leave(&mut self, mode: Mode, reason: CloseReason) {
         if self.mode == Mode::Open {
             self.timer.as_mut().reset(Instant::now() + FAREWELL);
+            // Whoever said goodbye first here knows better why.
+            self.reason = Some(self.connection.leaving().cloned().unwrap_or(reason));
         }
         if self.mode != Mode::Left {
             self.mode = mode;
-        }
-        if self.reason.is_none() {
-            self.reason = reason;
         }
     }
 
     /// The peer says no more, or is not listened to any more.
     fn ended(&mut self, reason: CloseReason) -> Ending {
         self.connection.outbox.end();
-        let write_until = match (self.mode, &reason) {
-            (Mode::Open, CloseReason::Protocol(_)) => Some(Instant::now() + FAREWELL),
-            (Mode::Open, _) => None,
-            (_, _) => Some(self.timer.deadline()),
-        };
+        // Nobody takes what is still queued when the peer just vanished.
+        let vanished = self.mode == Mode::Open && self.connection.leaving().is_none();
+        self.leave(Mode::Left, reason.clone());
+        let write_until = (!vanished).then(|| self.timer.deadline());
         Ending { reason: self.reason.take().unwrap_or(reason), write_until }
     }
 
@@ -213,6 +213,10 @@ impl<'a> Reader<'a> {
             self.connection.close_idle();
         }
     }
+}
+
+fn lost(why: &str) -> CloseReason {
+    CloseReason::Lost(why.to_owned())
 }
 
 fn idle_check(shared: &Shared) -> Duration {

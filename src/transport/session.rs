@@ -3,7 +3,7 @@
 use super::connection::{Connection, Route};
 use super::incidents::Incident;
 use super::reader::{Ending, Reader};
-use super::shared::Shared;
+use super::shared::{Place, Shared};
 use super::stream::{Input, Output};
 use crate::error::Code;
 use crate::wire::codec::{self, MAX_FRAME_DEFAULT};
@@ -35,6 +35,8 @@ impl Link {
 pub(super) enum ShakeError {
     #[error(transparent)]
     Refused(#[from] HandshakeError),
+    #[error("too many connections are open")]
+    Full,
     #[error("the connection broke in the handshake: {0}")]
     Broken(#[from] io::Error),
 }
@@ -43,14 +45,20 @@ impl ShakeError {
     pub fn incident(&self) -> Incident {
         match self {
             ShakeError::Refused(error) => Incident::from(*error),
+            ShakeError::Full => Incident::Full,
             ShakeError::Broken(_) => Incident::Broken,
         }
     }
 }
 
-/// Both sides' proofs. Whoever calls sees to the time that it may take.
-pub(super) async fn shake_hands(shared: &Shared, role: Role, link: &mut Link) -> Result<Peer, ShakeError> {
-    let result = exchange(shared, role, link).await;
+/// Both sides' proofs. `place`: what is kept for the connection already. Whoever calls sees to the time that it takes.
+pub(super) async fn shake_hands(
+    shared: &Arc<Shared>,
+    role: Role,
+    link: &mut Link,
+    place: Option<Place>,
+) -> Result<(Peer, Place), ShakeError> {
+    let result = exchange(shared, role, link, place).await;
     if let Err(ShakeError::Refused(error)) = &result {
         if let Some(frame) = error.farewell() {
             // The peer is being refused; whether it still hears why does not matter.
@@ -60,7 +68,12 @@ pub(super) async fn shake_hands(shared: &Shared, role: Role, link: &mut Link) ->
     result
 }
 
-async fn exchange(shared: &Shared, role: Role, link: &mut Link) -> Result<Peer, ShakeError> {
+async fn exchange(
+    shared: &Arc<Shared>,
+    role: Role,
+    link: &mut Link,
+    place: Option<Place>,
+) -> Result<(Peer, Place), ShakeError> {
     let mut nonce: Nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
     let mut handshake = match role {
@@ -76,10 +89,11 @@ async fn exchange(shared: &Shared, role: Role, link: &mut Link) -> Result<Peer, 
             match handshake.receive(&frame)? {
                 Step::Send(bytes) => link.output.write_all(&bytes).await?,
                 Step::Done { peer, send } => {
+                    let place = place.or_else(|| shared.reserve()).ok_or(ShakeError::Full)?;
                     if let Some(bytes) = send {
                         link.output.write_all(&bytes).await?;
                     }
-                    return Ok(peer);
+                    return Ok((peer, place));
                 }
             }
         }
@@ -101,9 +115,9 @@ pub(super) async fn decline(link: &mut Link, why: &'static str) {
     }
 }
 
-/// Registers a proven peer. `None`: the transport is closed or full.
-pub(super) fn enter(shared: &Shared, peer: Peer, route: Route, link: &Link) -> Option<Arc<Connection>> {
-    let connection = shared.enter(peer, route, link.output.direct())?;
+/// Registers a proven peer. `None`: the transport is closed.
+pub(super) fn enter(shared: &Shared, place: Place, peer: Peer, route: Route, link: &Link) -> Option<Arc<Connection>> {
+    let connection = shared.enter(place, peer, route, link.output.direct())?;
     shared.on_open(&connection);
     Some(connection)
 }

@@ -15,7 +15,7 @@ use crate::wire::message::Message;
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -51,6 +51,9 @@ pub(super) struct Shared {
     pub state: Mutex<State>,
     /// True: listeners, handshakes and attempts to connect end.
     pub stop: watch::Sender<bool>,
+    /// Connections that are about to be: see [`Place`]. Grows under the lock of `state` only; shrinks without it, for a
+    /// task may be dropped where the lock is held.
+    places: AtomicUsize,
     /// Nothing is told any more.
     aborted: AtomicBool,
 }
@@ -66,6 +69,7 @@ impl Shared {
             runtime,
             state: Mutex::default(),
             stop: watch::Sender::new(false),
+            places: AtomicUsize::new(0),
             aborted: AtomicBool::new(false),
         }
     }
@@ -107,17 +111,41 @@ impl Shared {
     }
 
     pub fn is_full(&self) -> bool {
-        lock(&self.state).connections.len() >= self.config.max_connections
+        self.is_full_with(&lock(&self.state))
     }
 
-    /// A connection to a peer that has just proven itself; `None`: there is no place for it any more.
-    pub fn enter(&self, peer: Peer, route: Route, direct: Option<DirectOutput>) -> Option<Arc<Connection>> {
-        let mut state = lock(&self.state);
-        if state.closed || state.connections.len() >= self.config.max_connections {
+    /// A place for one more connection, unless there are too many.
+    pub fn reserve(self: &Arc<Self>) -> Option<Place> {
+        self.reserve_in(&lock(&self.state))
+    }
+
+    pub fn reserve_in(self: &Arc<Self>, state: &State) -> Option<Place> {
+        if self.is_full_with(state) {
             return None;
         }
-        let id = state.next_id;
+        self.places.fetch_add(1, SeqCst);
+        Some(Place(self.clone()))
+    }
+
+    fn is_full_with(&self, state: &State) -> bool {
+        state.connections.len() + self.places.load(SeqCst) >= self.config.max_connections
+    }
+
+    /// A connection to a peer that has proven itself, in the place of `_place`; `None`: the transport is closed.
+    pub fn enter(
+        &self,
+        _place: Place,
+        peer: Peer,
+        route: Route,
+        direct: Option<DirectOutput>,
+    ) -> Option<Arc<Connection>> {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return None;
+        }
+        // From 1: 0 means that a call was written to no connection.
         state.next_id += 1;
+        let id = state.next_id;
         let max_frame = self.config.max_message_bytes.min(peer.max_frame);
         let outbox = Outbox::new(self.config.outbox_bytes, max_frame, direct);
         let connection = Arc::new(Connection::new(id, peer.identity, route, outbox));
@@ -164,6 +192,16 @@ impl Shared {
             tracing::error!("a handler of a connection's events panicked");
         }
         told.is_ok()
+    }
+}
+
+/// Kept for a connection from before the peer is told that it is let in, until it stands among the others: nobody who
+/// was let in has to go again.
+pub(super) struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.places.fetch_sub(1, SeqCst);
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! u32 length of the rest (big endian, as all numbers here)
 //! u8 kind   u8 flags (0, ignored)   u8 encoding of the payload   u8 error code   u64 call
-//! ask, tell, bounce   u32 time left   u32 sequence   u16 worker length   u16 method length   worker   method   payload
+//! ask, tell, bounce   u32 time left   u64 epoch   u32 sequence   u16 worker length   u16 method length   worker   method   payload
 //! reply               payload
 //! failure, close      u32 message length   message   body
 //! create              u32 time left   u64 epoch   worker
@@ -14,7 +14,7 @@ mod decode;
 mod encode;
 
 pub use decode::{DecodeError, Decoder, READ_CHUNK};
-pub use encode::{encode, encode_ask, encode_reply, encode_tell, TooLarge};
+pub use encode::{encode, encode_ask, encode_reply, encode_tell, Address, TooLarge};
 
 /// Longest frame, without its length, unless the broker's options say otherwise (`maxMessageBytes`): a payload of
 /// 16 MiB is far beyond what JSON text serves well, and 64 MiB of outbox hold some of them.
@@ -28,8 +28,8 @@ pub const MAX_METHOD_BYTES: usize = 256;
 const LENGTH_BYTES: usize = 4;
 /// Kind, flags, encoding, error code, call.
 const HEADER_BYTES: usize = 12;
-/// Time left, sequence, and the lengths of the two names.
-const ADDRESS_BYTES: usize = 12;
+/// Time left, epoch, sequence, and the lengths of the two names.
+const ADDRESS_BYTES: usize = 20;
 /// Time left and epoch.
 const CREATE_BYTES: usize = 12;
 /// The length of a message text.

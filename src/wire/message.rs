@@ -36,6 +36,8 @@ impl Payload {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
     pub worker: WorkerId,
+    /// The activation that the sender knows of: another one sends the message back.
+    pub epoch: Epoch,
     /// Place of this message among all that its sender wrote to this worker; a bounce echoes it.
     pub sequence: u32,
     /// Valid UTF-8, at most 256 bytes.
@@ -47,31 +49,71 @@ pub struct Envelope {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Message {
     /// 1: wants a `Reply` or `Failure` of the same `call` within `time_left` ms of its arrival.
-    Ask { call: u64, time_left: u32, envelope: Envelope },
+    Ask {
+        call: u64,
+        time_left: u32,
+        envelope: Envelope,
+    },
     /// 2: wants nothing.
-    Tell { envelope: Envelope },
+    Tell {
+        envelope: Envelope,
+    },
     /// 3: the handler's result.
-    Reply { call: u64, payload: Payload },
+    Reply {
+        call: u64,
+        payload: Payload,
+    },
     /// 4: the call failed. `body`: JSON text of the handler's error (empty when there is none).
-    Failure { call: u64, code: Code, message: Bytes, body: Bytes },
+    Failure {
+        call: u64,
+        code: Code,
+        message: Bytes,
+        body: Bytes,
+    },
     /// 5: an ask (`call` > 0) or tell (`call` = 0) that was not handled comes back whole.
-    Bounce { call: u64, time_left: u32, code: Code, envelope: Envelope },
+    Bounce {
+        call: u64,
+        time_left: u32,
+        code: Code,
+        envelope: Envelope,
+    },
     /// 6: take up this worker, which stands under you with this epoch. Answered by `Reply` (absent) when its
     /// `onCreate` ended, or `Failure`.
-    Create { call: u64, time_left: u32, worker: WorkerId, epoch: Epoch },
+    Create {
+        call: u64,
+        time_left: u32,
+        worker: WorkerId,
+        epoch: Epoch,
+    },
     /// 7: answered by `Synced` after every answer to what came before it on this connection.
-    Sync { call: u64 },
+    Sync {
+        call: u64,
+    },
     /// 8
-    Synced { call: u64 },
+    Synced {
+        call: u64,
+    },
     /// 9: the caller lost interest in `call`.
-    Cancel { call: u64 },
+    Cancel {
+        call: u64,
+    },
     /// 10: the sender closes the connection on purpose.
-    Close { code: Code, message: Bytes },
+    Close {
+        code: Code,
+        message: Bytes,
+    },
     /// 11: the sender takes nothing new.
     Drain,
     /// 12, 13: liveness.
-    Ping { token: u64 },
-    Pong { token: u64 },
+    Ping {
+        token: u64,
+    },
+    Pong {
+        token: u64,
+    },
     /// 14: a kind that this build does not know; `call` is its first id.
-    Unknown { kind: u8, call: u64 },
+    Unknown {
+        kind: u8,
+        call: u64,
+    },
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 pub async fn an_owner_takes_its_worker_up_and_learns_all_of_it(cluster: Cluster) {
     let broker = cluster.broker("a").await;
     let before = now(&broker.coordinator).await;
-    let request = PlaceRequest { recoverable: false, attributes: r#"{"a":1}"#.into(), ..broker.wish("Room", Some("r")) };
+    let request =
+        PlaceRequest { recoverable: false, attributes: r#"{"a":1}"#.into(), ..broker.wish("Room", Some("r")) };
     let epoch = broker.reserve(&request).await.epoch;
     let entry = broker.activate("r").await.expect("it stands under its owner");
     assert!(entry.created >= before && entry.created <= now(&broker.coordinator).await);
@@ -58,13 +59,19 @@ pub async fn answers_come_in_the_order_of_the_questions(cluster: Cluster) {
     let answers = broker.coordinator.activate(broker.incarnation(), &asked).await.expect("activate");
     let epochs: Vec<_> = answers.into_iter().map(|answer| answer.map(|entry| entry.epoch)).collect();
     assert_eq!(epochs, [Some(two), None, Some(one), Some(two)]);
-    let changes = [("r1", one, 5), ("r2", one, 7), ("x", one, 7), ("r2", two, 9)]
-        .map(|(id, epoch, load)| LoadChange { id: id.into(), epoch, load });
+    let changes = [("r1", one, 5), ("r2", one, 7), ("x", one, 7), ("r2", two, 9)].map(|(id, epoch, load)| LoadChange {
+        id: id.into(),
+        epoch,
+        load,
+    });
     let set = broker.coordinator.set_load(broker.incarnation(), &changes).await;
     assert_eq!(set, Ok(vec![true, false, false, true]));
     assert_eq!(broker.load().await, Some(14));
-    let releases = [("x", one), ("r2", two), ("r2", two), ("r1", one)]
-        .map(|(id, epoch)| Release { id: id.into(), epoch, fate: Fate::Delete });
+    let releases = [("x", one), ("r2", two), ("r2", two), ("r1", one)].map(|(id, epoch)| Release {
+        id: id.into(),
+        epoch,
+        fate: Fate::Delete,
+    });
     let released = broker.coordinator.release(broker.incarnation(), &releases).await;
     assert_eq!(released, Ok(vec![false, true, false, true]));
 }
@@ -86,11 +93,13 @@ pub async fn more_workers_than_a_chunk_are_taken_up_loaded_and_given_up_in_one_c
     let entries = broker.coordinator.activate(broker.incarnation(), &ids).await.expect("activate");
     let got: Vec<_> = entries.iter().flatten().map(|entry| entry.id.clone()).collect();
     assert_eq!(got, ids);
-    let changes: Vec<_> = placed.iter().map(|Reserved { id, epoch, .. }| LoadChange { id: id.clone(), epoch: *epoch, load: 2 }).collect();
+    let changes: Vec<_> =
+        placed.iter().map(|Reserved { id, epoch, .. }| LoadChange { id: id.clone(), epoch: *epoch, load: 2 }).collect();
     assert_eq!(broker.coordinator.set_load(broker.incarnation(), &changes).await, Ok(vec![true; ids.len()]));
     assert_eq!(broker.load().await, Some(2 * ids.len() as u64));
     let fate = Fate::Delete;
-    let releases: Vec<_> = placed.iter().map(|Reserved { id, epoch, .. }| Release { id: id.clone(), epoch: *epoch, fate }).collect();
+    let releases: Vec<_> =
+        placed.iter().map(|Reserved { id, epoch, .. }| Release { id: id.clone(), epoch: *epoch, fate }).collect();
     assert_eq!(broker.coordinator.release(broker.incarnation(), &releases).await, Ok(vec![true; ids.len()]));
     assert_eq!((broker.load().await, broker.owned().await), (Some(0), vec![]));
 }
@@ -249,7 +258,8 @@ pub async fn what_stands_under_an_owner_is_listed_oldest_first_page_by_page(clus
         placed.push(a.create(id).await);
         cluster.pass(2).await;
     }
-    let expected: Vec<_> = placed.iter().filter(|one| one.owner == a.owner()).map(|one| (one.id.clone(), one.epoch)).collect();
+    let expected: Vec<_> =
+        placed.iter().filter(|one| one.owner == a.owner()).map(|one| (one.id.clone(), one.epoch)).collect();
     assert_eq!(expected.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["z", "y", "x"]);
     let page = async |offset, limit| a.coordinator.owned(a.incarnation(), offset, limit).await.expect("owned");
     assert_eq!(page(0, 10).await, expected);

@@ -3,6 +3,7 @@
 use super::cluster::*;
 use dworker::coordination::*;
 use dworker::ids::{Epoch, Incarnation, WorkerId};
+use tokio::sync::broadcast::error::RecvError;
 
 fn unavailable<T: std::fmt::Debug>(answer: CoordinationResult<T>) {
     assert!(matches!(answer, Err(CoordinationError::Unavailable(_))), "{answer:?}");
@@ -20,8 +21,12 @@ async fn refuses_everything(handle: &Handle) {
         attributes: "{}".into(),
         ttl: LEASE,
     };
-    let claim = ClaimRequest { by: me.clone(), cluster: "main".into(), classes: classes(&["Room"]), limit: 1, ttl: LEASE };
-    let (release, load) = (Release { id: id.clone(), epoch: Epoch(1), fate: Fate::Delete }, LoadChange { id: id.clone(), epoch: Epoch(1), load: 1 });
+    let claim =
+        ClaimRequest { by: me.clone(), cluster: "main".into(), classes: classes(&["Room"]), limit: 1, ttl: LEASE };
+    let (release, load) = (
+        Release { id: id.clone(), epoch: Epoch(1), fate: Fate::Delete },
+        LoadChange { id: id.clone(), epoch: Epoch(1), load: 1 },
+    );
     unavailable(handle.time().await);
     unavailable(handle.register(&record("a"), LEASE).await);
     unavailable(handle.renew(&me, LEASE).await);
@@ -144,6 +149,18 @@ pub async fn everybody_hears_of_a_restart_the_one_that_called_too(cluster: Clust
     a.request_restart().await.expect("restart");
     hear(&mut at_a, &Signal::Restart).await;
     hear(&mut at_b, &Signal::Restart).await;
+}
+
+pub async fn who_does_not_listen_for_long_is_told_that_hints_were_missed(cluster: Cluster) {
+    const MANY: usize = 1_500;
+    let (slow, loud) = (cluster.visitor().await, cluster.visitor().await);
+    let mut hints = slow.signals();
+    for _ in 0..MANY {
+        loud.request_restart().await.expect("restart");
+    }
+    eventually("all hints arrived", async || hints.len() >= MANY).await;
+    assert!(matches!(hints.recv().await, Err(RecvError::Lagged(_))));
+    assert_eq!(hints.recv().await, Ok(Signal::Restart));
 }
 
 pub async fn hints_stay_within_their_namespace(cluster: Cluster) {

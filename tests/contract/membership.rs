@@ -145,14 +145,21 @@ pub async fn an_expired_lease_that_nobody_evicted_can_be_renewed(cluster: Cluste
 }
 
 pub async fn who_is_not_registered_cannot_renew(cluster: Cluster) {
-    let (never, left, evicted) =
-        (Broker { coordinator: cluster.visitor().await, record: record("n") }, cluster.broker("l").await, cluster.broker("e").await);
+    let (never, left, evicted) = (
+        Broker { coordinator: cluster.visitor().await, record: record("n") },
+        cluster.broker("l").await,
+        cluster.broker("e").await,
+    );
     let other = cluster.broker("o").await;
     left.leave(Fate::Recover, CHUNK).await;
     cluster.expire(&evicted).await;
     other.evict(&evicted, &Death::Expired, CHUNK).await;
     for broker in [never, left, evicted] {
-        assert!(matches!(broker.renew(LEASE).await, Renewal::Evicted { now } if now.0 > 0), "{:?}", broker.record.broker);
+        assert!(
+            matches!(broker.renew(LEASE).await, Renewal::Evicted { now } if now.0 > 0),
+            "{:?}",
+            broker.record.broker
+        );
     }
     assert_eq!(incarnations(&other.scan().await), [other.incarnation().as_str()]);
 }

@@ -57,15 +57,18 @@ pub async fn a_hundred_creates_at_once_over_four_idle_brokers_land_evenly(cluste
 }
 
 pub async fn only_a_broker_that_hosts_the_class_is_chosen(cluster: Cluster) {
-    let (room, hall) =
-        (cluster.broker("a").await, cluster.broker_like(BrokerRecord { classes: classes(&["Hall"]), ..record("b") }).await);
+    let (room, hall) = (
+        cluster.broker("a").await,
+        cluster.broker_like(BrokerRecord { classes: classes(&["Hall"]), ..record("b") }).await,
+    );
     assert_eq!(room.reserve(&room.wish("Hall", None)).await.owner, hall.owner());
     assert_eq!(hall.reserve(&hall.wish("Room", None)).await.owner, room.owner());
     assert_eq!(room.place(&room.wish("Attic", None)).await, Placement::NoBroker);
 }
 
 pub async fn a_class_is_hosted_by_its_whole_name_only(cluster: Cluster) {
-    let broker = cluster.broker_like(BrokerRecord { classes: classes(&["Room,Hall", "R", "Rooms"]), ..record("a") }).await;
+    let broker =
+        cluster.broker_like(BrokerRecord { classes: classes(&["Room,Hall", "R", "Rooms"]), ..record("a") }).await;
     for class in ["Room", "Hall", ",", "", "Room,", "ooms"] {
         assert_eq!(broker.place(&broker.wish(class, None)).await, Placement::NoBroker, "{class:?}");
     }
@@ -157,7 +160,8 @@ pub async fn no_broker_means_that_nothing_changed(cluster: Cluster) {
 pub async fn a_worker_that_has_an_owner_is_found_and_not_placed_again(cluster: Cluster) {
     let (a, b) = (cluster.broker("a").await, cluster.broker("b").await);
     let Reserved { id, class, owner, epoch } = a.create("r").await;
-    let existing = |state| Placement::Existing { id: id.clone(), class: class.clone(), owner: owner.clone(), epoch, state };
+    let existing =
+        |state| Placement::Existing { id: id.clone(), class: class.clone(), owner: owner.clone(), epoch, state };
     let request = PlaceRequest { class: "Hall".into(), cluster: "side".into(), ..b.wish("Room", Some("r")) };
     assert_eq!(b.place(&request).await, existing(EntryState::Placing));
     a.activate("r").await;
@@ -177,7 +181,8 @@ pub async fn a_worker_whose_owner_is_gone_is_found_without_an_address(cluster: C
 }
 
 pub async fn a_pending_worker_is_placed_as_it_was(cluster: Cluster) {
-    let hall = cluster.broker_like(BrokerRecord { classes: classes(&["Hall"]), cluster: "side".into(), ..record("a") }).await;
+    let hall =
+        cluster.broker_like(BrokerRecord { classes: classes(&["Hall"]), cluster: "side".into(), ..record("a") }).await;
     let asking = cluster.broker("b").await;
     let first = PlaceRequest { attributes: r#"{"n":[]}"#.into(), ..hall.wish("Hall", Some("r")) };
     let epoch = hall.pend(&first).await;

@@ -7,9 +7,45 @@ use dworker::ids::*;
 /// Names that a careless key, pattern or parser takes for something else.
 fn names() -> Vec<String> {
     let odd = [
-        "a:b", "a:", ":a", "{a}", "a}b{c", "}{", "with space", " ", "*", "a*b?[c]", "%d", "%", "%3A", ".*", "a.b", "a,b", ",", "a|b",
-        "-1", "0", "nil", "false", "größe", "漢字", "👩‍🚀", "\u{202e}rtl", "tab\tline\nreturn\r", "nul\0inside", "\0", "quote\"'`\\", "$#@!", "w:x",
-        "own:x", "pending", "#", "a#1", "é", "e\u{301}", "__proto__",
+        "a:b",
+        "a:",
+        ":a",
+        "{a}",
+        "a}b{c",
+        "}{",
+        "with space",
+        " ",
+        "*",
+        "a*b?[c]",
+        "%d",
+        "%",
+        "%3A",
+        ".*",
+        "a.b",
+        "a,b",
+        ",",
+        "a|b",
+        "-1",
+        "0",
+        "nil",
+        "false",
+        "größe",
+        "漢字",
+        "👩‍🚀",
+        "\u{202e}rtl",
+        "tab\tline\nreturn\r",
+        "nul\0inside",
+        "\0",
+        "quote\"'`\\",
+        "$#@!",
+        "w:x",
+        "own:x",
+        "pending",
+        "#",
+        "a#1",
+        "é",
+        "e\u{301}",
+        "__proto__",
     ];
     let mut names: Vec<String> = odd.iter().map(|name| name.to_string()).collect();
     names.push("x".repeat(512));
@@ -25,7 +61,8 @@ pub async fn attributes_come_back_bit_for_bit(cluster: Cluster) {
         "{}".into(),
         "[]".into(),
         r#"{"a":[],"b":{},"c":[[]],"d":null}"#.into(),
-        r#"{"big":123456789012345678901234567890,"exact":9007199254740993,"small":1e-320,"float":0.1,"minus":-0}"#.into(),
+        r#"{"big":123456789012345678901234567890,"exact":9007199254740993,"small":1e-320,"float":0.1,"minus":-0}"#
+            .into(),
         r#"{"zero":1.0,"exp":1E+2}"#.into(),
         "{ \"spaces\" :\t1 ,\n\"twice\":1,\"twice\":2 }".into(),
         r#"{"größe":"漢字 👩‍🚀 é ","escaped":"\u0000\ud83d\ude80"}"#.into(),
@@ -62,7 +99,8 @@ pub async fn a_worker_may_have_any_id(cluster: Cluster) {
         assert!(broker.release(&id, epoch, Fate::Recover).await, "{id:?}");
         assert_eq!(broker.locate(&id).await, Location::Pending { class: "Room".into() }, "{id:?}");
     }
-    let mut claimed: Vec<_> = broker.claim(&broker.appetite()).await.0.iter().map(|entry| entry.id.to_string()).collect();
+    let mut claimed: Vec<_> =
+        broker.claim(&broker.appetite()).await.0.iter().map(|entry| entry.id.to_string()).collect();
     claimed.sort();
     let mut expected = names();
     expected.sort();
@@ -75,7 +113,7 @@ pub async fn a_worker_may_have_any_id(cluster: Cluster) {
 
 pub async fn a_class_may_have_any_name(cluster: Cluster) {
     let all: Vec<_> = names();
-    let hosted = all.iter().map(|name| ClassName::new(name)).collect();
+    let hosted = all.iter().map(ClassName::new).collect();
     let broker = cluster.broker_like(BrokerRecord { classes: hosted, ..record("a") }).await;
     for class in &all {
         let reserved = broker.reserve(&broker.wish(class, None)).await;
@@ -95,7 +133,8 @@ pub async fn a_class_may_have_any_name(cluster: Cluster) {
 
 pub async fn a_cluster_may_have_any_name(cluster: Cluster) {
     for (n, name) in names().iter().enumerate() {
-        let broker = cluster.broker_like(BrokerRecord { cluster: ClusterName::new(name), ..record(&format!("b{n}")) }).await;
+        let broker =
+            cluster.broker_like(BrokerRecord { cluster: ClusterName::new(name), ..record(&format!("b{n}")) }).await;
         let id = format!("r{n}");
         assert_eq!(broker.create(&id).await.owner, broker.owner(), "{name:?}");
         assert_eq!(broker.load().await, Some(1), "{name:?}");
@@ -104,7 +143,10 @@ pub async fn a_cluster_may_have_any_name(cluster: Cluster) {
         assert!(broker.release(&id, entry.epoch, Fate::Recover).await);
         assert_eq!(broker.scan().await.claimable, 1, "{name:?}");
         assert_eq!(broker.claim(&broker.appetite()).await.0[0].cluster.as_str(), name);
-        assert_eq!(broker.scan().await.members.iter().find(|member| member.record == broker.record).map(|member| member.load), Some(1));
+        assert_eq!(
+            broker.scan().await.members.iter().find(|member| member.record == broker.record).map(|member| member.load),
+            Some(1)
+        );
     }
 }
 
@@ -112,7 +154,8 @@ pub async fn clusters_and_classes_whose_names_run_together_are_kept_apart(cluste
     let pairs = [("a", "b:c"), ("a:b", "c"), ("a%3Ab", "c"), ("a", "b%3Ac")];
     let mut brokers = Vec::new();
     for (n, (home, class)) in pairs.iter().enumerate() {
-        let like = BrokerRecord { cluster: ClusterName::new(home), classes: classes(&[class]), ..record(&format!("b{n}")) };
+        let like =
+            BrokerRecord { cluster: ClusterName::new(home), classes: classes(&[class]), ..record(&format!("b{n}")) };
         brokers.push(cluster.broker_like(like).await);
     }
     for (n, (broker, (_, class))) in brokers.iter().zip(pairs).enumerate() {

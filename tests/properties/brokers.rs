@@ -79,7 +79,12 @@ impl Brokers {
     pub fn note(&mut self, operation: &Operation, answer: &Answer) {
         match (operation, answer) {
             (Operation::Signals(inner), answer) => self.note(inner, answer),
-            (_, Answer::Placement(Placement::Reserved { id, owner, epoch, .. } | Placement::Existing { id, owner, epoch, .. })) => {
+            (
+                _,
+                Answer::Placement(
+                    Placement::Reserved { id, owner, epoch, .. } | Placement::Existing { id, owner, epoch, .. },
+                ),
+            ) => {
                 self.book.insert(id.clone(), (owner.incarnation.clone(), *epoch));
             }
             (Operation::Locate(id), Answer::Location(Location::Owned { owner, epoch, .. })) => {
@@ -104,7 +109,11 @@ impl Brokers {
                 self.leases.insert(record.incarnation.clone(), joined.lease_expires);
             }
             (_, Answer::Membership(seen)) => {
-                self.leases = seen.members.iter().map(|member| (member.record.incarnation.clone(), member.lease_expires)).collect();
+                self.leases = seen
+                    .members
+                    .iter()
+                    .map(|member| (member.record.incarnation.clone(), member.lease_expires))
+                    .collect();
             }
             _ => {}
         }
@@ -121,7 +130,8 @@ impl Brokers {
 
     /// Everybody leaves; one comes back and finds itself alone.
     pub fn silence(&self, random: &mut Random) -> Vec<Operation> {
-        let mut operations: Vec<_> = incarnations().into_iter().map(|life| Operation::Leave(life, fate(random), CHUNK)).collect();
+        let mut operations: Vec<_> =
+            incarnations().into_iter().map(|life| Operation::Leave(life, fate(random), CHUNK)).collect();
         let one = record(random);
         operations.push(Operation::Scan(one.incarnation.clone()));
         operations.push(Operation::Register(one.clone(), Duration::from_millis(60_000)));
@@ -205,10 +215,11 @@ impl Brokers {
             "evict" => {
                 let dead = anybody(random);
                 let seen = self.leases.get(&dead).filter(|_| random.percent(50));
-                let death = seen.map_or(Death::Expired, |lease_expires| Death::Proven { lease_expires: *lease_expires });
+                let death =
+                    seen.map_or(Death::Expired, |lease_expires| Death::Proven { lease_expires: *lease_expires });
                 Operation::Evict(self.member(random), dead, death, *random.of(&LIMITS))
             }
-            "leave" => Operation::Leave(anybody(random), fate(random), *random.of(&LIMITS)),
+            "leave" => Operation::Leave(self.member(random), fate(random), *random.of(&LIMITS)),
             "owned" => Operation::Owned(anybody(random), random.below(3) as usize, *random.of(&LIMITS)),
             "request_restart" => Operation::RequestRestart,
             "is_listening" => Operation::IsListening(anybody(random)),
@@ -263,7 +274,7 @@ fn class(random: &mut Random) -> ClassName {
 }
 
 fn classes(random: &mut Random) -> BTreeSet<ClassName> {
-    CLASSES.iter().filter(|_| random.percent(75)).map(|name| ClassName::new(name)).collect()
+    CLASSES.iter().filter(|_| random.percent(75)).map(ClassName::new).collect()
 }
 
 fn fate(random: &mut Random) -> Fate {

@@ -76,7 +76,10 @@ impl Checker {
             let sum = sums.get(&member.record.incarnation).copied().unwrap_or_default();
             assert_eq!(member.load, sum, "load of {}", member.record.incarnation);
         }
-        assert!(members.windows(2).all(|pair| pair[0].record.incarnation < pair[1].record.incarnation), "members out of order");
+        assert!(
+            members.windows(2).all(|pair| pair[0].record.incarnation < pair[1].record.incarnation),
+            "members out of order"
+        );
         for (id, place) in &view.places {
             if let Location::Owned { owner, .. } = place {
                 let member = members.iter().find(|member| member.record.incarnation == owner.incarnation);
@@ -85,6 +88,7 @@ impl Checker {
             }
         }
         assert_eq!(view.membership.restart_number, self.restarts);
-        self.ids = view.places.iter().filter(|(_, place)| **place != Location::None).map(|(id, _)| id.clone()).collect();
+        self.ids =
+            view.places.iter().filter(|(_, place)| **place != Location::None).map(|(id, _)| id.clone()).collect();
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const HOUR: u64 = 3_600_000;
 /// Everything is compared after so many operations.
-const COMPARE_EVERY: usize = 16;
+const COMPARE_EVERY: usize = 24;
 /// Everybody leaves after so many operations.
 const SILENCE_EVERY: usize = 500;
 /// Operations that a failure tells of.
@@ -76,7 +76,11 @@ impl Driver {
             let _ = writeln!(text, "{name:>16} {drawn:>6}  {}", answers.join(", "));
         }
         let _ = writeln!(text, "clock steps {:?}", self.clock_steps);
-        let _ = write!(text, "lost replies {}, repeated {}, everything compared {} times", self.lost, self.repeated, self.compared);
+        let _ = write!(
+            text,
+            "lost replies {}, repeated {}, everything compared {} times",
+            self.lost, self.repeated, self.compared
+        );
         text
     }
 
@@ -94,10 +98,10 @@ impl Driver {
         } else {
             self.brokers.note(&operation, &answer);
         }
-        if self.steps % COMPARE_EVERY == 0 {
+        if self.steps.is_multiple_of(COMPARE_EVERY) {
             self.compare_everything().await;
         }
-        if self.steps % SILENCE_EVERY == 0 {
+        if self.steps.is_multiple_of(SILENCE_EVERY) {
             for operation in self.brokers.silence(&mut self.random) {
                 self.perform(0, &operation).await;
             }
@@ -130,7 +134,8 @@ impl Driver {
     fn move_clock(&mut self) {
         let (name, forward, back) = match self.random.below(400) {
             0..=199 => ("still", 0, 0),
-            200..=359 => ("a little forward", self.random.below(30), 0),
+            200..=279 => ("a moment forward", self.random.below(3), 0),
+            280..=359 => ("a little forward", self.random.below(30), 0),
             360..=379 => ("past some leases", self.random.below(8_000), 0),
             380..=393 => ("a little back", 0, self.random.below(500)),
             394..=396 => ("up to an hour back", 0, self.random.below(HOUR)),
@@ -186,7 +191,8 @@ impl Driver {
     /// Only one of them has an address on the way to it.
     fn local_hosts(&mut self, index: usize) -> Answer {
         let hosts = [0, 1].map(|world: usize| self.worlds[world].handle(index).local_host());
-        let is_address = |host: &Option<String>| host.as_ref().is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok());
+        let is_address =
+            |host: &Option<String>| host.as_ref().is_some_and(|host| host.parse::<std::net::IpAddr>().is_ok());
         if hosts[0].is_some() || !is_address(&hosts[1]) {
             self.fail(&format!("local addresses {hosts:?}"));
         }
@@ -220,7 +226,10 @@ impl Driver {
             let closed = self.worlds[world].replace(index).await;
             let answer = operation.perform(closed.as_ref()).await;
             if answer != Answer::Failed("unavailable") {
-                self.fail(&format!("a closed handle of {} answered {answer:?} to {operation:?}", self.worlds[world].name));
+                self.fail(&format!(
+                    "a closed handle of {} answered {answer:?} to {operation:?}",
+                    self.worlds[world].name
+                ));
             }
         }
         self.count(&operation, &Answer::Failed("unavailable"));
@@ -267,7 +276,16 @@ impl Driver {
     }
 
     fn fail(&self, why: &str) -> ! {
-        let recent: Vec<&str> = self.recent.iter().map(String::as_str).collect();
-        panic!("seed {}, operation {}: {why}\n\nbefore that:\n{}", self.seed, self.steps, recent.join("\n"));
+        panic!("seed {}, operation {}: {why}", self.seed, self.steps);
+    }
+}
+
+impl Drop for Driver {
+    /// Whatever made the run end: how it came to that.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let recent: Vec<&str> = self.recent.iter().map(String::as_str).collect();
+            eprintln!("\nseed {}, the last operations:\n{}\n", self.seed, recent.join("\n"));
+        }
     }
 }

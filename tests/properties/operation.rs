@@ -110,7 +110,9 @@ impl Operation {
             Operation::Place(request) => on.place(request).await.map(Answer::Placement),
             Operation::Activate(owner, ids) => on.activate(owner, ids).await.map(Answer::Entries),
             Operation::Release(owner, releases) => on.release(owner, releases).await.map(Answer::Flags),
-            Operation::Withdraw(owner, id, epoch) => on.withdraw(owner, id, *epoch).await.map(|was| Answer::Flags(vec![was])),
+            Operation::Withdraw(owner, id, epoch) => {
+                on.withdraw(owner, id, *epoch).await.map(|was| Answer::Flags(vec![was]))
+            }
             Operation::SetLoad(owner, changes) => on.set_load(owner, changes).await.map(Answer::Flags),
             Operation::Locate(id) => on.locate(id).await.map(Answer::Location),
             Operation::Claim(request) => on.claim(request).await.map(Answer::Claim),
@@ -146,7 +148,9 @@ impl Answer {
             Answer::Registration(Registration::IdInUse { .. }) => vec!["id in use"],
             Answer::Renewal(Renewal::Evicted { .. }) => vec!["evicted"],
             Answer::Renewal(Renewal::Renewed { next_expiry: None, .. }) => vec!["renewed alone"],
-            Answer::Renewal(Renewal::Renewed { now, next_expiry: Some(next), .. }) if next <= now => vec!["renewed, another expired"],
+            Answer::Renewal(Renewal::Renewed { now, next_expiry: Some(next), .. }) if next <= now => {
+                vec!["renewed, another expired"]
+            }
             Answer::Renewal(Renewal::Renewed { .. }) => vec!["renewed"],
             Answer::Membership(seen) => vec![
                 if seen.members.is_empty() { "nobody" } else { "members" },
@@ -155,7 +159,9 @@ impl Answer {
             Answer::Placement(Placement::Reserved { .. }) => vec!["reserved"],
             Answer::Placement(Placement::Existing { owner, state, .. }) => vec![held(owner, *state)],
             Answer::Placement(Placement::NoBroker) => vec!["no broker"],
-            Answer::Placement(Placement::NotMember) | Answer::Claim(Claim::NotMember) | Answer::Eviction(Eviction::NotMember) => {
+            Answer::Placement(Placement::NotMember)
+            | Answer::Claim(Claim::NotMember)
+            | Answer::Eviction(Eviction::NotMember) => {
                 vec!["not a member"]
             }
             Answer::Location(Location::None) => vec!["none"],
@@ -196,6 +202,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("open", &["done", "unavailable"]),
     ("close", &["done"]),
     ("local_host", &["done"]),
+    ("signals", &["members", "pending", "dead", "restart"]),
     ("time", &["done", "unavailable"]),
     ("register", &["joined", "id in use", "unavailable"]),
     ("renew", &["renewed", "renewed alone", "renewed, another expired", "evicted", "unavailable"]),
@@ -203,15 +210,49 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("scan", &["nobody", "members", "nothing waits", "some wait", "unavailable"]),
     (
         "place",
-        &["reserved", "placing", "active", "placing, owner gone", "active, owner gone", "no broker", "not a member", "unavailable"],
+        &[
+            "reserved",
+            "placing",
+            "active",
+            "placing, owner gone",
+            "active, owner gone",
+            "no broker",
+            "not a member",
+            "unavailable",
+        ],
     ),
     ("activate", &["yes", "no", "unavailable"]),
     ("release", &["yes", "no", "unavailable"]),
     ("withdraw", &["yes", "no", "unavailable"]),
     ("set_load", &["yes", "no", "unavailable"]),
     ("locate", &["none", "pending", "placing", "active", "placing, owner gone", "active, owner gone", "unavailable"]),
-    ("claim", &["claimed none", "claimed", "none remain", "some remain", "none expired", "some expired", "not a member", "unavailable"]),
-    ("evict", &["alive", "recovered none", "recovered", "deleted none", "deleted", "none remain", "some remain", "not a member", "unavailable"]),
+    (
+        "claim",
+        &[
+            "claimed none",
+            "claimed",
+            "none remain",
+            "some remain",
+            "none expired",
+            "some expired",
+            "not a member",
+            "unavailable",
+        ],
+    ),
+    (
+        "evict",
+        &[
+            "alive",
+            "recovered none",
+            "recovered",
+            "deleted none",
+            "deleted",
+            "none remain",
+            "some remain",
+            "not a member",
+            "unavailable",
+        ],
+    ),
     ("leave", &["none remain", "some remain", "unavailable"]),
     ("owned", &["nothing", "a full page", "all", "unavailable"]),
     ("request_restart", &["done", "unavailable"]),

@@ -94,10 +94,12 @@ impl World {
             looks.spawn(async move { (handle.locate(&id).await.expect("locate"), id) });
         }
         let places = looks.join_all().await.into_iter().map(|(place, id)| (id, place)).collect();
-        let mut holdings = BTreeMap::new();
-        for owner in owners {
-            holdings.insert(owner.clone(), handle.owned(owner, 0, CHUNK).await.expect("owned"));
+        let mut pages = tokio::task::JoinSet::new();
+        for owner in owners.iter().cloned() {
+            let handle = handle.clone();
+            pages.spawn(async move { (handle.owned(&owner, 0, CHUNK).await.expect("owned"), owner) });
         }
+        let holdings = pages.join_all().await.into_iter().map(|(page, owner)| (owner, page)).collect();
         View { membership, places, holdings }
     }
 }

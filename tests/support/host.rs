@@ -179,7 +179,8 @@ impl Host {
                     }
                     Event::Message(delivery) if delivery.deadline < boot_millis() => life.drop_expired(&delivery),
                     Event::Message(delivery) => {
-                        let worker = self.workers.lock().expect("no test panics with it").get(&delivery.handle).cloned();
+                        let worker =
+                            self.workers.lock().expect("no test panics with it").get(&delivery.handle).cloned();
                         let Some(worker) = worker else {
                             life.refuse(delivery);
                             continue;

@@ -4,7 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use dworker::config::RedisConfig;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -34,10 +34,14 @@ impl RedisServer {
         let name = format!("dworker-test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).unwrap();
-        let password = arguments.iter().position(|word| *word == "--requirepass").map(|at| arguments[at + 1].to_owned());
+        let password =
+            arguments.iter().position(|word| *word == "--requirepass").map(|at| arguments[at + 1].to_owned());
         let arguments = arguments.iter().map(|word| (*word).to_owned()).collect();
         let mut server = Self { port: free_port(), directory, arguments, password, child: None };
-        server.run();
+        let end = Instant::now() + PATIENCE;
+        while !server.attempt(end) {
+            server.port = free_port();
+        }
         server
     }
 
@@ -47,22 +51,45 @@ impl RedisServer {
     }
 
     pub fn config(&self) -> RedisConfig {
-        RedisConfig { host: "127.0.0.1".into(), port: self.port, path: None, username: None, password: self.password.clone(), db: 0 }
+        RedisConfig {
+            host: "127.0.0.1".into(),
+            port: self.port,
+            path: None,
+            username: None,
+            password: self.password.clone(),
+            db: 0,
+        }
     }
 
     /// Starts it (again) on the same port, in the same directory.
     pub fn run(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        while !self.attempt(end) {
+            assert!(Instant::now() < end, "the server does not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// `false` when it ended at once, as it does when somebody else has taken the port.
+    fn attempt(&mut self, end: Instant) -> bool {
         let program = std::env::var("DWORKER_TEST_SERVER").unwrap_or_else(|_| "redis-server".into());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.directory.join("log")).unwrap();
         let mut command = Command::new(&program);
-        // Old servers want the bind address before anything else is up, and know no default for a Unix socket.
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args(["--unixsocket", &self.socket(), "--dir", &self.directory.to_string_lossy()]);
         command.args(&self.arguments).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        self.child = Some(command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}")));
-        let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < until, "{program} does not listen: {}", self.log());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+        let pid = format!("process_id:{}\r", child.id());
+        loop {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            // Another test's server may answer on a port that two have drawn: only ours says our process id.
+            if self.try_ask(&["INFO", "server"]).is_ok_and(|info| info.contains(&pid)) {
+                self.child = Some(child);
+                return true;
+            }
+            assert!(Instant::now() < end, "{program} does not listen: {}", self.log());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -95,10 +122,14 @@ impl RedisServer {
 
     /// A command in raw words; the answer as it came over the wire.
     pub fn ask(&self, words: &[&str]) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.try_ask(words).unwrap()
+    }
+
+    fn try_ask(&self, words: &[&str]) -> io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         if let Some(password) = &self.password {
-            exchange(&mut stream, &["AUTH", password]);
+            exchange(&mut stream, &["AUTH", password])?;
         }
         exchange(&mut stream, words)
     }
@@ -138,20 +169,21 @@ impl Drop for RedisServer {
     }
 }
 
-fn exchange(stream: &mut TcpStream, words: &[&str]) -> String {
+fn exchange(stream: &mut TcpStream, words: &[&str]) -> io::Result<String> {
     let mut text = format!("*{}\r\n", words.len());
     for word in words {
         text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
     }
-    stream.write_all(text.as_bytes()).unwrap();
+    stream.write_all(text.as_bytes())?;
     let mut answer = Vec::new();
     let mut buffer = [0u8; 65536];
     while !complete(&answer) {
-        let read = stream.read(&mut buffer).unwrap();
-        assert!(read > 0, "the server hung up");
-        answer.extend_from_slice(&buffer[..read]);
+        match stream.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => answer.extend_from_slice(&buffer[..read]),
+        }
     }
-    String::from_utf8_lossy(&answer).into_owned()
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 fn complete(answer: &[u8]) -> bool {

@@ -2,12 +2,14 @@
 #![allow(dead_code)]
 
 use bytes::Bytes;
-use dworker::ids::{BrokerId, Endpoint, Incarnation, WorkerId};
+use dworker::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use dworker::transport::{CloseReason, Connection, Events, MemoryHub, Transport, TransportConfig};
+use dworker::wire::codec::Address;
 use dworker::wire::handshake::{Identity, Secrets};
 use dworker::wire::message::{Envelope, Message, Payload};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -30,6 +32,7 @@ pub struct Recorder {
     seen: Mutex<Seen>,
     changed: watch::Sender<u64>,
     gate: watch::Sender<bool>,
+    shut_at_next: AtomicBool,
     answer: Box<Answer>,
     keep: bool,
 }
@@ -45,6 +48,7 @@ impl Recorder {
             seen: Mutex::default(),
             changed: watch::Sender::new(0),
             gate: watch::Sender::new(true),
+            shut_at_next: AtomicBool::new(false),
             answer: Box::new(answer),
             keep,
         })
@@ -52,6 +56,11 @@ impl Recorder {
 
     pub fn open_gate(&self, open: bool) {
         self.gate.send_replace(open);
+    }
+
+    /// The next message is the last one before the gate opens again.
+    pub fn shut_gate_at_next_message(&self) {
+        self.shut_at_next.store(true, Ordering::SeqCst);
     }
 
     pub fn look<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
@@ -78,7 +87,10 @@ impl Recorder {
     }
 
     pub async fn closed(&self) -> (CloseReason, Vec<Message>) {
-        self.wait("a closed connection", |seen| seen.closed.last().map(|(_, reason, unsent)| (reason.clone(), unsent.clone()))).await
+        self.wait("a closed connection", |seen| {
+            seen.closed.last().map(|(_, reason, unsent)| (reason.clone(), unsent.clone()))
+        })
+        .await
     }
 
     fn record(&self, record: impl FnOnce(&mut Seen)) {
@@ -92,6 +104,9 @@ impl Events for Recorder {
         self.record(|seen| seen.opened.push(connection.clone()));
     }
     fn on_message(&self, connection: &Arc<Connection>, message: Message) {
+        if self.shut_at_next.swap(false, Ordering::SeqCst) {
+            self.open_gate(false);
+        }
         (self.answer)(connection, &message);
         if self.keep {
             self.record(|seen| seen.messages.push(message));
@@ -171,6 +186,7 @@ impl Net {
 pub fn envelope(sequence: u32, payload: &[u8]) -> Envelope {
     Envelope {
         worker: WorkerId::new("Test#1"),
+        epoch: Epoch(1),
         sequence,
         method: Bytes::from_static(b"method"),
         payload: Payload::json(Bytes::copy_from_slice(payload)),
@@ -192,4 +208,9 @@ pub fn sequences(messages: &[Message]) -> Vec<u32> {
         _ => None,
     };
     messages.iter().filter_map(sequence).collect()
+}
+
+/// Where a message of this number goes.
+pub fn address(sequence: u32, method: &str) -> Address<'_> {
+    Address { time_left: 1000, epoch: Epoch(1), sequence, worker: "Test#1", method: method.as_bytes() }
 }

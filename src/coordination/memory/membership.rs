@@ -52,7 +52,8 @@ pub(super) fn scan(tables: &Tables, by: &Incarnation, now: ServerTime) -> Member
         lease_expires: member.lease_expires,
         load: tables.load(incarnation),
     });
-    let claimable = tables.members.get(by).map_or(0, |member| waiting(tables, &member.record.cluster, &member.record.classes));
+    let claimable =
+        tables.members.get(by).map_or(0, |member| waiting(tables, &member.record.cluster, &member.record.classes));
     Membership {
         now,
         members: members.collect(),

@@ -90,10 +90,7 @@ pub struct MemoryCoordinator {
 impl MemoryCoordinator {
     /// A handle that is not open yet.
     pub fn new(store: MemoryStore) -> Self {
-        let handle = Arc::new(Handle {
-            state: Mutex::new(HandleState::New),
-            signals: broadcast::channel(SIGNALS).0,
-        });
+        let handle = Arc::new(Handle { state: Mutex::new(HandleState::New), signals: broadcast::channel(SIGNALS).0 });
         lock(&store.shared.handles).push(Arc::downgrade(&handle));
         Self { store, handle }
     }
@@ -196,7 +193,13 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, now| placement::claim(tables, request, now))
     }
 
-    async fn evict(&self, by: &Incarnation, dead: &Incarnation, death: &Death, limit: usize) -> CoordinationResult<Eviction> {
+    async fn evict(
+        &self,
+        by: &Incarnation,
+        dead: &Incarnation,
+        death: &Death,
+        limit: usize,
+    ) -> CoordinationResult<Eviction> {
         self.step(|tables, now| membership::evict(tables, by, dead, death, limit, now))
     }
 
@@ -204,7 +207,12 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, _| membership::leave(tables, incarnation, fate, limit))
     }
 
-    async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
+    async fn owned(
+        &self,
+        owner: &Incarnation,
+        offset: usize,
+        limit: usize,
+    ) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
         self.step(|tables, _| entries::owned(tables, owner, offset, limit))
     }
 
@@ -214,7 +222,8 @@ impl Coordinator for MemoryCoordinator {
 
     async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool> {
         self.handle.with_listening(|_| ())?;
-        let listens = |handle: &Arc<Handle>| handle.with_listening(|name| name.as_ref() == Some(incarnation)) == Ok(true);
+        let listens =
+            |handle: &Arc<Handle>| handle.with_listening(|name| name.as_ref() == Some(incarnation)) == Ok(true);
         Ok(self.store.live_handles().iter().any(listens))
     }
 

@@ -138,7 +138,9 @@ pub fn eviction(value: Value) -> Option<Eviction> {
     let mut parts = Parts::of(value)?;
     Some(match parts.text()?.as_str() {
         "alive" => Eviction::Alive { lease_expires: parts.time()? },
-        "evicted" => Eviction::Evicted { recovered: parts.number()?, deleted: parts.number()?, remaining: parts.number()? },
+        "evicted" => {
+            Eviction::Evicted { recovered: parts.number()?, deleted: parts.number()?, remaining: parts.number()? }
+        }
         "stranger" => Eviction::NotMember,
         _ => return None,
     })

@@ -86,7 +86,13 @@ impl Link {
 
     /// Sends a command. `Ok(Err)` is the server's own error. A late answer ends the connection: what comes after it
     /// would be late as well.
-    pub async fn send(&self, live: &Live, command: &Cmd, what: &str, deadline: Duration) -> CoordinationResult<Result<Value, RedisError>> {
+    pub async fn send(
+        &self,
+        live: &Live,
+        command: &Cmd,
+        what: &str,
+        deadline: Duration,
+    ) -> CoordinationResult<Result<Value, RedisError>> {
         let mut connection = live.connection.clone();
         let answer = match timeout(deadline, connection.req_packed_command(command)).await {
             Ok(answer) => answer.and_then(Value::extract_error),
@@ -137,7 +143,10 @@ impl Link {
     pub async fn supervise(self: Arc<Self>) {
         let mut retry = Retry::new();
         for number in 1.. {
-            match timeout(CONNECT_DEADLINE, self.establish(number)).await.unwrap_or_else(|_| Err(late(self.dialer.place(), "connecting", CONNECT_DEADLINE))) {
+            match timeout(CONNECT_DEADLINE, self.establish(number))
+                .await
+                .unwrap_or_else(|_| Err(late(self.dialer.place(), "connecting", CONNECT_DEADLINE)))
+            {
                 Ok((live, driver)) => {
                     debug!(place = self.dialer.place(), number, "connected to Redis");
                     retry = Retry::new();
@@ -184,7 +193,9 @@ impl Link {
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUE);
         let failed = |error: RedisError| translate(self.dialer.place(), "connecting", &error);
         let (mut connection, driver) =
-            MultiplexedConnection::new_with_config(&self.dialer.login(), dialed.socket, config).await.map_err(failed)?;
+            MultiplexedConnection::new_with_config(&self.dialer.login(), dialed.socket, config)
+                .await
+                .map_err(failed)?;
         let mut driver: Driver = Box::pin(driver);
         let mut probe = redis::cmd("EVAL");
         probe.arg(PROBE).arg(0);

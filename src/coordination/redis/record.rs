@@ -62,7 +62,7 @@ mod tests {
             broker: "br:1,%".into(),
             cluster: "ma:in".into(),
             address: Endpoint { host: "::1".into(), port: 65535 },
-            classes: classes.iter().map(|class| ClassName::new(class)).collect(),
+            classes: classes.iter().map(ClassName::new).collect(),
             protocol: (1, 2),
             draining: true,
         }
@@ -84,7 +84,9 @@ mod tests {
 
     #[test]
     fn foreign_text_is_no_record() {
-        for text in ["", "x", "main:2:h:1:b:1:1:,", "main:0:h:70000:b:1:1:,", "main:0:h:1:b:1:1:", "main:0:h:1:b:1:1:,:x"] {
+        for text in
+            ["", "x", "main:2:h:1:b:1:1:,", "main:0:h:70000:b:1:1:,", "main:0:h:1:b:1:1:", "main:0:h:1:b:1:1:,:x"]
+        {
             assert_eq!(decode("00ff".into(), text), None, "{text}");
         }
     }

@@ -1,55 +1,52 @@
 //! Whether a namespace is ours: of this schema version, and not in use by dworker 0.9.
 
 use super::answer;
-use super::dial::Dialer;
-use super::failure::{foreign, translate};
-use super::link::Link;
-use crate::coordination::keys::Keys;
+use super::client::{Client, COMMAND_DEADLINE};
+use super::failure::translate;
 use crate::coordination::{CoordinationError, CoordinationResult, SCHEMA_VERSION};
-use redis::{Cmd, RedisError, Value};
-use std::time::Duration;
+use redis::Value;
+
+/// What is asked, for errors.
+const CHECK: &str = "the schema check";
 
 /// Refuses a namespace of another version, and one in which brokers of dworker 0.9 are active.
-pub async fn check(link: &Link, dialer: &Dialer, keys: &Keys, deadline: Duration) -> CoordinationResult<()> {
+pub async fn check(client: &Client) -> CoordinationResult<()> {
     let mut version = redis::cmd("HGET");
-    version.arg(keys.meta()).arg("schema");
-    let answer = ask(link, &version, deadline).await?.map_err(|error| translate(dialer.place(), "the schema check", &error))?;
-    let found = answer::version(answer).ok_or_else(|| foreign(dialer.place(), "the schema check"))?;
+    version.arg(client.keys.meta()).arg("schema");
+    let answer = client.command(&version, CHECK).await?;
+    let found = client.read(CHECK, answer::version(answer))?;
     if let Some(found) = found.filter(|found| *found != SCHEMA_VERSION.to_string()) {
-        return Err(foreign_version(dialer, keys, &found));
+        return Err(foreign_version(client, &found));
     }
     let mut old = redis::cmd("HGETALL");
-    old.arg(keys.old_brokers());
-    match ask(link, &old, deadline).await? {
+    old.arg(client.keys.old_brokers());
+    let live = client.commands.live()?;
+    match client.commands.send(&live, &old, CHECK, COMMAND_DEADLINE).await? {
         Ok(table) => match active_old_broker(table) {
-            Some(name) => Err(old_fleet(dialer, keys, &name)),
+            Some(name) => Err(old_fleet(client, &name)),
             None => Ok(()),
         },
-        // Something else has that name, or it is in another node's slot: dworker 0.9 kept a hash, and knew no Redis Cluster.
-        Err(error) if matches!(error.code(), Some("WRONGTYPE" | "MOVED" | "CROSSSLOT" | "NOPERM")) => Ok(()),
-        Err(error) => Err(translate(dialer.place(), "the schema check", &error)),
+        // Something else has that name, it is in another node's slot, or we may not read it: dworker 0.9 kept a hash,
+        // and knew neither Redis Cluster nor users.
+        Err(error) if matches!(error.code(), Some("WRONGTYPE" | "MOVED" | "NOPERM")) => Ok(()),
+        Err(error) => Err(translate(client.dialer.place(), CHECK, &error)),
     }
-}
-
-async fn ask(link: &Link, command: &Cmd, deadline: Duration) -> CoordinationResult<Result<Value, RedisError>> {
-    let live = link.live()?;
-    link.send(&live, command, "the schema check", deadline).await
 }
 
 /// The error for a namespace of another version.
-pub fn foreign_version(dialer: &Dialer, keys: &Keys, found: &str) -> CoordinationError {
+pub fn foreign_version(client: &Client, found: &str) -> CoordinationError {
     CoordinationError::Schema(format!(
         "Redis at {}: {} has schema version {found:?}, this dworker writes {SCHEMA_VERSION}: use the same version everywhere, or another \"ns\"",
-        dialer.place(),
-        keys.meta()
+        client.dialer.place(),
+        client.keys.meta()
     ))
 }
 
-fn old_fleet(dialer: &Dialer, keys: &Keys, broker: &str) -> CoordinationError {
+fn old_fleet(client: &Client, broker: &str) -> CoordinationError {
     CoordinationError::Schema(format!(
         "Redis at {}: {} says that broker {broker:?} of dworker 0.9 is active: stop the old brokers (and delete that key if one crashed), or use another \"ns\"",
-        dialer.place(),
-        keys.old_brokers()
+        client.dialer.place(),
+        client.keys.old_brokers()
     ))
 }
 

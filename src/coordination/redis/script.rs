@@ -8,7 +8,8 @@ pub struct Lua {
     /// The operation's name, for errors.
     pub name: &'static str,
     source: &'static str,
-    hash: Lazy<String>,
+    /// The SHA1 of the source, and whether the script asks for the time.
+    facts: Lazy<(String, bool)>,
 }
 
 macro_rules! scripts {
@@ -19,24 +20,28 @@ macro_rules! scripts {
                 $(include_str!(concat!("../lua/", $piece, ".lua")),)*
                 include_str!(concat!("../lua/", $name, ".lua"))
             );
-            Lua { name: $name, source: SOURCE, hash: Lazy::new(|| Script::new(SOURCE).get_hash().to_owned()) }
+            Lua {
+                name: $name,
+                source: SOURCE,
+                facts: Lazy::new(|| (Script::new(SOURCE).get_hash().to_owned(), SOURCE.contains("-- clock: "))),
+            }
         };)*
     };
 }
 
 scripts! {
-    REGISTER = "register": "record" "load";
-    RENEW = "renew":;
+    REGISTER = "register": "clock" "record" "load";
+    RENEW = "renew": "clock";
     UPDATE = "update": "record" "load";
-    SCAN = "scan": "record" "load";
-    PLACE = "place": "record" "load" "choose" "epoch";
+    SCAN = "scan": "clock" "record" "load";
+    PLACE = "place": "clock" "record" "load" "choose" "epoch";
     ACTIVATE = "activate":;
     RELEASE = "release": "record" "load" "salvage";
     WITHDRAW = "withdraw": "record" "load" "salvage";
     SET_LOAD = "set_load": "record" "load";
     LOCATE = "locate": "record";
-    CLAIM = "claim": "record" "load" "epoch";
-    EVICT = "evict": "record" "load" "salvage";
+    CLAIM = "claim": "clock" "record" "load" "epoch";
+    EVICT = "evict": "clock" "record" "load" "salvage";
     LEAVE = "leave": "record" "load" "salvage";
     OWNED = "owned":;
     RESTART = "restart":;
@@ -61,10 +66,15 @@ impl Arguments {
 }
 
 impl Lua {
+    /// Whether it needs a clock.
+    pub fn is_timed(&self) -> bool {
+        self.facts.1
+    }
+
     /// EVALSHA, or EVAL with the whole text where the server does not know the script.
     pub fn command(&self, by_hash: bool, shared: &Arguments, clock: &str, arguments: &Arguments) -> Cmd {
         let mut command = if by_hash { redis::cmd("EVALSHA") } else { redis::cmd("EVAL") };
-        command.arg(if by_hash { self.hash.as_str() } else { self.source });
+        command.arg(if by_hash { self.facts.0.as_str() } else { self.source });
         command.arg(shared.keys.len() + arguments.keys.len());
         command.arg(&shared.keys).arg(&arguments.keys);
         // The prelude's order: prefix, clock, channel.
@@ -81,15 +91,16 @@ mod tests {
     #[test]
     fn every_script_has_its_header_and_no_word_that_old_servers_refuse() {
         for lua in [
-            &REGISTER, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT,
-            &LEAVE, &OWNED, &RESTART,
+            &REGISTER, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM,
+            &EVICT, &LEAVE, &OWNED, &RESTART,
         ] {
             assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
             assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);
             for word in ["cjson", "SRANDMEMBER", "SCAN'", "NUMSUB", "UNLINK"] {
                 assert!(!lua.source.contains(word), "{} names {word}", lua.name);
             }
-            assert_eq!(lua.hash.len(), 40);
+            assert_eq!(lua.facts.0.len(), 40);
+            assert_eq!(lua.is_timed(), lua.source.contains("valid(") || lua.source.contains("now"), "{}", lua.name);
         }
     }
 }

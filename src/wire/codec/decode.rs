@@ -1,6 +1,8 @@
 //! Bytes to messages.
 
-use super::{kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES};
+use super::{
+    kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES,
+};
 use crate::error::Code;
 use crate::ids::{Epoch, WorkerId};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
@@ -50,7 +52,8 @@ impl Decoder {
     /// twice of it, whatever length the frame claims.
     pub fn make_room(&self, buffer: &mut BytesMut) {
         let held = buffer.len();
-        let missing = frame_length(buffer).map_or(0, |length| (length.min(self.max) + LENGTH_BYTES).saturating_sub(held));
+        let missing =
+            frame_length(buffer).map_or(0, |length| (length.min(self.max) + LENGTH_BYTES).saturating_sub(held));
         let room = missing.min(held).max(READ_CHUNK);
         if buffer.capacity() - held >= room || buffer.try_reclaim(room) {
             return;
@@ -112,6 +115,7 @@ impl Frame<'_> {
     fn addressed(&mut self, encoding: u8) -> Result<(u32, Envelope), DecodeError> {
         self.claim(ADDRESS_BYTES)?;
         let time_left = self.buffer.get_u32();
+        let epoch = Epoch(self.buffer.get_u64());
         let sequence = self.buffer.get_u32();
         let worker_length = self.buffer.get_u16() as usize;
         let method_length = self.buffer.get_u16() as usize;
@@ -123,7 +127,7 @@ impl Frame<'_> {
         if std::str::from_utf8(&method).is_err() {
             return Err(DecodeError::Malformed("a method that is no UTF-8"));
         }
-        Ok((time_left, Envelope { worker, sequence, method, payload: self.payload(encoding)? }))
+        Ok((time_left, Envelope { worker, epoch, sequence, method, payload: self.payload(encoding)? }))
     }
 
     /// A text that is told how long it is.

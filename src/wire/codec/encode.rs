@@ -1,6 +1,9 @@
 //! Messages to bytes.
 
-use super::{kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES};
+use super::{
+    kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES,
+};
+use crate::ids::Epoch;
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::{BufMut, BytesMut};
 
@@ -26,18 +29,24 @@ impl Header {
     }
 }
 
-/// Where an ask, a tell or a bounce goes.
-struct Address<'a> {
-    time_left: u32,
-    sequence: u32,
-    worker: &'a str,
-    method: &'a [u8],
+/// Where an ask, a tell or a bounce goes: [`Envelope`] without its payload, borrowed.
+#[derive(Clone, Copy)]
+pub struct Address<'a> {
+    /// 0 in a tell.
+    pub time_left: u32,
+    pub epoch: Epoch,
+    pub sequence: u32,
+    pub worker: &'a str,
+    /// UTF-8.
+    pub method: &'a [u8],
 }
 
 /// Appends `message` to `out` as one frame of at most `max` bytes after its length.
 pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), TooLarge> {
     match message {
-        Message::Ask { call, time_left, envelope } => addressed(out, max, Header::new(kind::ASK, *call), *time_left, envelope),
+        Message::Ask { call, time_left, envelope } => {
+            addressed(out, max, Header::new(kind::ASK, *call), *time_left, envelope)
+        }
         Message::Tell { envelope } => addressed(out, max, Header::new(kind::TELL, 0), 0, envelope),
         Message::Bounce { call, time_left, code, envelope } => {
             let header = Header { code: *code as u8, ..Header::new(kind::BOUNCE, *call) };
@@ -71,34 +80,21 @@ pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), T
 }
 
 /// [`encode`] of an ask from borrowed parts; `payload` is JSON text or absent.
-#[allow(clippy::too_many_arguments)]
 pub fn encode_ask(
     out: &mut BytesMut,
     max: usize,
     call: u64,
-    time_left: u32,
-    worker: &str,
-    sequence: u32,
-    method: &str,
+    to: Address<'_>,
     payload: Option<&[u8]>,
 ) -> Result<(), TooLarge> {
     let (encoding, payload) = json(payload);
-    let header = Header { encoding, ..Header::new(kind::ASK, call) };
-    envelope(out, max, header, Address { time_left, sequence, worker, method: method.as_bytes() }, payload)
+    envelope(out, max, Header { encoding, ..Header::new(kind::ASK, call) }, to, payload)
 }
 
 /// [`encode`] of a tell from borrowed parts; `payload` is JSON text or absent.
-pub fn encode_tell(
-    out: &mut BytesMut,
-    max: usize,
-    worker: &str,
-    sequence: u32,
-    method: &str,
-    payload: Option<&[u8]>,
-) -> Result<(), TooLarge> {
+pub fn encode_tell(out: &mut BytesMut, max: usize, to: Address<'_>, payload: Option<&[u8]>) -> Result<(), TooLarge> {
     let (encoding, payload) = json(payload);
-    let header = Header { encoding, ..Header::new(kind::TELL, 0) };
-    envelope(out, max, header, Address { time_left: 0, sequence, worker, method: method.as_bytes() }, payload)
+    envelope(out, max, Header { encoding, ..Header::new(kind::TELL, 0) }, to, payload)
 }
 
 /// [`encode`] of a reply from borrowed parts; `payload` is JSON text or absent.
@@ -112,9 +108,10 @@ fn json(payload: Option<&[u8]>) -> (Encoding, &[u8]) {
 }
 
 fn addressed(out: &mut BytesMut, max: usize, header: Header, time_left: u32, parts: &Envelope) -> Result<(), TooLarge> {
-    let Envelope { worker, sequence, method, payload: Payload { encoding, bytes } } = parts;
+    let Envelope { worker, epoch, sequence, method, payload: Payload { encoding, bytes } } = parts;
     let header = Header { encoding: *encoding, ..header };
-    envelope(out, max, header, Address { time_left, sequence: *sequence, worker: worker.as_str(), method }, bytes)
+    let to = Address { time_left, epoch: *epoch, sequence: *sequence, worker: worker.as_str(), method };
+    envelope(out, max, header, to, bytes)
 }
 
 fn envelope(out: &mut BytesMut, max: usize, header: Header, to: Address<'_>, payload: &[u8]) -> Result<(), TooLarge> {
@@ -122,6 +119,7 @@ fn envelope(out: &mut BytesMut, max: usize, header: Header, to: Address<'_>, pay
     let method = name(to.method, MAX_METHOD_BYTES)?;
     frame(out, max, header, ADDRESS_BYTES + worker.len() + method.len() + payload.len(), |out| {
         out.put_u32(to.time_left);
+        out.put_u64(to.epoch.0);
         out.put_u32(to.sequence);
         // Both were just seen to be far below 65 536.
         out.put_u16(worker.len() as u16);

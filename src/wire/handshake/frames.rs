@@ -54,7 +54,8 @@ pub fn take_frame(buffer: &mut BytesMut) -> Result<Option<Bytes>, HandshakeError
             return Err(HandshakeError::NotABroker);
         }
     }
-    let Some(length) = buffer.first_chunk().map(|bytes: &[u8; PREFIX_BYTES]| u32::from_be_bytes(*bytes) as usize) else {
+    let Some(length) = buffer.first_chunk().map(|bytes: &[u8; PREFIX_BYTES]| u32::from_be_bytes(*bytes) as usize)
+    else {
         return Ok(None);
     };
     if length > HANDSHAKE_MAX_FRAME {

@@ -1,0 +1,148 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { inspect } = require('node:util');
+const { normalizeBrokerOptions } = require('../lib/options');
+const { assertCoreReads } = require('./options-core');
+
+const NOWHERE = { kind: 'redis', host: '127.0.0.1', port: 6379, path: null, username: null, password: null, db: 0 };
+
+function coordinatorOf(redis, env = {}) {
+  const { config } = normalizeBrokerOptions('b', { redis }, env);
+  assertCoreReads(config);
+  return config.coordinator;
+}
+
+describe('option.redis', () => {
+  const ACCEPTED = [
+    ['redis://', {}],
+    ['redis://h', { host: 'h' }],
+    ['redis://h:7000', { host: 'h', port: 7000 }],
+    ['redis://h:7000/', { host: 'h', port: 7000 }],
+    ['redis:///2', { db: 2 }],
+    ['redis://h?db=3', { host: 'h', db: 3 }],
+    ['redis://[::1]:7000/1', { host: '::1', port: 7000, db: 1 }],
+    ['redis://:pw@h', { host: 'h', password: 'pw' }],
+    ['redis://user:p%40%2F%3A%25%23%3F@h:1/15', { host: 'h', port: 1, username: 'user', password: 'p@/:%#?', db: 15 }],
+    ['redis+unix:///tmp/a%20b.sock', { path: '/tmp/a b.sock' }],
+    ['redis+unix:///tmp/a.sock?user=u&pass=p%26w&db=4', { path: '/tmp/a.sock', username: 'u', password: 'p&w', db: 4 }],
+  ];
+  for (const [url, parts] of ACCEPTED) {
+    test(`takes the URL ${url}, as redis, as redis.url and from DWORKER_REDIS_URL`, () => {
+      assert.deepEqual(coordinatorOf(url), { ...NOWHERE, ...parts });
+      assert.deepEqual(coordinatorOf({ url }), { ...NOWHERE, ...parts });
+      assert.deepEqual(coordinatorOf(undefined, { DWORKER_REDIS_URL: url }), { ...NOWHERE, ...parts });
+    });
+  }
+
+  test('takes memory:// with and without a name', () => {
+    assert.deepEqual(coordinatorOf('memory://'), { kind: 'memory', name: '' });
+    assert.deepEqual(coordinatorOf('memory://Demo-1.x_~'), { kind: 'memory', name: 'Demo-1.x_~' });
+    assert.deepEqual(coordinatorOf({ url: 'memory://a/' }), { kind: 'memory', name: 'a' });
+  });
+
+  test('takes host, port, path, username, password and db; ports and databases as digits too', () => {
+    assert.deepEqual(coordinatorOf({ host: '[fe80::1]', port: '7000', db: '3' }), { ...NOWHERE, host: 'fe80::1', port: 7000, db: 3 });
+    assert.deepEqual(coordinatorOf({ path: '/tmp/x', username: 'u', password: 'p' }), { ...NOWHERE, path: '/tmp/x', username: 'u', password: 'p' });
+  });
+
+  test('takes username, password and db beside a URL, and they go before its own', () => {
+    const redis = { url: 'redis://a:b@h/1', username: 'u', password: 'p', db: 2 };
+    assert.deepEqual(coordinatorOf(redis), { ...NOWHERE, host: 'h', username: 'u', password: 'p', db: 2 });
+    assert.deepEqual(coordinatorOf({ url: 'redis://a:b@h/1', db: 0 }), { ...NOWHERE, host: 'h', username: 'a', password: 'b', db: 0 });
+  });
+
+  test('takes null for none, an empty password for none', () => {
+    const redis = { url: null, host: null, port: null, path: null, username: null, password: '', db: null, pub: null, sub: null, tls: false, sentinels: null };
+    assert.deepEqual(coordinatorOf(redis), NOWHERE);
+  });
+
+  test('that is given, be it empty, goes before DWORKER_REDIS_URL; an empty variable is none', () => {
+    assert.deepEqual(coordinatorOf({}, { DWORKER_REDIS_URL: 'redis://h' }), NOWHERE);
+    assert.deepEqual(coordinatorOf('memory://', { DWORKER_REDIS_URL: 'redis://h' }), { kind: 'memory', name: '' });
+    assert.deepEqual(coordinatorOf(undefined, { DWORKER_REDIS_URL: '' }), NOWHERE);
+  });
+
+  test('says that TLS, Sentinel and Redis Cluster are not supported yet', () => {
+    const cases = [
+      ['rediss://h', 'TLS to Redis is not supported yet (rediss:// for redis)'],
+      [{ url: 'rediss://h' }, 'TLS to Redis is not supported yet (rediss:// for redis.url)'],
+      ['redis-sentinel://a:1,b:2/master', 'Redis Sentinel is not supported yet (redis-sentinel:// for redis)'],
+      [{ tls: true }, 'TLS to Redis is not supported yet (redis.tls)'],
+      [{ tls: {} }, 'TLS to Redis is not supported yet (redis.tls)'],
+      [{ sentinels: [{ host: 'a', port: 1 }], name: 'm' }, 'Redis Sentinel is not supported yet (redis.sentinels)'],
+      [{ url: 'redis://h', cluster: true }, 'Redis Cluster is not supported yet (redis.cluster)'],
+    ];
+    for (const [redis, message] of cases) assert.throws(() => coordinatorOf(redis), { code: 'DW_ERR_CONFIG', delivered: 'no', message });
+    assert.throws(() => coordinatorOf(undefined, { DWORKER_REDIS_URL: 'rediss://h' }), {
+      message: 'TLS to Redis is not supported yet (rediss:// for DWORKER_REDIS_URL)',
+    });
+  });
+
+  test('refuses two places at once', () => {
+    const client = { connectionOption: { host: 'h', port: 1 } };
+    for (const redis of [{ url: 'redis://h', host: 'h' }, { url: 'redis://h', port: 1 }, { url: 'memory://', path: '/x' }, { url: 'redis://h', pub: client }, { path: '/x', sub: client }]) {
+      assert.throws(() => coordinatorOf(redis), { code: 'DW_ERR_CONFIG', message: /^Expected nothing beside redis\..+ for redis\.\w+ but received \(hidden\) of type (string|number)$/ });
+    }
+  });
+
+  test('ignores host and port beside client objects, as the original did', () => {
+    const redis = { host: 'elsewhere', port: 9, pub: { connectionOption: { host: 'h', port: 1 } } };
+    assert.deepEqual(coordinatorOf(redis), { ...NOWHERE, host: 'h', port: 1 });
+  });
+
+  test('refuses a client object in its own place', () => {
+    assert.throws(() => coordinatorOf({ quit() {}, options: {} }), { code: 'DW_ERR_CONFIG', message: /a client object belongs in redis\.pub\) for redis but received \[object Object\] of type object$/ });
+  });
+
+  const REFUSED_URLS = [
+    'localhost:6379', 'http://h', 'redis:/h', 'redis//h', 'REDIS://h', 'redis://h:99999', 'redis://h:x', 'redis://h/x', 'redis://h/-1', 'redis://h/1.5',
+    'redis://h/99999999999', 'redis://h?db=x', 'redis://h#1', 'redis://%zz@h', 'redis://u:%zz@h', 'redis+unix://tmp/x', 'redis+unix://u:p@/x', 'redis+unix://', 'redis+unix:///',
+    'redis+unix:///a%00b', 'redis+unix:///x?db=y', 'memory:', 'memory://a b', 'memory://a/b', 'memory://u:p@h', `memory://${'x'.repeat(129)}`, 'constructor://', '://',
+  ];
+  for (const url of REFUSED_URLS) {
+    test(`refuses the URL ${url.slice(0, 40)}`, () => {
+      for (const [redis, env] of [[url, {}], [{ url }, {}], [undefined, { DWORKER_REDIS_URL: url }]]) {
+        assert.throws(() => coordinatorOf(redis, env), { code: 'DW_ERR_CONFIG', message: /^Expected .+ for (redis|redis\.url|DWORKER_REDIS_URL)(\.\w+)? but received .+ of type string$/ });
+      }
+    });
+  }
+});
+
+test('no error of the options shows a password, wherever it stands', () => {
+  const secret = 'hunter2';
+  const wrongs = [
+    `redis://:${secret}@h:x`, `redis://:${secret}@h/x`, `redis://user:1/${secret}@h`, `redis://user:1/${secret}?@h`, `redis://u:${secret}#@h`, `http://:${secret}@h`,
+    `:${secret}@h`, `redis://:${secret}%zz@h`, `redis+unix://${secret}@tmp/x`, `redis+unix:///x?pass=${secret}&db=x`, `memory://:${secret}@h`, secret,
+    `redis-sentinel://:${secret}@h/m`, `rediss://:${secret}@h`,
+  ];
+  const options = [
+    ...wrongs.flatMap((url) => [{ redis: url }, { redis: { url } }]),
+    ...wrongs.slice(0, 6).map((host) => ({ redis: { host, password: secret } })),
+    { redis: [secret] },
+    { redis: { password: { secret } } },
+    { redis: { password: [secret] } },
+    { redis: { username: 1, password: secret } },
+    { redis: { url: `redis://:${secret}@h`, host: 'h' } },
+    { redis: { url: { href: secret } } },
+    { redis: { path: `/x\0redis://:${secret}@h` } },
+    { redis: { password: `${secret}\ud800` } },
+    { redis: { password: secret, db: 'x' } },
+    { redis: { host: 'h', password: secret }, rpcTimeout: -1 },
+    { redis: { pub: { password: secret, options: { password: secret } } } },
+    { redis: { pub: { connectionOption: { host: 'a b' }, auth_pass: secret } } },
+    { redis: { pub: { connectionOption: { host: 'a' }, auth_pass: secret }, sub: { connectionOption: { host: 'b' }, auth_pass: secret } } },
+    { listen: { host: `redis://:${secret}@h` } },
+    { ns: { secret } },
+  ];
+  const environments = wrongs.map((url) => ({ DWORKER_REDIS_URL: url }));
+  const cases = [...options.map((option) => [option, {}]), ...environments.map((env) => [{}, env])];
+  for (const [index, [option, env]] of cases.entries()) {
+    assert.throws(() => normalizeBrokerOptions('b', option, env), (error) => {
+      assert.equal(error.code, 'DW_ERR_CONFIG');
+      assert.ok(!inspect(error, { depth: 9, showHidden: true }).includes(secret), `case ${index}: ${error.message}`);
+      return true;
+    }, `case ${index}`);
+  }
+});

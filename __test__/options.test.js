@@ -1,0 +1,175 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const Bluebird = require('bluebird');
+const { normalizeBrokerOptions, normalizeRouterOptions } = require('../lib/options');
+const { assertCoreReads } = require('./options-core');
+
+const DEFAULTS = {
+  id: 'b',
+  ns: 'dw',
+  clustername: 'main',
+  coordinator: { kind: 'redis', host: '127.0.0.1', port: 6379, path: null, username: null, password: null, db: 0 },
+  listen: null,
+  advertise: null,
+  rpcTimeout: 3000,
+  ttl: 0,
+  routes: { max: 1000, maxAge: 30000 },
+  retries: { initialInterval: 40, maxInterval: 800, duration: 2000 },
+  socketTimeout: 15000,
+  healthCheckInterval: 1000,
+  lease: { ttl: 5000, renew: 500 },
+  maxMessageBytes: 16777216,
+  destroyTimeout: 5000,
+};
+
+function configOf(option, env = {}) {
+  const { config } = normalizeBrokerOptions('b', option, env);
+  assertCoreReads(config);
+  return config;
+}
+
+function refused(option, env = {}) {
+  try {
+    normalizeBrokerOptions('b', option, env);
+  } catch (error) {
+    assert.equal(error.code, 'DW_ERR_CONFIG', error.stack);
+    assert.equal(error.delivered, 'no');
+    assert.ok(error instanceof Error);
+    return error.message;
+  }
+  return assert.fail('was accepted');
+}
+
+describe('the options of a broker', () => {
+  test('have the defaults of the API page', () => {
+    for (const option of [undefined, null, {}, { redis: {} }, { redis: null, listen: null, advertise: null }]) {
+      assert.deepEqual(configOf(option), DEFAULTS);
+    }
+  });
+
+  test('come with bluebird promises and no client objects by default', () => {
+    const { promise, pub, sub } = normalizeBrokerOptions('b', {}, {});
+    assert.equal(promise, Bluebird);
+    assert.deepEqual([pub, sub], [undefined, undefined]);
+  });
+
+  test('are all taken over', () => {
+    const option = {
+      ns: 'shop', clustername: 'rooms', rpcTimeout: 1000, ttl: 3600000, socTimeout: 0, healthCheckInterval: 2.5,
+      brokerCache: { max: 10, maxAge: 20 }, retries: { initialInterval: 1, maxInterval: 2, duration: 3 },
+      redis: { host: 'redis.local', port: 7000, username: 'app', password: 'pw', db: 2 },
+      listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
+      lease: { ttl: 10000, renew: 1000 }, maxMessageBytes: 65536, destroyTimeout: 100, batchReadSize: 7,
+    };
+    assert.deepEqual(configOf(option), {
+      id: 'b', ns: 'shop', clustername: 'rooms', rpcTimeout: 1000, ttl: 3600000, socketTimeout: 0, healthCheckInterval: 2500,
+      routes: { max: 10, maxAge: 20 }, retries: { initialInterval: 1, maxInterval: 2, duration: 3 },
+      coordinator: { kind: 'redis', host: 'redis.local', port: 7000, path: null, username: 'app', password: 'pw', db: 2 },
+      listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
+      lease: { ttl: 10000, renew: 1000 }, maxMessageBytes: 65536, destroyTimeout: 100,
+    });
+  });
+
+  test('that are nested get their defaults field by field', () => {
+    const config = configOf({
+      brokerCache: { max: 5 }, retries: { duration: 9 }, lease: { ttl: 8000 }, redis: { port: 7001 }, listen: { port: 81 }, advertise: { host: '[::1]' },
+    });
+    assert.deepEqual(config.routes, { max: 5, maxAge: 30000 });
+    assert.deepEqual(config.retries, { initialInterval: 40, maxInterval: 800, duration: 9 });
+    assert.deepEqual(config.lease, { ttl: 8000, renew: 500 });
+    assert.deepEqual([config.coordinator.host, config.coordinator.port], ['127.0.0.1', 7001]);
+    assert.deepEqual(config.listen, { host: null, port: 81 });
+    assert.deepEqual(config.advertise, { host: '::1', port: null });
+  });
+
+  test('that are not known are ignored, batchReadSize of any type among them', () => {
+    assert.deepEqual(configOf({ batchReadSize: {}, colour: 'red', redis: { retry: 1 }, lease: { strict: true } }), DEFAULTS);
+  });
+
+  test('are never changed, deeply frozen ones are fine', () => {
+    const freeze = (value) => Object.freeze(Object.assign(value, ...Object.entries(value).map(([key, part]) => ({ [key]: typeof part === 'object' ? freeze(part) : part }))));
+    const option = freeze({ redis: { host: 'h', db: 1 }, retries: { duration: 1 }, lease: {}, brokerCache: { max: 2 }, listen: {}, advertise: {} });
+    const text = JSON.stringify(option);
+    configOf(option);
+    assert.equal(JSON.stringify(option), text);
+  });
+
+  test('are looked at once each, so that a getter cannot change its mind', () => {
+    const looks = {};
+    const counted = (where, values) => new Proxy(values, {
+      get(target, key) {
+        looks[where + String(key)] = (looks[where + String(key)] ?? 0) + 1;
+        return target[key];
+      },
+    });
+    configOf(counted('', {
+      redis: counted('redis.', { host: 'h', port: 1 }), lease: { ttl: 5000 }, retries: counted('retries.', { duration: 1 }),
+      listen: counted('listen.', { port: 1 }), ns: 'n', promise: 'native',
+    }));
+    for (const [key, times] of Object.entries(looks)) if (key !== 'redis.quit') assert.equal(times, 1, key);
+  });
+
+  test('in fractions of their unit are rounded up to whole milliseconds', () => {
+    const config = configOf({ rpcTimeout: 1000 / 3, healthCheckInterval: 0.0001, ttl: 0.5 });
+    assert.deepEqual([config.rpcTimeout, config.healthCheckInterval, config.ttl], [334, 1, 1]);
+  });
+
+  test('switch the health check off by 0', () => {
+    assert.equal(configOf({ healthCheckInterval: 0 }).healthCheckInterval, 0);
+  });
+
+  test('with a first retry beyond the default limit raise the limit', () => {
+    assert.deepEqual(configOf({ retries: { initialInterval: 1500 } }).retries, { initialInterval: 1500, maxInterval: 1500, duration: 2000 });
+  });
+
+  test('take a broker id of unicode and of 512 bytes, none that is empty, longer or no text', () => {
+    for (const id of ['ブローカー', '💡', 'x'.repeat(512), '0']) assert.equal(normalizeBrokerOptions(id, {}, {}).config.id, id);
+    for (const id of ['', 'x'.repeat(513), 'é'.repeat(257), '\ud800', 7, null, undefined, {}, ['a']]) {
+      assert.throws(() => normalizeBrokerOptions(id, {}, {}), { code: 'DW_ERR_CONFIG', message: /^Expected .+ for id but received .+ of type \w+$/ });
+    }
+  });
+
+  test('take the environment of the process where none is given', (t) => {
+    const before = process.env.DWORKER_REDIS_URL;
+    t.after(() => {
+      if (before === undefined) delete process.env.DWORKER_REDIS_URL;
+      else process.env.DWORKER_REDIS_URL = before;
+    });
+    process.env.DWORKER_REDIS_URL = 'memory://from-the-environment';
+    assert.deepEqual(normalizeBrokerOptions('b').config.coordinator, { kind: 'memory', name: 'from-the-environment' });
+  });
+});
+
+describe('option.promise', () => {
+  test('takes bluebird, native and a constructor', () => {
+    class Own extends Promise {}
+    const copy = Bluebird.getNewLibraryCopy();
+    for (const [given, wanted] of [['bluebird', Bluebird], ['native', Promise], [Promise, Promise], [Own, Own], [copy, copy]]) {
+      assert.equal(normalizeBrokerOptions('b', { promise: given }, {}).promise, wanted);
+    }
+  });
+});
+
+describe('option.lease', () => {
+  test('may be as tight as two renewals before the last second, no tighter, and the message says why', () => {
+    assert.deepEqual(configOf({ lease: { ttl: 3000, renew: 1000 } }).lease, { ttl: 3000, renew: 1000 });
+    assert.match(refused({ lease: { ttl: 3000, renew: 1001 } }), /^Expected at most 1000 ms \(.+lose one renewal.+\) for lease\.renew but received 1001 of type number$/);
+    assert.match(refused({ lease: { renew: 2001 } }), /^Expected at most 2000 ms .+ for lease\.renew but received 2001 of type number$/);
+    assert.match(refused({ lease: { ttl: 1999 } }), /^Expected at least 2000 ms .+ for lease\.ttl but received 1999 of type number$/);
+    assert.match(refused({ lease: { ttl: 1001, renew: 1 } }), /^Expected at least 1002 ms .+ for lease\.ttl but received 1001 of type number$/);
+  });
+});
+
+describe('the options of a router', () => {
+  test('are socTimeout alone, 30 s by default', () => {
+    assert.deepEqual(normalizeRouterOptions(), { socTimeout: 30000 });
+    assert.deepEqual(normalizeRouterOptions(null), { socTimeout: 30000 });
+    assert.deepEqual(normalizeRouterOptions({ socTimeout: 0, other: 1 }), { socTimeout: 0 });
+    for (const wrong of [-1, '1', NaN, Infinity, null, {}]) {
+      assert.throws(() => normalizeRouterOptions({ socTimeout: wrong }), { code: 'DW_ERR_CONFIG', message: /^Expected .+ for socTimeout but received .+ of type \w+$/ });
+    }
+    assert.throws(() => normalizeRouterOptions(7), { code: 'DW_ERR_CONFIG', message: 'Expected an object for option but received 7 of type number' });
+  });
+});

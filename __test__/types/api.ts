@@ -1,0 +1,124 @@
+/** The whole public face as a TypeScript user writes it; `npm run test:types` compiles it and runs nothing. */
+
+import { expectTypeOf } from 'expect-type';
+import { Agent, Broker, Router, Worker } from 'dworker';
+import type { Answer, BrokerOptions, CreateInfo, Delivered, DestroyInfo, DworkerError, LogEvent, WorkerErrorEvent } from 'dworker';
+
+interface Seats {
+  seats: number[];
+}
+
+class RoomAgent extends Agent {
+  enter(name: string) {
+    return this.ask<number>('enter', { name });
+  }
+}
+
+class Room extends Worker<Seats> {
+  static classname = 'Room';
+  static clustername = 'games';
+  static agent = RoomAgent;
+
+  async onCreate(info: CreateInfo) {
+    expectTypeOf(info.cause).toEqualTypeOf<0 | 1>();
+    expectTypeOf(this.attributes.seats).toEqualTypeOf<number[]>();
+    expectTypeOf(this.attributes.static).toEqualTypeOf<boolean>();
+    expectTypeOf(this.epoch).toEqualTypeOf<string>();
+    this.load = 3;
+  }
+
+  onAsk(method: string, data: { name: string }) {
+    return method === 'enter' ? data.name.length : undefined;
+  }
+
+  onTell(_method: string, _data: unknown) {
+    this.destroy({ noRecover: false });
+  }
+
+  onDestroy(info: DestroyInfo, callback: () => void) {
+    expectTypeOf(info.cause).toEqualTypeOf<0 | 1 | 2>();
+    callback();
+  }
+}
+
+async function brokers() {
+  const options: BrokerOptions = {
+    ns: 'app',
+    redis: { host: 'localhost', port: 6380, password: 'secret', db: 1 },
+    rpcTimeout: 1000,
+    retries: { duration: 500 },
+    brokerCache: { max: 10, maxAge: 100 },
+    listen: { host: '::1' },
+    advertise: { host: 'example.org', port: 7000 },
+    promise: 'native',
+  };
+  const broker = new Broker('a', options);
+  new Broker('b', { redis: 'memory://', promise: Promise });
+  new Broker('c');
+  // @ts-expect-error an id is needed
+  new Broker();
+  // @ts-expect-error an id is a string
+  new Broker(1);
+  // @ts-expect-error no such promises
+  new Broker('d', { promise: 'q' });
+
+  expectTypeOf(broker.id).toEqualTypeOf<string>();
+  expectTypeOf(broker.state).toEqualTypeOf<0 | 1 | 2 | 3 | 4>();
+  expectTypeOf(broker.load).toEqualTypeOf<number>();
+  expectTypeOf(broker.redisTime).toEqualTypeOf<number>();
+  // @ts-expect-error read-only
+  broker.load = 1;
+  expectTypeOf(Broker.State.ACTIVE).toEqualTypeOf<2>();
+
+  broker.registerWorker(Room);
+  broker.registerWorker('Lobby', Room, { clustername: 'main' });
+  // @ts-expect-error no subclass of Worker
+  broker.registerWorker(Date);
+  broker.setWorkerRegistry({ add() {}, get: () => Room });
+
+  broker.on('state', (from, to) => expectTypeOf([from, to]).toEqualTypeOf<number[]>());
+  broker.on('log', (event) => expectTypeOf(event).toEqualTypeOf<LogEvent>());
+  broker.once('workerError', (event) => expectTypeOf(event).toEqualTypeOf<WorkerErrorEvent>());
+
+  expectTypeOf(broker.start()).toEqualTypeOf<Answer<void>>();
+  broker.start((error) => error);
+  broker.start().then(() => 1).tap((one) => expectTypeOf(one).toEqualTypeOf<number>()).done();
+
+  const agent = await broker.createWorker('Room');
+  expectTypeOf(agent).toEqualTypeOf<Agent>();
+  const own = await broker.createWorker<RoomAgent>('Room', { id: 'r', attributes: { recoverable: true, seats: [] } });
+  expectTypeOf(await own.enter('Ann')).toEqualTypeOf<number>();
+  broker.createWorker('Room', { static: true }, (error, found) => {
+    if (!error) expectTypeOf(found).toEqualTypeOf<Agent | undefined>();
+  });
+  // @ts-expect-error an id is a string
+  broker.createWorker('Room', { id: 1 });
+  expectTypeOf(await broker.findWorker('r')).toEqualTypeOf<Agent | null>();
+
+  expectTypeOf(await agent.ask<string>('name')).toEqualTypeOf<string>();
+  expectTypeOf(agent.tell('say', 'hello')).toEqualTypeOf<Answer<void>>();
+  agent.ask('name', null, (error, value) => [error, value]);
+  try {
+    await new Agent('r', broker).ask('name');
+  } catch (error) {
+    const { code, delivered } = error as DworkerError;
+    expectTypeOf(delivered).toEqualTypeOf<Delivered>();
+    if (code === 'DW_ERR_TIMEOUT') throw error;
+  }
+
+  await broker.destroy({ noRecover: true });
+  await broker.restart();
+  broker.restartAll();
+  broker.quit();
+}
+
+async function router() {
+  const bare = new Router({ socTimeout: 1000 });
+  const { address, port } = await bare.listen('127.0.0.1');
+  await bare.request({ host: address, port }, { any: 'thing' });
+  bare.on('request', (data, requesterId) => bare.respond(requesterId, data));
+  bare.on('disconnect', ({ host, port: at }) => expectTypeOf([host, at]).toEqualTypeOf<(string | number)[]>());
+  bare.close();
+}
+
+void [brokers, router];

@@ -1,0 +1,79 @@
+'use strict';
+
+/** The suites of the project: how each is run and how its tests are counted. */
+
+const { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } = require('node:fs');
+const { join } = require('node:path');
+const { ROOT } = require('./prepare');
+const { ask, run } = require('./run');
+const tally = require('./tally');
+
+/** Where results go that are not for the eye. */
+const RESULTS = join(ROOT, 'target', 'test-results');
+/** A suite that takes longer hangs. */
+const SUITE_TIMEOUT_MS = 15 * 60 * 1000;
+/** One JavaScript test that takes longer hangs. */
+const TEST_TIMEOUT_MS = 120 * 1000;
+
+/**
+ * The outcome of a run: the counted tests, plus one failure where the run failed without naming a test.
+ * A suite that ran no test has failed too.
+ */
+function outcome(result, counted) {
+  const notes = [];
+  if (result.timedOut) notes.push(`ended after ${SUITE_TIMEOUT_MS / 60000} minutes`);
+  if (result.leaked) notes.push('left processes running');
+  if (counted.passed + counted.failed === 0) notes.push('ran no test');
+  else if (result.code !== 0 && counted.failed === 0) notes.push(`exit code ${result.code}`);
+  const counts = notes.length && counted.failed === 0 ? tally.add(counted, tally.check(false)) : counted;
+  return { counts, notes, milliseconds: result.milliseconds };
+}
+
+/**
+ * Cargo's tests.
+ *
+ * @param {string[]} selection arguments that select among them
+ * @param {object} options as of `run`
+ */
+async function cargo(selection, options) {
+  const result = await run('cargo', ['test', '--locked', '--no-fail-fast', ...selection], {
+    cwd: ROOT, capture: true, timeout: SUITE_TIMEOUT_MS, ...options,
+    env: { CARGO_TERM_COLOR: process.stdout.isTTY ? 'always' : 'never', ...options.env },
+  });
+  return outcome(result, tally.cargo(result.output));
+}
+
+/** The JavaScript test files, as the shell expands `__test__/*.test.js`. */
+function testFiles() {
+  return readdirSync(join(ROOT, '__test__')).filter((name) => name.endsWith('.test.js')).sort().map((name) => join('__test__', name));
+}
+
+/**
+ * The JavaScript tests: one process a file.
+ *
+ * @param {string[]} files
+ * @param {object} options as of `run`
+ */
+async function javascript(files, options) {
+  mkdirSync(RESULTS, { recursive: true });
+  const tap = join(RESULTS, 'javascript.tap');
+  rmSync(tap, { force: true });
+  const result = await run(process.execPath, [
+    '--test', `--test-timeout=${TEST_TIMEOUT_MS}`,
+    '--test-reporter=spec', '--test-reporter-destination=stdout',
+    '--test-reporter=tap', `--test-reporter-destination=${tap}`, ...files,
+  ], { cwd: ROOT, timeout: SUITE_TIMEOUT_MS, ...options });
+  const counted = existsSync(tap) ? tally.node(readFileSync(tap, 'utf8')) : tally.none();
+  return outcome(result, counted);
+}
+
+/** A check that passes or fails as a whole. */
+async function check(command, args) {
+  const result = await run(command, args, { cwd: ROOT, timeout: SUITE_TIMEOUT_MS });
+  return outcome(result, tally.check(result.code === 0));
+}
+
+/** Whether a cargo subcommand is installed: clippy and rustfmt are components of their own. */
+const cargoHas = (subcommand) => ask('cargo', [subcommand, '--version']) !== null;
+
+module.exports = { cargo, cargoHas, check, javascript, testFiles };

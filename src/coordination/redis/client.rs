@@ -1,0 +1,154 @@
+//! Three connections and the scripts that run on them: how one operation is sent and how all of it starts.
+
+use super::answer;
+use super::dial::Dialer;
+use super::failure::{foreign, translate};
+use super::link::{is_no_script, Link, Live, CONNECT_DEADLINE};
+use super::script::{Arguments, Lua};
+use super::signals::Signals;
+use super::Clock;
+use crate::config::RedisConfig;
+use crate::coordination::keys::Keys;
+use crate::coordination::CoordinationResult;
+use redis::{Cmd, Value};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// An operation that a user waits for.
+pub const COMMAND_DEADLINE: Duration = Duration::from_secs(2);
+/// A renewal: shorter, so that several fit into a lease.
+const RENEW_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What the coordinator is made of. Dropping it ends its connections.
+pub struct Client {
+    pub dialer: Arc<Dialer>,
+    pub keys: Arc<Keys>,
+    /// Instead of the server's.
+    pub clock: Option<Clock>,
+    pub commands: Arc<Link>,
+    pub signals: Arc<Signals>,
+    /// Renewals have a connection of their own: no batch of commands is in front of them.
+    lease: Arc<Link>,
+    /// What every script gets: the keys that all name, the prefix, the channel of hints.
+    shared: Arguments,
+    runtime: Handle,
+    /// The three tasks that keep the connections; aborted when this is dropped.
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Client {
+    /// Connects to nothing yet.
+    pub fn new(config: &RedisConfig, namespace: &str, runtime: Handle) -> Self {
+        let dialer = Arc::new(Dialer::new(config));
+        let keys = Arc::new(Keys::new(namespace, config.db));
+        let commands = Arc::new(Link::new(dialer.clone()));
+        Self {
+            clock: None,
+            lease: Arc::new(Link::new(dialer.clone())),
+            signals: Arc::new(Signals::new(dialer.clone(), keys.clone(), commands.clone())),
+            commands,
+            shared: Arguments {
+                keys: vec![keys.meta(), keys.leases(), keys.brokers()],
+                values: vec![keys.prefix().to_owned(), keys.hints().to_owned()],
+            },
+            dialer,
+            keys,
+            runtime,
+            tasks: Mutex::default(),
+        }
+    }
+
+    /// Starts the tasks unless they run. When the first attempt to connect fails they are stopped again; when they ran
+    /// before, a connection that is being dialed again is waited for.
+    pub async fn start(&self) -> CoordinationResult<()> {
+        let mut tasks = self.tasks.lock().await;
+        let first = tasks.is_empty();
+        if first {
+            tasks.spawn_on(self.commands.clone().supervise(), &self.runtime);
+            tasks.spawn_on(self.lease.clone().supervise(), &self.runtime);
+            tasks.spawn_on(self.signals.clone().supervise(), &self.runtime);
+        } else {
+            let up = async { tokio::join!(self.commands.up(), self.lease.up(), self.signals.up()) };
+            // What is not up by then says why below.
+            let _ = timeout(CONNECT_DEADLINE, up).await;
+        }
+        let (commands, lease, signals) =
+            tokio::join!(self.commands.settled(), self.lease.settled(), self.signals.settled());
+        let outcome = commands.map(drop).and(lease.map(drop)).and(signals);
+        if first && outcome.is_err() {
+            tasks.shutdown().await;
+            self.commands.reset();
+            self.lease.reset();
+            self.signals.reset();
+        }
+        outcome
+    }
+
+    /// Ends everything for good.
+    pub async fn close(&self) {
+        self.commands.close();
+        self.lease.close();
+        self.signals.close();
+        self.tasks.lock().await.shutdown().await;
+    }
+
+    /// Runs a script on the connection for commands.
+    pub async fn run(&self, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
+        self.run_on(&self.commands, COMMAND_DEADLINE, lua, arguments).await
+    }
+
+    /// Runs a script on the connection for the lease.
+    pub async fn run_urgently(&self, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
+        self.run_on(&self.lease, RENEW_DEADLINE, lua, arguments).await
+    }
+
+    async fn run_on(
+        &self,
+        link: &Link,
+        deadline: Duration,
+        lua: &Lua,
+        arguments: Arguments,
+    ) -> CoordinationResult<Value> {
+        let (live, began) = (link.live()?, Instant::now());
+        let left = || deadline.saturating_sub(began.elapsed());
+        let clock = match &self.clock {
+            Some(clock) => (clock() * 1000).to_string(),
+            None if live.script_clock || !lua.is_timed() => String::new(),
+            None => self.micros(link, &live, deadline).await?.to_string(),
+        };
+        let command = lua.command(true, &self.shared, &clock, &arguments);
+        let mut answer = link.send(&live, &command, lua.name, left()).await?;
+        if answer.as_ref().is_err_and(is_no_script) {
+            let command = lua.command(false, &self.shared, &clock, &arguments);
+            answer = link.send(&live, &command, lua.name, left()).await?;
+        }
+        answer.map_err(|error| translate(self.dialer.place(), lua.name, &error))
+    }
+
+    /// A plain command on the connection for commands.
+    pub async fn command(&self, command: &Cmd, what: &str) -> CoordinationResult<Value> {
+        let live = self.commands.live()?;
+        let answer = self.commands.send(&live, command, what, COMMAND_DEADLINE).await?;
+        answer.map_err(|error| translate(self.dialer.place(), what, &error))
+    }
+
+    /// The server's TIME.
+    pub async fn server_micros(&self) -> CoordinationResult<u64> {
+        self.micros(&self.commands, &self.commands.live()?, COMMAND_DEADLINE).await
+    }
+
+    async fn micros(&self, link: &Link, live: &Live, deadline: Duration) -> CoordinationResult<u64> {
+        let answer = link.send(live, &redis::cmd("TIME"), "TIME", deadline).await?;
+        let answer = answer.map_err(|error| translate(self.dialer.place(), "TIME", &error))?;
+        self.read("TIME", answer::micros(answer))
+    }
+
+    /// An answer, or the error that says that it was none of ours.
+    pub fn read<T>(&self, what: &str, answer: Option<T>) -> CoordinationResult<T> {
+        answer.ok_or_else(|| foreign(self.dialer.place(), what))
+    }
+}

@@ -1,0 +1,210 @@
+//! One session of the connection for signals: what is said and heard on it, from its first subscription to its end.
+//!
+//! RESP2 by hand, because the redis crate's pub/sub keeps messages in an unbounded queue. Hints go straight into a
+//! bounded broadcast; nothing else is queued.
+
+use super::dial::{Dialer, Socket};
+use super::failure::{late, translate};
+use super::link::Link;
+use crate::coordination::keys::Keys;
+use crate::coordination::{CoordinationError, CoordinationResult, Signal};
+use crate::ids::Incarnation;
+use redis::{parse_redis_value_async, RedisError, Value};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWriteExt, WriteHalf};
+use tokio::sync::{broadcast, watch};
+use tokio::time::{interval, timeout, MissedTickBehavior};
+use tracing::debug;
+
+/// The subscription is repeated this often: a proof of life that works on every server (PING does not before Redis 3).
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The answer to a subscription.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What the server confirmed: how many subscriptions of the hint channel, and as whom we listen.
+type Answers = (u64, Option<Incarnation>);
+type Writer = WriteHalf<Box<dyn Socket>>;
+
+/// What a session needs of its owner.
+pub struct Subscription<'a> {
+    pub dialer: &'a Dialer,
+    pub keys: &'a Keys,
+    pub commands: &'a Link,
+    pub hints: &'a broadcast::Sender<Signal>,
+    pub wanted: &'a watch::Sender<Option<Incarnation>>,
+    /// There was a session before this one: `Resync` once commands work again.
+    pub missed: bool,
+    /// Called when the subscription stands, and whenever we listen as somebody else.
+    pub show: &'a (dyn Fn(Option<Incarnation>) + Send + Sync),
+}
+
+impl Subscription<'_> {
+    /// Dials and authenticates.
+    pub async fn enter(&self) -> CoordinationResult<Box<dyn Socket>> {
+        let mut socket = self.dialer.dial().await?.socket;
+        let config = self.dialer.config();
+        let Some(password) = &config.password else { return Ok(socket) };
+        if let Some(username) = &config.username {
+            match self.ask(&mut socket, redis::cmd("AUTH").arg(username).arg(password)).await {
+                // Before Redis 6 there are no users.
+                Err(CoordinationError::Refused(text)) if text.contains("wrong number of arguments") => {}
+                answer => return answer.map(|()| socket),
+            }
+        }
+        self.ask(&mut socket, redis::cmd("AUTH").arg(password)).await?;
+        Ok(socket)
+    }
+
+    async fn ask(&self, socket: &mut Box<dyn Socket>, command: &redis::Cmd) -> CoordinationResult<()> {
+        let failed = |error: RedisError| translate(self.dialer.place(), "AUTH", &error);
+        socket.write_all(&command.get_packed_command()).await.map_err(|error| failed(error.into()))?;
+        let answer = parse_redis_value_async(&mut Default::default(), socket).await.map_err(failed)?;
+        answer.extract_error().map(|_| ()).map_err(failed)
+    }
+
+    /// Runs until the connection ends; returns why it did.
+    pub async fn run(&self, socket: Box<dyn Socket>) -> CoordinationError {
+        let (reader, writer) = tokio::io::split(socket);
+        let answers = watch::Sender::new(Answers::default());
+        tokio::select! {
+            error = self.hear(reader, &answers) => error,
+            error = self.keep(writer, &answers) => error,
+        }
+    }
+
+    async fn hear(&self, mut reader: impl AsyncRead + Unpin, answers: &watch::Sender<Answers>) -> CoordinationError {
+        let mut decoder = Default::default();
+        loop {
+            match parse_redis_value_async(&mut decoder, &mut reader).await.and_then(Value::extract_error) {
+                Ok(value) => self.take(value, answers),
+                Err(error) => return translate(self.dialer.place(), "the subscription", &error),
+            }
+        }
+    }
+
+    fn take(&self, value: Value, answers: &watch::Sender<Answers>) {
+        let Value::Array(parts) = value else { return };
+        let [Value::BulkString(kind), Value::BulkString(channel), last] = parts.as_slice() else { return };
+        let incarnation = self.keys.alive_incarnation(&String::from_utf8_lossy(channel));
+        match (kind.as_slice(), last, incarnation) {
+            (b"subscribe", _, Some(incarnation)) => {
+                answers.send_modify(|(_, listening)| *listening = Some(incarnation))
+            }
+            (b"subscribe", _, None) => answers.send_modify(|(confirmed, _)| *confirmed += 1),
+            (b"unsubscribe", _, incarnation) => answers.send_modify(|(_, listening)| {
+                if *listening == incarnation {
+                    *listening = None;
+                }
+            }),
+            (b"message", Value::BulkString(text), None) => match parse_hint(text) {
+                // Nobody needs to listen.
+                Some(signal) => drop(self.hints.send(signal)),
+                None => debug!(length = text.len(), "a foreign message on the hint channel"),
+            },
+            _ => {}
+        }
+    }
+
+    /// Subscribes, repeats that as a heartbeat, follows what is wanted, and tells when all is well again.
+    async fn keep(&self, mut writer: Writer, answers: &watch::Sender<Answers>) -> CoordinationError {
+        let (mut wanted, mut seen) = (self.wanted.subscribe(), answers.subscribe());
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut subscribed, mut resync) = (None, self.missed);
+        loop {
+            let result = tokio::select! {
+                _ = heartbeat.tick() => self.subscribe_hints(&mut writer, &mut seen).await,
+                next = differs(&mut wanted, &subscribed) => {
+                    let result = self.change_channel(&mut writer, subscribed.as_ref(), next.as_ref()).await;
+                    subscribed = next;
+                    result
+                }
+                _ = seen.changed() => Ok(()),
+                () = self.commands.up(), if resync && answers.borrow().0 > 0 => {
+                    resync = false;
+                    let _ = self.hints.send(Signal::Resync);
+                    Ok(())
+                }
+            };
+            if let Err(error) = result {
+                return error;
+            }
+            let (confirmed, listening) = answers.borrow().clone();
+            if confirmed > 0 {
+                (self.show)(listening);
+            }
+        }
+    }
+
+    async fn subscribe_hints(
+        &self,
+        writer: &mut Writer,
+        seen: &mut watch::Receiver<Answers>,
+    ) -> CoordinationResult<()> {
+        let before = seen.borrow().0;
+        self.write(writer, "SUBSCRIBE", self.keys.hints()).await?;
+        match timeout(ANSWER_DEADLINE, seen.wait_for(|(confirmed, _)| *confirmed > before)).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(late(self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE)),
+        }
+    }
+
+    async fn change_channel(
+        &self,
+        writer: &mut Writer,
+        before: Option<&Incarnation>,
+        next: Option<&Incarnation>,
+    ) -> CoordinationResult<()> {
+        if let Some(before) = before {
+            self.write(writer, "UNSUBSCRIBE", &self.keys.alive(before)).await?;
+        }
+        if let Some(next) = next {
+            self.write(writer, "SUBSCRIBE", &self.keys.alive(next)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, writer: &mut Writer, command: &str, channel: &str) -> CoordinationResult<()> {
+        let bytes = redis::cmd(command).arg(channel).get_packed_command();
+        match timeout(ANSWER_DEADLINE, writer.write_all(&bytes)).await {
+            Ok(result) => result.map_err(|error| translate(self.dialer.place(), command, &error.into())),
+            Err(_) => Err(late(self.dialer.place(), command, ANSWER_DEADLINE)),
+        }
+    }
+}
+
+/// Waits until something else is wanted than this.
+async fn differs(wanted: &mut watch::Receiver<Option<Incarnation>>, from: &Option<Incarnation>) -> Option<Incarnation> {
+    match wanted.wait_for(|wanted| wanted != from).await {
+        Ok(next) => next.clone(),
+        // The sender is the owner's: it lives as long as this session.
+        Err(_) => from.clone(),
+    }
+}
+
+/// What scripts publish; `None` for anything else.
+fn parse_hint(text: &[u8]) -> Option<Signal> {
+    match std::str::from_utf8(text).ok()? {
+        "members" => Some(Signal::Members),
+        "pending" => Some(Signal::Pending),
+        "restart" => Some(Signal::Restart),
+        other => {
+            let dead = other.strip_prefix("dead:").filter(|dead| !dead.is_empty())?;
+            Some(Signal::Dead(Incarnation::new(dead)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_are_read_and_anything_else_is_none() {
+        assert_eq!(parse_hint(b"members"), Some(Signal::Members));
+        assert_eq!(parse_hint(b"dead:00ff"), Some(Signal::Dead("00ff".into())));
+        for text in [&b"null"[..], b"", b"dead:", b"\xff\xfe", b"{\"m\":\"destroy\"}", b"Members"] {
+            assert_eq!(parse_hint(text), None);
+        }
+    }
+}
