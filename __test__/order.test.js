@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
+const { Worker } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
 const { worker } = require('./helpers/classes');
 const { randomness } = require('./helpers/random');
@@ -14,7 +15,11 @@ function recorder() {
     if (!seen.has(id)) seen.set(id, []);
     seen.get(id).push(n);
   };
+  const moves = [];
   const W = worker('W', {
+    onCreate({ cause }) {
+      if (cause === Worker.CreateCause.RECOVERY) moves.push(this.id);
+    },
     onAsk(method, n) {
       if (method === 'move') {
         this.destroy({ noRecover: false });
@@ -27,7 +32,7 @@ function recorder() {
       note(this.id, n);
     },
   });
-  return { W, seen };
+  return { W, seen, moves };
 }
 
 function assertRising(list, what) {
@@ -70,7 +75,7 @@ onEachCoordinator((system) => {
 
   test('while workers move from broker to broker there may be gaps among the tells, but never an inversion', async (t) => {
     const random = randomness(t);
-    const { W, seen } = recorder();
+    const { W, seen, moves } = recorder();
     const s = system(t);
     const option = { classes: [W], retries: { duration: 8000 }, rpcTimeout: 8000 };
     const brokers = [];
@@ -82,7 +87,7 @@ onEachCoordinator((system) => {
     const moved = brokers[random.below(3)];
     let asks = 0;
     const answers = [];
-    for (let n = 1; n <= 400; n += 1) {
+    for (let n = 1; n <= 1000; n += 1) {
       for (const [which, agent] of senders.entries()) {
         if (random.below(100) === 0) answers.push(moved.findWorker(ids[which]).then((mover) => mover.ask('move')).catch(() => null));
         if (random.below(3) > 0) agent.tell('m', n).catch(() => {});
@@ -96,11 +101,12 @@ onEachCoordinator((system) => {
     const outcomes = await Promise.allSettled(answers);
     const failed = outcomes.filter(({ status }) => status === 'rejected').map(({ reason }) => `${reason.code}: ${reason.message}`);
     assert.deepEqual(failed, []);
-    assert.ok(asks > 100);
+    assert.ok(asks > 1000 && moves.length >= 8, `${asks} asks, ${moves.length} moves`);
+    t.diagnostic(`${asks} asks, ${moves.length} moves`);
     for (const id of ids) {
       const list = seen.get(id);
       assertRising(list, id);
-      assert.ok(list.length > 200, `${id}: ${list.length}`);
+      assert.ok(list.length > 500, `${id}: ${list.length}`);
     }
   });
 });
