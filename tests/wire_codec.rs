@@ -301,7 +301,7 @@ fn names_over_their_limits_are_not_sent() {
 #[test]
 fn names_of_exactly_their_limits_are_sent_and_read() {
     let (mut out, worker, method) = (BytesMut::new(), "w".repeat(512), "m".repeat(256));
-    encode_tell(&mut out, MAX, &worker, 0, &method, None).unwrap();
+    encode_tell(&mut out, MAX, address(&worker, &method), None).unwrap();
     let Ok(Some(Message::Tell { envelope })) = decode(&out) else { panic!("no tell") };
     assert_eq!((envelope.worker.as_str(), &envelope.method[..]), (&worker[..], method.as_bytes()));
 }

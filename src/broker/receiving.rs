@@ -64,7 +64,11 @@ impl Life {
                 self.fail_call(call, Failure::new(Code::Rejected, "The answer is not one JSON value."));
             }
             Message::Failure { call, code, message, body } => {
-                let failure = Failure::new(code, String::from_utf8_lossy(&message));
+                let mut failure = Failure::new(code, String::from_utf8_lossy(&message));
+                if code == Code::TooLarge {
+                    // The result was too large: the handler has run.
+                    failure.delivered = Delivered::Yes;
+                }
                 let body = if is_one_json_value(&body) { body } else { Bytes::new() };
                 self.settle(call, Settled::Failure { failure, body });
             }
