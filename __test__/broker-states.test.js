@@ -74,6 +74,20 @@ onEachCoordinator((system) => {
     for (const call of calls) assert.equal((await rejection(call())).code, 'DW_ERR_STATE');
   });
 
+  test('no call outlives the destruction of its broker', async (t) => {
+    const W = worker('W', { onCreate: () => new Promise(() => {}), onAsk: () => new Promise(() => {}) });
+    const Hanging = worker('Hanging', { onAsk: () => new Promise(() => {}) });
+    const broker = await system(t).start('b', { classes: [W, Hanging], destroyTimeout: 100, rpcTimeout: 60000 });
+    const agent = await broker.createWorker('Hanging');
+    const calls = [rejection(broker.createWorker('W')), rejection(agent.ask('m')), rejection(broker.createWorker('W', { id: 'w' }))];
+    await sleep(20);
+    await broker.destroy();
+    for (const error of await Promise.all(calls)) {
+      assert.match(error.code, /^DW_ERR_/);
+      assert.notEqual(error.code, 'DW_ERR_TIMEOUT');
+    }
+  });
+
   test('restart() ends the workers without recovery, and agents go on with what comes after', async (t) => {
     const causes = [];
     const W = worker('W', {
