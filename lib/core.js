@@ -137,7 +137,8 @@ class Core {
   stop() {
     this.workers.abandon();
     clearInterval(this.keepAlive);
-    this.channel.failAll(() => this.inFlight('destroyed'));
+    // Gone already where the native core ended in the midst of it.
+    if (this.channel !== null) this.channel.failAll(() => this.inFlight('destroyed'));
     this.setState(State.DESTROYED);
     if (this.quitAfterDestroy) this.release(State.DESTROYED);
   }
