@@ -17,7 +17,7 @@ const LOGS = join(ROOT, 'target', 'test-results');
 const SYSTEM = 'system';
 
 /** Files whose tests start no server. */
-const WITHOUT_SERVER = /\/(package)\.test\.js$/;
+const WITHOUT_SERVER = /\/(doc|package|scripts)\.test\.js$/;
 
 /** The integration tests of cargo that start a server: those that use the support module for it. */
 function serverSuites() {
