@@ -8,7 +8,7 @@ use crate::broker::life::Life;
 use crate::broker::residents::{Creator, State};
 use crate::broker::sending::send_failure;
 use crate::coordination::{Fate, Release};
-use crate::error::{Code, Failure};
+use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, WorkerId};
 use crate::transport::{Connection, SendError};
 use crate::wire::codec;
@@ -175,6 +175,13 @@ impl Life {
         let origin = lock(&self.inbound).close(inbound);
         match origin {
             None => {}
+            Some(Origin::Local { slot }) if json.is_some_and(|json| json.len() > self.config.max_message_bytes) => {
+                let length = json.map_or(0, str::len);
+                let failure = send_failure(SendError::TooLarge { length, max: self.config.max_message_bytes });
+                let failure = Failure::new(failure.code, format!("The result is too large. {}", failure.message))
+                    .with_delivered(Delivered::Yes);
+                self.fail_call(slot, failure);
+            }
             Some(Origin::Local { slot }) => {
                 let value = json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())));
                 if lock(&self.calls).settle(slot).is_some() {
@@ -182,7 +189,7 @@ impl Life {
                 }
             }
             Some(Origin::Remote { connection, call }) => {
-                let max = self.config.max_message_bytes;
+                let max = connection.max_message_bytes();
                 let written = connection.send_with(|out| codec::encode_reply(out, max, call, json.map(str::as_bytes)));
                 if let Err(SendError::TooLarge { length, max }) = written {
                     let failure = send_failure(SendError::TooLarge { length, max });
