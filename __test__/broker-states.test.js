@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Agent, Broker } = require('..');
+const { kCore } = require('../lib/symbols');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { echo, worker } = require('./helpers/classes');
 const { called, rejection, sleep, until } = require('./helpers/wait');
@@ -72,6 +73,20 @@ onEachCoordinator((system) => {
     await broker.start();
     await broker.destroy();
     for (const call of calls) assert.equal((await rejection(call())).code, 'DW_ERR_STATE');
+  });
+
+  test('no call outlives the destruction of its broker', async (t) => {
+    const W = worker('W', { onCreate: () => new Promise(() => {}), onAsk: () => new Promise(() => {}) });
+    const Hanging = worker('Hanging', { onAsk: () => new Promise(() => {}) });
+    const broker = await system(t).start('b', { classes: [W, Hanging], destroyTimeout: 100, rpcTimeout: 60000 });
+    const agent = await broker.createWorker('Hanging');
+    const calls = [rejection(broker.createWorker('W')), rejection(agent.ask('m')), rejection(broker.createWorker('W', { id: 'w' }))];
+    await sleep(20);
+    await broker.destroy();
+    for (const error of await Promise.all(calls)) {
+      assert.match(error.code, /^DW_ERR_/);
+      assert.notEqual(error.code, 'DW_ERR_TIMEOUT');
+    }
   });
 
   test('restart() ends the workers without recovery, and agents go on with what comes after', async (t) => {
@@ -176,6 +191,46 @@ onEachCoordinator((system) => {
     const heard = logs.length;
     await broker.restart();
     assert.equal(logs.length, heard);
+  });
+});
+
+describe('a native core that ends by itself', () => {
+  const W = worker('W', { onAsk: () => new Promise(() => {}) });
+  const stop = (broker) => broker[kCore].notice('stopped', 'a panic');
+
+  test('leaves the broker DESTROYED, fails what is in flight, and does not end the process', async (t) => {
+    const broker = await memorySystem(t).start('b', { classes: [W] });
+    const logs = [];
+    broker.on('log', ({ level, message }) => logs.push(`${level}: ${message}`));
+    const asked = rejection((await broker.createWorker('W')).ask('m'));
+    stop(broker);
+    const error = await asked;
+    assert.deepEqual([error.code, error.delivered], ['DW_ERR_STATE', 'unknown']);
+    assert.deepEqual([broker.state, broker.load], [DESTROYED, 0]);
+    assert.ok(logs.includes('error: Broker b stopped: a panic'), logs.join());
+    await broker.start();
+    assert.ok(await broker.createWorker('W'));
+  });
+
+  test("is an 'error' event where somebody listens", async (t) => {
+    const broker = await memorySystem(t).start('b');
+    const errors = [];
+    broker.on('error', ({ message }) => errors.push(message));
+    stop(broker);
+    assert.deepEqual(errors, ['a panic']);
+  });
+
+  test('in the midst of start() or destroy() ends these', async (t) => {
+    const starting = memorySystem(t).broker('b');
+    const started = rejection(starting.start());
+    stop(starting);
+    assert.equal((await started).code, 'DW_ERR_STATE');
+    assert.equal(starting.state, INACTIVE);
+    const leaving = await memorySystem(t).start('b');
+    const destroyed = rejection(leaving.destroy());
+    stop(leaving);
+    assert.equal((await destroyed).code, 'DW_ERR_STATE');
+    assert.equal(leaving.state, DESTROYED);
   });
 });
 

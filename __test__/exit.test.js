@@ -46,3 +46,7 @@ test('the process ends after a start that failed', async () => {
 test('the process ends after close() of a router', async () => {
   assert.deepEqual(await runToEnd('exits.js', { WAY: 'router' }), { stdout: 'hello\ndone\n', stderr: '', code: 0 });
 });
+
+test('the process ends where a router could not listen', async () => {
+  assert.deepEqual(await runToEnd('exits.js', { WAY: 'routerInVain' }), { stdout: 'DW_ERR_CONFIG\ndone\n', stderr: '', code: 0 });
+});

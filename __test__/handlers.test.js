@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const Bluebird = require('bluebird');
+const { AskOutcome } = require('../lib/outcome');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { inEachStyle, worker } = require('./helpers/classes');
 const { called, rejection, until } = require('./helpers/wait');
@@ -172,6 +173,23 @@ describe('a worker class that overrides nothing', () => {
     assert.equal(Worker.prototype.onTell('m', 1), undefined);
     assert.ok(Worker.prototype.onDestroy({}) instanceof Bluebird);
   });
+});
+
+test('an ask is answered once, whichever of callback and promise comes first', async () => {
+  for (const callbackFirst of [true, false]) {
+    const answers = [];
+    const workers = { answer: (_, value) => answers.push(value), answerFailure: (_, reason) => answers.push(reason) };
+    const outcome = new AskOutcome(workers, 1, null, 'm');
+    let fulfil;
+    outcome.returned(new Promise((resolve) => (fulfil = resolve)), true);
+    const finish = [() => outcome.callback()(null, 'callback'), () => fulfil('promise')];
+    for (const end of callbackFirst ? finish : finish.reverse()) {
+      end();
+      await null;
+      await null;
+    }
+    assert.deepEqual(answers, [callbackFirst ? 'callback' : 'promise']);
+  }
 });
 
 test('a handler runs once for an ask, whatever comes of it', async (t) => {

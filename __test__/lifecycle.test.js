@@ -28,6 +28,8 @@ inEachStyle(describe, (define) => {
           onAsk(method, data) {
             if (method === 'die') {
               this.destroy(data);
+              // What the handler does after that comes before onDestroy.
+              steps.push('after destroy()');
               return 'dying';
             }
             return 'alive';
@@ -59,7 +61,7 @@ inEachStyle(describe, (define) => {
       const agent = await broker.createWorker('W', { attributes: { recoverable: true } });
       assert.equal(await agent.ask('die'), 'dying');
       await until('it is gone', async () => (await broker.findWorker(agent.id)) === null);
-      assert.deepEqual(steps, ['create 0 1', 'destroy 0 3']);
+      assert.deepEqual(steps, ['create 0 1', 'after destroy()', 'destroy 0 3']);
       assert.equal(broker.load, 0);
       const error = await rejection(agent.ask('x'));
       assert.deepEqual([error.code, error.delivered], ['DW_ERR_WORKER_NOT_FOUND', 'no']);
@@ -96,7 +98,7 @@ inEachStyle(describe, (define) => {
       const agent = await broker.createWorker('W', { attributes: { recoverable: true } });
       assert.equal(await agent.ask('die', { noRecover: false }), 'dying');
       assert.equal(await agent.ask('x'), 'alive');
-      assert.deepEqual(steps, ['create 0 1', 'destroy 0 3', 'create 1 1']);
+      assert.deepEqual(steps, ['create 0 1', 'after destroy()', 'destroy 0 3', 'create 1 1']);
       assert.equal(broker.load, 1);
     });
 

@@ -214,11 +214,15 @@ class Channel {
     }
   }
 
-  /** No event comes any more: ends everything that is outstanding with `error()`. */
+  /** No event comes any more. */
   close(error) {
-    if (this.closed) return;
     this.closed = true;
     this.batch = null;
+    this.failAll(error);
+  }
+
+  /** Ends everything that is outstanding with `error()`. */
+  failAll(error) {
     const calls = [...this.calls.values()];
     this.calls.clear();
     for (const call of calls) call.reject(error());

@@ -133,10 +133,12 @@ class Core {
     }
   }
 
-  /** The broker has left: nothing of it runs on, but its calls may still be answered. */
+  /** The broker has left: nothing of it runs on, and no answer comes any more. */
   stop() {
     this.workers.abandon();
     clearInterval(this.keepAlive);
+    // Gone already where the native core ended in the midst of it.
+    if (this.channel !== null) this.channel.failAll(() => this.inFlight('destroyed'));
     this.setState(State.DESTROYED);
     if (this.quitAfterDestroy) this.release(State.DESTROYED);
   }
@@ -148,10 +150,14 @@ class Core {
     this.workers.abandon();
     clearInterval(this.keepAlive);
     if (channel !== null) {
-      channel.close(() => failure('DW_ERR_STATE', `Broker ${this.id} was closed with the call in flight`, 'unknown'));
+      channel.close(() => this.inFlight('closed'));
       channel.native.dispose();
     }
     if (state !== this.state) this.setState(state);
+  }
+
+  inFlight(what) {
+    return failure('DW_ERR_STATE', `Broker ${this.id} was ${what} with the call in flight`, 'unknown');
   }
 
   /** Drops everything at once, as a killed process does: no goodbye, no hand-over. */

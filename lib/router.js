@@ -50,8 +50,14 @@ class RouterCore {
   }
 
   listen(host) {
+    const before = this.keepAliveMs;
     this.hold(FOREVER);
-    return this.open().call((native, slot) => native.listen(slot, host));
+    return this.open()
+      .call((native, slot) => native.listen(slot, host))
+      .catch((error) => {
+        if (before !== FOREVER) this.hold(before);
+        throw error;
+      });
   }
 
   request(host, port, data) {

@@ -64,7 +64,7 @@ async fn a_frame_of_the_limit_goes_both_ways_and_one_above_leaves_the_connection
         let (a, b) = (side(config("a")), side_with(config("b"), echo));
         let (connection, _) = net.join(&a, &b).await;
         let names = "Test#1".len() + "method".len();
-        let largest = connection.max_message_bytes() - 24 - names;
+        let largest = connection.max_message_bytes() - 32 - names;
         let payload: Vec<u8> = (0..largest).map(|index| (index * 31 % 251) as u8).collect();
         for call in 1..=3 {
             connection.send(&ask(call, &payload)).unwrap();

@@ -3,6 +3,7 @@
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
+const { atEnd } = require('./cleanup');
 
 const PROGRAM = path.join(__dirname, '..', 'fixtures', 'member.js');
 
@@ -13,7 +14,7 @@ class Member {
   /** Starts the process and its broker; both end when the test does. */
   static async start(t, id, option, classes = ['Room']) {
     const member = new Member(id, option, classes);
-    t.after(() => member.kill());
+    atEnd(t, () => member.kill());
     await once(member.child, 'message');
     member.child.on('message', (answer) => member.settle(answer));
     await member.call('start');

@@ -2,6 +2,7 @@
 
 const { after, before, describe } = require('node:test');
 const { Broker } = require('../..');
+const { atEnd } = require('./cleanup');
 const { startRedis } = require('./redis-server');
 
 let systems = 0;
@@ -13,7 +14,7 @@ class System {
   constructor(t, option) {
     this.option = option;
     this.brokers = [];
-    t.after(() => this.close());
+    atEnd(t, () => this.close());
   }
 
   /** A broker that is not started. */

@@ -34,7 +34,7 @@ async function rejection(promise) {
   } catch (error) {
     return error;
   }
-  throw new Error(`Expected a rejection but it was fulfilled with ${String(value)}`);
+  throw new Error(`Expected a rejection but it was fulfilled with ${String(value).slice(0, 100)}`);
 }
 
 /** Promises the outcome of a call in callback form: `called((callback) => agent.ask('m', 1, callback))`. */

@@ -15,7 +15,7 @@ use napi::bindgen_prelude::Function;
 use napi::{Error, Status};
 use napi_derive::napi;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// Events that one batch holds at most.
 const MAX_BATCH: usize = 256;
+/// Requests that wait for one address at most.
+const MAX_WAITING: usize = 10_000;
 /// Routers have no namespace and no secret: they are told apart from brokers, and not authenticated.
 const NAMESPACE: &str = "dworker:router";
 
@@ -39,6 +41,39 @@ struct Links {
     requesters: Mutex<HashMap<u64, Arc<Connection>>>,
     /// Where connections that this side opened lead.
     opened: Mutex<HashMap<u64, Endpoint>>,
+    /// Requests that wait for their turn, by where they go; a queue is there as long as a task works on it.
+    queues: Mutex<HashMap<Endpoint, VecDeque<(u64, Message)>>>,
+}
+
+impl Links {
+    /// Sends what waits for one address, in order, until nothing does.
+    async fn send_queued(&self, transport: &Transport, endpoint: Endpoint) {
+        loop {
+            {
+                let mut queues = lock(&self.queues);
+                if queues.get(&endpoint).is_none_or(VecDeque::is_empty) {
+                    queues.remove(&endpoint);
+                    return;
+                }
+            }
+            let connected = transport.connect(&endpoint, None, None).await;
+            let next = lock(&self.queues).get_mut(&endpoint).and_then(VecDeque::pop_front);
+            let Some((slot, message)) = next else { continue };
+            let result = match connected {
+                Ok(connection) => {
+                    lock(&self.opened).entry(connection.id()).or_insert_with(|| endpoint.clone());
+                    let sent = connection.send(&message).map_err(send_failure);
+                    connection.flush();
+                    sent
+                }
+                Err(error) => Err(Failure::new(Code::Unreachable, format!("{endpoint} cannot be reached: {error}"))),
+            };
+            self.inbox.push(match result {
+                Ok(()) => Event::done(slot),
+                Err(failure) => Event::failed(slot, failure),
+            });
+        }
+    }
 }
 
 impl Events for Links {
@@ -97,7 +132,12 @@ impl NativeRouter {
             .map_err(|error| Error::new(Status::InvalidArg, format!("Expected a router's config: {error}")))?;
         let inbox = Arc::new(Inbox::new(wake::waker(&wake)?));
         Ok(Self {
-            links: Arc::new(Links { inbox, requesters: Mutex::default(), opened: Mutex::default() }),
+            links: Arc::new(Links {
+                inbox,
+                requesters: Mutex::default(),
+                opened: Mutex::default(),
+                queues: Mutex::default(),
+            }),
             idle_timeout: Duration::from_millis(config.soc_timeout),
             transport: RefCell::default(),
             batch: RefCell::default(),
@@ -140,26 +180,22 @@ impl NativeRouter {
     /// Settled when the data is in the socket's hands.
     #[napi(catch_unwind)]
     pub fn request(&self, slot: f64, host: String, port: u16, json: Option<String>) {
-        let (transport, links, slot) = (self.transport(), self.links.clone(), slot as u64);
-        runtime::handle().spawn(async move {
-            let endpoint = Endpoint { host, port };
-            let result = match transport.connect(&endpoint, None, None).await {
-                Ok(connection) => {
-                    lock(&links.opened).entry(connection.id()).or_insert(endpoint);
-                    let sent = connection.send(&data_message(json.as_deref())).map_err(send_failure);
-                    connection.flush();
-                    sent
-                }
-                Err(error) => {
-                    let text = format!("{endpoint} cannot be reached: {error}");
-                    Err(Failure::new(Code::Unreachable, text))
-                }
-            };
-            links.inbox.push(match result {
-                Ok(()) => Event::done(slot),
-                Err(failure) => Event::failed(slot, failure),
-            });
-        });
+        let endpoint = Endpoint { host, port };
+        let request = (slot as u64, data_message(json.as_deref()));
+        let mut queues = lock(&self.links.queues);
+        if let Some(queue) = queues.get_mut(&endpoint) {
+            if queue.len() >= MAX_WAITING {
+                let failure = Failure::new(Code::Overloaded, format!("Too many requests wait for {endpoint}."));
+                self.links.inbox.push(Event::failed(request.0, failure));
+            } else {
+                queue.push_back(request);
+            }
+            return;
+        }
+        queues.insert(endpoint.clone(), VecDeque::from([request]));
+        drop(queues);
+        let (transport, links) = (self.transport(), self.links.clone());
+        runtime::handle().spawn(async move { links.send_queued(&transport, endpoint).await });
     }
 
     #[napi(catch_unwind)]

@@ -109,6 +109,11 @@ impl Calls {
         self.deadlines.first_key_value().map(|(step, _)| step * STEP)
     }
 
+    /// Whether an answer is awaited on this connection. Looks at every call: for rare questions.
+    pub fn has_in_flight(&self, connection: u64) -> bool {
+        self.waiting.values().any(|call| call.connection == connection)
+    }
+
     /// Ends everything that was in flight on a connection.
     pub fn lost(&mut self, connection: u64) -> Vec<(u64, Call)> {
         self.waiting.extract_if(|_, call| call.connection == connection).collect()

@@ -13,7 +13,9 @@ use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, Incarnation};
 use bytes::Bytes;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -37,6 +39,8 @@ pub struct Core {
     /// Told of every new incarnation before anything happens under it.
     pub on_life: OnLife,
     life: Mutex<Option<Arc<Life>>>,
+    /// Grows with every start and every end: whoever joins meanwhile finds out that nobody wants that any more.
+    term: AtomicU64,
 }
 
 impl Core {
@@ -50,6 +54,7 @@ impl Core {
             hosted: Mutex::default(),
             on_life,
             life: Mutex::default(),
+            term: AtomicU64::new(0),
         })
     }
 
@@ -61,14 +66,18 @@ impl Core {
     /// Joins; answers under `slot` with `{"listening", "incarnation"}`.
     pub fn start(self: &Arc<Self>, slot: u64) {
         let core = self.clone();
+        let term = self.next_term();
         self.runtime.spawn(async move {
             let event = match core.join().await {
                 Ok(life) => {
                     let listening = life.record().address.to_string();
                     let incarnation = life.incarnation.to_string();
-                    core.begin(life);
-                    let value = serde_json::json!({ "listening": listening, "incarnation": incarnation });
-                    Event::done_json(slot, value.to_string())
+                    if core.begin(life, term).await {
+                        let value = serde_json::json!({ "listening": listening, "incarnation": incarnation });
+                        Event::done_json(slot, value.to_string())
+                    } else {
+                        Event::failed(slot, Failure::new(Code::State, "The broker was ended while it started."))
+                    }
                 }
                 Err(failure) => Event::failed(slot, failure),
             };
@@ -76,50 +85,76 @@ impl Core {
         });
     }
 
-    fn begin(self: &Arc<Self>, life: Arc<Life>) {
-        *lock(&self.life) = Some(life.clone());
+    /// Takes a new life on; `false`, and it leaves at once, when it is not wanted any more.
+    async fn begin(self: &Arc<Self>, life: Arc<Life>, term: u64) -> bool {
+        let wanted = {
+            let mut current = lock(&self.life);
+            let wanted = self.term.load(Ordering::Acquire) == term;
+            if wanted {
+                *current = Some(life.clone());
+            }
+            wanted
+        };
+        if !wanted {
+            let _ = tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(&life, Fate::Recover)).await;
+            end(&life, true).await;
+            return false;
+        }
         let core = self.clone();
         // Not a task of the life: it ends it.
         self.runtime.spawn(async move {
-            tokio::select! {
-                () = life.fenced.notified() => core.rejoin(life).await,
-                () = life.tasks.ended() => {}
+            let fenced = tokio::select! {
+                () = life.fenced.notified() => true,
+                () = life.tasks.ended() => false,
+            };
+            if fenced {
+                core.rejoin(life, term).await;
             }
         });
+        true
+    }
+
+    fn next_term(&self) -> u64 {
+        self.term.fetch_add(1, Ordering::AcqRel) + 1
     }
 
     /// The incarnation is over although the broker lives: its workers end, and it joins under a new one.
-    async fn rejoin(self: Arc<Self>, life: Arc<Life>) {
-        {
-            let mut current = lock(&self.life);
-            if !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &life)) {
-                return;
-            }
-            *current = None;
-        }
-        let handles: Vec<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
-        for handle in handles {
-            self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
-        }
-        end(&life, false).await;
-        let mut backoff = life.backoff();
-        loop {
-            match self.join().await {
-                Ok(next) => {
-                    next.log(Level::Info, "The broker joined again.");
-                    return self.begin(next);
+    fn rejoin(self: Arc<Self>, life: Arc<Life>, term: u64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        // Boxed: joining again begins again.
+        Box::pin(async move {
+            {
+                let mut current = lock(&self.life);
+                if !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &life)) {
+                    return;
                 }
-                Err(failure) => life.log(Level::Error, format!("The broker could not join again yet: {failure}")),
+                *current = None;
             }
-            tokio::time::sleep(backoff.next_wait()).await;
-            if Arc::strong_count(&self) == 1 {
-                return;
+            let handles: Vec<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
+            for handle in handles {
+                self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
             }
-        }
+            end(&life, false).await;
+            let mut backoff = life.backoff();
+            loop {
+                match self.join().await {
+                    Ok(next) => {
+                        next.log(Level::Info, "The broker joined again.");
+                        self.begin(next, term).await;
+                        return;
+                    }
+                    Err(failure) => life.log(Level::Error, format!("The broker could not join again yet: {failure}")),
+                }
+                tokio::time::sleep(backoff.next_wait()).await;
+                if self.term.load(Ordering::Acquire) != term {
+                    return;
+                }
+            }
+        })
     }
 
     /// Leaves: workers end, recoverable ones are handed over; answers under `slot`.
     pub fn destroy(self: &Arc<Self>, slot: u64, no_recover: bool) {
+        self.next_term();
         let life = lock(&self.life).clone();
         let core = self.clone();
         self.runtime.spawn(async move {
@@ -163,6 +198,7 @@ impl Core {
 
     /// Drops everything at once: no goodbye, no handing over. What a kill does, for tests and the demo.
     pub fn crash(&self) {
+        self.next_term();
         let life = lock(&self.life).take();
         if let Some(life) = life {
             life.tasks.end();
@@ -173,6 +209,7 @@ impl Core {
 
     /// The JavaScript environment ends: what lived in it is gone, its recoverable workers go elsewhere.
     pub fn dispose(&self) {
+        self.next_term();
         let life = lock(&self.life).take();
         if let Some(life) = life {
             life.tasks.end();
@@ -223,6 +260,11 @@ async fn end(life: &Arc<Life>, politely: bool) {
     }
     life.tasks.join().await;
     life.coordinator.close().await;
+    let operations = std::mem::take(&mut *lock(&life.operations));
+    for slot in operations {
+        let failure = Failure::new(Code::State, "The broker ended.").with_delivered(Delivered::Unknown);
+        life.inbox.push(Event::failed(slot, failure));
+    }
     let parked = lock(&life.lanes).drain();
     for parked in parked {
         if parked.tell_slot > 0 {

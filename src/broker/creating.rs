@@ -2,6 +2,7 @@
 
 use crate::broker::calls::Settled;
 use crate::broker::event::Event;
+use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::residents::Creator;
 use crate::clock::boot_millis;
@@ -27,24 +28,31 @@ impl Life {
     /// Answers under `slot` with `{"id"}` when the worker's `onCreate` has ended.
     pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64) {
         let life = self.clone();
-        self.spawn("create", async move {
-            let event = match life.create_worker(request, timeout).await {
+        self.operate("create", slot, async move {
+            match life.create_worker(request, timeout).await {
                 Ok(id) => Event::done_json(slot, serde_json::json!({ "id": id.as_str() }).to_string()),
                 Err(failure) => Event::failed(slot, failure),
-            };
-            life.inbox.push(event);
+            }
         });
     }
 
     async fn create_worker(self: &Arc<Self>, mut request: PlaceRequest, timeout: u64) -> Outcome<WorkerId> {
         let give_up = boot_millis() + self.config.retries.duration;
         let mut backoff = self.backoff();
+        let mut published = false;
         loop {
             let placement = self.coordinator.place(&request).await.map_err(|error| {
                 // Reserved or not: a retry with the same id finds it.
                 Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown)
             })?;
             let problem = match placement {
+                // The class may have been registered here a moment ago, and the others not know it yet.
+                Placement::NoBroker if !published && lock(&self.hosted).contains(&request.class) => {
+                    published = true;
+                    let told = self.coordinator.update(&self.record()).await;
+                    told.map_err(|error| Failure::new(Code::Redis, error.to_string()))?;
+                    continue;
+                }
                 Placement::NoBroker => {
                     let text = format!(
                         "No broker of the cluster \"{}\" is up that hosts the class \"{}\".",
@@ -107,7 +115,7 @@ impl Life {
         }
         let (sender, receiver) = oneshot::channel();
         let creator = Creator::Internal(sender);
-        let here = crate::broker::inbox::lock(&self.residents).handle(id.as_str()).is_some();
+        let here = lock(&self.residents).handle(id.as_str()).is_some();
         if here {
             self.join_creators(id, creator);
         } else {
@@ -129,13 +137,12 @@ impl Life {
     /// Answers under `slot` with `{"class"}`, or `null` when there is no such worker.
     pub fn find(self: &Arc<Self>, slot: u64, id: WorkerId) {
         let life = self.clone();
-        self.spawn("find", async move {
-            let event = match life.find_worker(&id).await {
+        self.operate("find", slot, async move {
+            match life.find_worker(&id).await {
                 Ok(Some(class)) => Event::done_json(slot, serde_json::json!({ "class": class.as_str() }).to_string()),
                 Ok(None) => Event::done_json(slot, "null".into()),
                 Err(failure) => Event::failed(slot, failure),
-            };
-            life.inbox.push(event);
+            }
         });
     }
 

@@ -8,7 +8,7 @@ use crate::broker::life::Life;
 use crate::broker::residents::{Creator, State};
 use crate::broker::sending::send_failure;
 use crate::coordination::{Fate, Release};
-use crate::error::{Code, Failure};
+use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, WorkerId};
 use crate::transport::{Connection, SendError};
 use crate::wire::codec;
@@ -49,7 +49,7 @@ impl Life {
     }
 
     fn creation_failed(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str) {
-        let (creators, release, recovered) = {
+        let (release, recovered) = {
             let mut residents = lock(&self.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
             resident.state = State::Leaving;
@@ -59,15 +59,15 @@ impl Life {
                 _ => Fate::Delete,
             };
             let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
-            (std::mem::take(&mut resident.creators), release, resident.recovered)
+            let code = if creation == Creation::Threw { Code::Rejected } else { Code::ClassUnknown };
+            resident.failure = Some(Failure::new(code, message));
+            (release, resident.recovered)
         };
-        let code = if creation == Creation::Threw { Code::Rejected } else { Code::ClassUnknown };
         if recovered && release.fate == Fate::Delete {
             self.inbox.push(Event::WorkerLost { id: release.id.to_string(), reason: message.into() });
         }
         self.log(Level::Error, format!("The worker \"{}\" could not be made: {message}", release.id));
         self.registrar.release(Some(handle), release);
-        self.tell_creators(creators, &Err(Failure::new(code, message)));
     }
 
     /// Waits with those who wait for a resident's creation; one that is there already is answered at once.
@@ -126,7 +126,7 @@ impl Life {
     /// It stands under this incarnation no longer: messages that waited look for its next place.
     pub fn move_out(self: &Arc<Self>, handle: Handle) {
         let mut touched = Vec::new();
-        let successor = {
+        let (successor, failed) = {
             // Both locks: nobody may see the worker gone before all that waited for it is back in its place.
             let mut lanes = lock(&self.lanes);
             let mut residents = lock(&self.residents);
@@ -137,8 +137,11 @@ impl Life {
                 }
                 self.return_to_sender(&mut lanes, delivery, Code::WorkerNotFound);
             }
-            resident.successor
+            (resident.successor, resident.failure.map(|failure| (resident.creators, failure)))
         };
+        if let Some((creators, failure)) = failed {
+            self.tell_creators(creators, &Err(failure));
+        }
         touched.dedup_by(|a, b| Arc::ptr_eq(a, b));
         touched.iter().for_each(|connection| connection.flush());
         if let Some((entry, creators)) = successor {
@@ -175,6 +178,13 @@ impl Life {
         let origin = lock(&self.inbound).close(inbound);
         match origin {
             None => {}
+            Some(Origin::Local { slot }) if json.is_some_and(|json| json.len() > self.config.max_message_bytes) => {
+                let length = json.map_or(0, str::len);
+                let failure = send_failure(SendError::TooLarge { length, max: self.config.max_message_bytes });
+                let failure = Failure::new(failure.code, format!("The result is too large. {}", failure.message))
+                    .with_delivered(Delivered::Yes);
+                self.fail_call(slot, failure);
+            }
             Some(Origin::Local { slot }) => {
                 let value = json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())));
                 if lock(&self.calls).settle(slot).is_some() {
@@ -182,7 +192,7 @@ impl Life {
                 }
             }
             Some(Origin::Remote { connection, call }) => {
-                let max = self.config.max_message_bytes;
+                let max = connection.max_message_bytes();
                 let written = connection.send_with(|out| codec::encode_reply(out, max, call, json.map(str::as_bytes)));
                 if let Err(SendError::TooLarge { length, max }) = written {
                     let failure = send_failure(SendError::TooLarge { length, max });

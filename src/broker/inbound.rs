@@ -25,31 +25,45 @@ impl std::fmt::Debug for Origin {
     }
 }
 
+struct Open {
+    origin: Origin,
+    /// On the local clock: nobody waits for the answer after it.
+    deadline: u64,
+}
+
 /// See the module. Numbers grow and are never used again.
 #[derive(Default)]
 pub struct Inbound {
-    open: HashMap<u64, Origin>,
+    open: HashMap<u64, Open>,
     last: u64,
 }
 
 impl Inbound {
-    pub fn open(&mut self, origin: Origin) -> u64 {
+    pub fn open(&mut self, origin: Origin, deadline: u64) -> u64 {
         self.last += 1;
-        self.open.insert(self.last, origin);
+        self.open.insert(self.last, Open { origin, deadline });
         self.last
     }
 
     /// Whom to answer; `None` when it was answered or dropped already.
     pub fn close(&mut self, inbound: u64) -> Option<Origin> {
-        self.open.remove(&inbound)
+        self.open.remove(&inbound).map(|open| open.origin)
+    }
+
+    /// Forgets asks of this connection that nobody waits for any more; how many those were.
+    pub fn forget_expired(&mut self, connection: u64, now: u64) -> usize {
+        let before = self.open.len();
+        self.open.retain(|_, open| match &open.origin {
+            Origin::Remote { connection: from, .. } => from.id() != connection || now <= open.deadline,
+            Origin::Local { .. } => true,
+        });
+        before - self.open.len()
     }
 
     /// The number of an open ask of this peer's call, for a cancel.
     pub fn find(&self, connection: u64, call: u64) -> Option<u64> {
-        self.open.iter().find_map(|(inbound, origin)| match origin {
-            Origin::Remote { connection: open, call: open_call } if open.id() == connection && *open_call == call => {
-                Some(*inbound)
-            }
+        self.open.iter().find_map(|(inbound, open)| match &open.origin {
+            Origin::Remote { connection: from, call: of } if from.id() == connection && *of == call => Some(*inbound),
             _ => None,
         })
     }

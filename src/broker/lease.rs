@@ -72,6 +72,8 @@ impl Life {
                         self.look.notify_one();
                     }
                 }
+                // One's own leaving took the lease away.
+                Ok(Renewal::Evicted { .. }) if self.is_leaving() => return,
                 Ok(Renewal::Evicted { .. }) => {
                     self.log(Level::Error, "This broker was taken for dead: its workers end, and it joins again.");
                     self.fenced.notify_one();

@@ -17,7 +17,7 @@ use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
 use crate::transport::{Connection, MemoryHub, Transport};
 use crate::wire::message::PROTOCOL;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct Life {
     pub residents: Mutex<Residents>,
     pub inbound: Mutex<Inbound>,
     pub calls: Mutex<Calls>,
+    /// Operations of JavaScript that a task of this life works on.
+    pub operations: Mutex<HashSet<u64>>,
     /// Open outgoing connections by whom they lead to.
     pub peers: Mutex<HashMap<Incarnation, Arc<Connection>>>,
     /// Connections with something to write at the end of JavaScript's turn.
@@ -98,6 +100,7 @@ impl Life {
             residents: Mutex::new(parts.residents),
             inbound: Mutex::default(),
             calls: Mutex::default(),
+            operations: Mutex::default(),
             peers: Mutex::default(),
             dirty: Mutex::default(),
             hosted: Mutex::new(parts.hosted),
@@ -142,6 +145,23 @@ impl Life {
 
     pub fn spawn(self: &Arc<Self>, name: &'static str, task: impl std::future::Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(name, task);
+    }
+
+    /// Works on an operation of JavaScript: its event comes exactly once, also when the life ends before it does.
+    pub fn operate(
+        self: &Arc<Self>,
+        name: &'static str,
+        slot: u64,
+        work: impl std::future::Future<Output = Event> + Send + 'static,
+    ) {
+        lock(&self.operations).insert(slot);
+        let life = self.clone();
+        self.spawn(name, async move {
+            let event = work.await;
+            if lock(&life.operations).remove(&slot) {
+                life.inbox.push(event);
+            }
+        });
     }
 
     pub fn internal_call(&self) -> u64 {

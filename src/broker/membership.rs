@@ -114,12 +114,11 @@ impl Life {
     /// Asks every broker of the namespace to restart; answers under `slot`.
     pub fn restart_all(self: &Arc<Self>, slot: u64) {
         let life = self.clone();
-        self.spawn("restart all", async move {
-            let event = match life.coordinator.request_restart().await {
+        self.operate("restart all", slot, async move {
+            match life.coordinator.request_restart().await {
                 Ok(_) => Event::done(slot),
                 Err(error) => Event::failed(slot, Failure::new(Code::Redis, error.to_string())),
-            };
-            life.inbox.push(event);
+            }
         });
     }
 

@@ -37,6 +37,10 @@ impl Events for Receiver {
         }
     }
 
+    fn is_waiting(&self, connection: &Arc<Connection>) -> bool {
+        self.0.upgrade().is_some_and(|life| lock(&life.calls).has_in_flight(connection.id()))
+    }
+
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let life = self.0.upgrade();
         Box::pin(async move {
@@ -133,18 +137,18 @@ impl Life {
             }
             return;
         }
+        let deadline = if call > 0 { boot_millis() + u64::from(time_left) } else { u64::MAX };
         let origin = Origin::Remote { connection: from.clone(), call };
         let inbound = if call > 0 {
-            if from.in_flight().fetch_add(1, Ordering::AcqRel) >= MAX_PER_CONNECTION {
+            if !self.has_place(from) {
                 from.in_flight().fetch_sub(1, Ordering::AcqRel);
                 self.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
                 return;
             }
-            lock(&self.inbound).open(origin.clone())
+            lock(&self.inbound).open(origin.clone(), deadline)
         } else {
             0
         };
-        let deadline = if call > 0 { boot_millis() + u64::from(time_left) } else { u64::MAX };
         let admission = lock(&self.residents).admit(Delivery { handle: 0, inbound, origin, deadline, envelope });
         match admission {
             Admission::Ready(delivery) => self.inbox.push(Event::Message(delivery)),
@@ -152,6 +156,17 @@ impl Life {
             Admission::Full(delivery) => self.send_back(delivery, Code::Overloaded),
             Admission::Absent(delivery) => self.send_back(delivery, Code::WorkerNotFound),
         }
+    }
+
+    /// Counts one more ask of this connection; `false`: too many. Handlers that never settle lose their place when
+    /// nobody waits for them any more.
+    fn has_place(&self, from: &Connection) -> bool {
+        if from.in_flight().fetch_add(1, Ordering::AcqRel) < MAX_PER_CONNECTION {
+            return true;
+        }
+        let gone = lock(&self.inbound).forget_expired(from.id(), boot_millis());
+        from.in_flight().fetch_sub(gone, Ordering::AcqRel);
+        gone > 0
     }
 
     fn receive_create(self: &Arc<Self>, from: &Arc<Connection>, call: u64, worker: WorkerId, _epoch: Epoch) {

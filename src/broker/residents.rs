@@ -37,6 +37,8 @@ pub struct Resident {
     pub creators: Vec<Creator>,
     /// As the registry has it.
     pub load: u64,
+    /// Why it could not be made; its creators are told when it is given up in the registry, so that they find no trace.
+    pub failure: Option<Failure>,
     /// The same worker again, which came to stand here before this one was gone.
     pub successor: Option<(Entry, Vec<Creator>)>,
     /// It was made again after its broker ended.
@@ -98,6 +100,7 @@ impl Residents {
             mailbox: VecDeque::new(),
             creators,
             load,
+            failure: None,
             successor: None,
             recovered: entry.cause == crate::coordination::Cause::Recovery,
         };

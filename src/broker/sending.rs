@@ -164,7 +164,7 @@ impl Life {
         sequence: u32,
         now: u64,
     ) -> Result<(), SendError> {
-        let (max, payload) = (self.config.max_message_bytes, outgoing.json.map(str::as_bytes));
+        let (max, payload) = (to.max_message_bytes(), outgoing.json.map(str::as_bytes));
         let time_left = if outgoing.ask { time_left(outgoing.deadline, now) } else { 0 };
         let method = outgoing.method.as_bytes();
         let address = Address { time_left, epoch, sequence, worker: outgoing.worker, method };
@@ -186,7 +186,7 @@ impl Life {
     /// A message of this broker to a worker in this broker: no socket, still a copy, still its mailbox.
     pub fn deliver_here(&self, worker: &str, epoch: Epoch, parked: &Parked) -> Admission {
         let origin = Origin::Local { slot: parked.call };
-        let inbound = if parked.call > 0 { lock(&self.inbound).open(origin.clone()) } else { 0 };
+        let inbound = if parked.call > 0 { lock(&self.inbound).open(origin.clone(), parked.deadline) } else { 0 };
         let delivery = Delivery {
             handle: 0,
             inbound,

@@ -63,6 +63,11 @@ pub trait Events: Send + Sync + 'static {
     /// order; certainly not delivered.
     fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>);
 
+    /// Whether this side awaits an answer on a connection that would be closed as idle.
+    fn is_waiting(&self, _connection: &Arc<Connection>) -> bool {
+        false
+    }
+
     /// Awaited between two reads of a socket: resolves when there is room for more. Cheap when there is.
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }

@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
             self.buffer = BytesMut::new();
         }
         self.quiet_checks += 1;
-        if self.quiet_checks >= IDLE_CHECKS {
+        if self.quiet_checks >= IDLE_CHECKS && !self.shared.events.is_waiting(self.connection) {
             self.connection.close_idle();
         }
     }
