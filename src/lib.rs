@@ -12,6 +12,25 @@
 //! | local time, waiting times | [`clock`], [`backoff`] |
 //! | what JavaScript calls | `binding` |
 //!
+//! | word | meaning |
+//! | --- | --- |
+//! | broker | a member of the system inside a Node process; has an id of the application's |
+//! | incarnation | one life of a broker, from its start to its end; leases, records and entries name it |
+//! | worker, worker class | an instance of the application's, with an id; what it is made of |
+//! | cluster | brokers among which the workers of a class are spread |
+//! | agent | what the application asks and tells a worker through |
+//! | peer | another broker, seen from a connection |
+//! | ask, tell | a message that wants an answer; one that does not |
+//! | load | what a worker says it costs; a broker's is the sum of its workers' |
+//! | lease | until when an incarnation counts as alive |
+//! | epoch | which activation of a worker id this is; grows always |
+//! | place | choose the broker for a worker and reserve it there |
+//! | activate | make a placed or claimed worker live |
+//! | suspend | hold messages back while the lease may have run out |
+//! | evict | remove a dead incarnation and salvage its workers |
+//! | claim, recover | take over a worker that waits to be made again; make it again |
+//! | lane | the sender's side of the order of messages to one worker |
+//!
 //! Directions: binding → broker → (coordination | transport) → wire → (ids, error, config). Nothing imports binding;
 //! coordination and transport do not know each other.
 
