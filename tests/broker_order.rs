@@ -1,5 +1,6 @@
 //! The order of one sender's messages to one worker, while the worker is moved about.
 
+#[allow(dead_code)]
 #[path = "support/host.rs"]
 mod host;
 

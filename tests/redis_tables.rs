@@ -33,6 +33,7 @@ fn record(id: &str, classes: &[&str]) -> BrokerRecord {
         address: Endpoint { host: "::1".into(), port: 4000 },
         classes: classes.iter().map(ClassName::new).collect(),
         protocol: (1, 1),
+        lease_ttl: Duration::from_millis(5000),
         draining: false,
     }
 }

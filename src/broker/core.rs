@@ -202,7 +202,7 @@ impl Core {
         let life = lock(&self.life).take();
         if let Some(life) = life {
             life.tasks.end();
-            life.transport().abort();
+            abort(&life);
             self.runtime.spawn(async move { life.coordinator.close().await });
         }
     }
@@ -213,7 +213,7 @@ impl Core {
         let life = lock(&self.life).take();
         if let Some(life) = life {
             life.tasks.end();
-            life.transport().abort();
+            abort(&life);
             self.runtime.spawn(async move {
                 let _ = tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(&life, Fate::Recover)).await;
                 life.coordinator.close().await;
@@ -250,13 +250,24 @@ async fn leave_registry(life: &Arc<Life>, fate: Fate) {
     }
 }
 
+/// Drops all sockets at once.
+fn abort(life: &Life) {
+    life.transport().abort();
+    if let Some(watch) = life.watch.transport() {
+        watch.abort();
+    }
+}
+
 /// Ends sockets and tasks, and everything that still waits.
 async fn end(life: &Arc<Life>, politely: bool) {
     life.tasks.end();
     if politely {
         life.transport().close().await;
+        if let Some(watch) = life.watch.transport() {
+            watch.close().await;
+        }
     } else {
-        life.transport().abort();
+        abort(life);
     }
     life.tasks.join().await;
     life.coordinator.close().await;

@@ -8,6 +8,7 @@ use crate::broker::membership::View;
 use crate::broker::receiving::Receiver;
 use crate::broker::residents::Residents;
 use crate::broker::tasks::Tasks;
+use crate::broker::watching::Watcher;
 use crate::clock::boot_millis;
 use crate::config::RedisConfig;
 use crate::coordination::memory::{MemoryCoordinator, MemoryStore};
@@ -15,7 +16,7 @@ use crate::coordination::redis::RedisCoordinator;
 use crate::coordination::{CoordinationError, Coordinator, Joined, Registration};
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
-use crate::transport::{MemoryHub, Transport, TransportConfig};
+use crate::transport::{Events, MemoryHub, Transport, TransportConfig};
 use crate::wire::handshake::{Identity, Secrets};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -78,7 +79,8 @@ impl Core {
             tasks: Tasks::new(self.runtime.clone(), on_panic),
         });
         (self.on_life)(&life.incarnation);
-        let transport = self.make_transport(&life);
+        let transport = self.make_transport(&life, Arc::new(Receiver(Arc::downgrade(&life))));
+        life.watch.set_transport(self.make_transport(&life, Arc::new(Watcher(Arc::downgrade(&life)))));
         // Set once: this life is new, and nobody else knows it yet.
         let _ = life.transport.set(transport);
         let result = self.enter(&life).await;
@@ -89,7 +91,7 @@ impl Core {
         result.map(|()| life)
     }
 
-    fn make_transport(&self, life: &Arc<Life>) -> Transport {
+    fn make_transport(&self, life: &Arc<Life>, events: Arc<dyn Events>) -> Transport {
         let identity = Identity {
             namespace: self.config.ns.clone(),
             broker: life.broker.clone(),
@@ -98,7 +100,7 @@ impl Core {
         let mut config = TransportConfig::new(identity, Secrets::default());
         config.max_message_bytes = self.config.max_message_bytes;
         config.idle_timeout = Duration::from_millis(self.config.socket_timeout);
-        Transport::new(config, Arc::new(Receiver(Arc::downgrade(life))), self.runtime.clone())
+        Transport::new(config, events, self.runtime.clone())
     }
 
     async fn enter(self: &Arc<Self>, life: &Arc<Life>) -> Outcome<()> {
@@ -107,13 +109,16 @@ impl Core {
         // Listens first: from the registration on, others may ask whether this incarnation is there.
         life.coordinator.listen_as(Some(&life.incarnation)).await.map_err(failure)?;
         let joined = register(life).await?;
-        life.transport().set_secrets(Secrets(vec![joined.secret.clone().into_bytes()]));
+        let secrets = Secrets(vec![joined.secret.clone().into_bytes()]);
+        life.watch.transport().into_iter().for_each(|watch| watch.set_secrets(secrets.clone()));
+        life.transport().set_secrets(secrets);
         life.log(Level::Info, format!("Listening on {}.", life.record().address));
         let view = View { restart_number: joined.restart_number, brokers: Default::default() };
         life.spawn("lease", life.clone().keep_lease());
         life.spawn("deadlines", life.clone().keep_deadlines());
         life.spawn("registry", life.clone().keep_registry());
         life.spawn("membership", life.clone().keep_membership(view));
+        life.spawn("watch", life.clone().keep_watch());
         life.spawn("signals", life.clone().keep_signals());
         life.spawn("record", life.clone().keep_record());
         life.spawn("claims", life.clone().keep_claiming());

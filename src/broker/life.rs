@@ -9,9 +9,10 @@ use crate::broker::lease::Lease;
 use crate::broker::registrar::Registrar;
 use crate::broker::residents::Residents;
 use crate::broker::tasks::Tasks;
+use crate::broker::watching::Watch;
 use crate::clock::boot_millis;
 use crate::config::BrokerConfig;
-use crate::coordination::{BrokerRecord, Coordinator};
+use crate::coordination::{BrokerRecord, Coordinator, Member};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
 use crate::transport::{Connection, MemoryHub, Transport};
@@ -45,6 +46,10 @@ pub struct Life {
     pub operations: Mutex<HashSet<u64>>,
     /// Open outgoing connections by whom they lead to.
     pub peers: Mutex<HashMap<Incarnation, Arc<Connection>>>,
+    /// The members at the last look.
+    pub members: Mutex<Vec<Member>>,
+    /// The neighbours that this broker watches, and whose death is being proven.
+    pub watch: Watch,
     /// Connections with something to write at the end of JavaScript's turn.
     pub dirty: Mutex<Vec<Arc<Connection>>>,
     /// Worker classes that this broker offers to run.
@@ -59,6 +64,8 @@ pub struct Life {
     pub claim: Notify,
     /// The members should be looked at now.
     pub look: Notify,
+    /// The members changed: the neighbours may be others.
+    pub watch_anew: Notify,
     /// The record changed and must be published.
     pub publish: Notify,
     /// What stands under this incarnation should be compared with what lives here.
@@ -102,6 +109,8 @@ impl Life {
             calls: Mutex::default(),
             operations: Mutex::default(),
             peers: Mutex::default(),
+            members: Mutex::default(),
+            watch: Watch::default(),
             dirty: Mutex::default(),
             hosted: Mutex::new(parts.hosted),
             inbox: parts.inbox,
@@ -111,6 +120,7 @@ impl Life {
             timer: Notify::new(),
             claim: Notify::new(),
             look: Notify::new(),
+            watch_anew: Notify::new(),
             publish: Notify::new(),
             audit: Notify::new(),
             departed: Notify::new(),
@@ -135,6 +145,7 @@ impl Life {
             address: self.address.get().cloned().unwrap_or(Endpoint { host: String::new(), port: 0 }),
             classes: lock(&self.hosted).clone(),
             protocol: PROTOCOL,
+            lease_ttl: self.config.lease.ttl(),
             draining: self.is_leaving(),
         }
     }

@@ -50,6 +50,8 @@ impl Life {
         if membership.claimable > 0 {
             self.claim.notify_one();
         }
+        *lock(&self.members) = membership.members.clone();
+        self.watch_anew.notify_one();
         view.brokers = membership
             .members
             .iter()
@@ -83,7 +85,7 @@ impl Life {
     }
 
     /// What was in flight to a dead incarnation is failed at once.
-    fn part_from(&self, dead: &Incarnation) {
+    pub fn part_from(&self, dead: &Incarnation) {
         let connection = lock(&self.peers).remove(dead);
         if let Some(connection) = connection {
             connection.close(Code::PeerLost, "this incarnation was evicted");

@@ -12,6 +12,7 @@
 //! | deadlines and answers of calls | [`calls`] |
 //! | the lease and the gate | [`lease`] |
 //! | dead brokers, hosted classes, `restartAll` | [`membership`] |
+//! | control connections, proof of death | [`watching`], [`proving`] |
 //! | recovery: claims, lost answers | [`recovery`] |
 //! | writes into the registry, batched | [`registrar`] |
 //! | to JavaScript: events, queue, batch text | [`event`], [`inbox`], [`batch`] |
@@ -29,6 +30,7 @@ pub mod lanes;
 pub mod lease;
 pub mod life;
 pub mod membership;
+pub mod proving;
 pub mod receiving;
 pub mod recovery;
 pub mod registrar;
@@ -36,3 +38,4 @@ pub mod residents;
 pub mod resolving;
 pub mod sending;
 pub mod tasks;
+pub mod watching;

@@ -236,7 +236,9 @@ impl Life {
         for worker in waiting {
             self.look_for_route(&worker);
         }
-        self.look.notify_one();
+        if let CloseReason::Lost(_) = reason {
+            self.suspect(&connection.peer().incarnation);
+        }
     }
 
     /// A message that surely was not sent waits for a new route in its place.

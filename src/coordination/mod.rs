@@ -35,6 +35,8 @@ pub struct BrokerRecord {
     pub classes: BTreeSet<ClassName>,
     /// Lowest and highest version of the wire protocol that it speaks.
     pub protocol: (u16, u16),
+    /// For how long it leases at each renewal: tells when it last renewed.
+    pub lease_ttl: Duration,
     /// Leaving, or its event loop stands still: gets nothing new.
     pub draining: bool,
 }

@@ -47,6 +47,8 @@ pub(super) struct Reader<'a> {
     /// The next look at idleness; then the end of the farewell.
     timer: Pin<Box<Sleep>>,
     quiet_checks: u32,
+    /// An ask or tell arrived since room was last waited for: what carries pings alone is read whatever happens here.
+    brought_work: bool,
 }
 
 /// What woke the reader.
@@ -68,6 +70,7 @@ impl<'a> Reader<'a> {
             reason: None,
             timer: Box::pin(sleep(idle_check(shared))),
             quiet_checks: 0,
+            brought_work: false,
         }
     }
 
@@ -79,7 +82,7 @@ impl<'a> Reader<'a> {
                 return self.ended(reason);
             }
             self.connection.flush();
-            if self.mode == Mode::Open {
+            if self.mode == Mode::Open && std::mem::take(&mut self.brought_work) {
                 // A peer that we are behind of is not read: its own outbox fills, and only that one.
                 tokio::select! {
                     () = self.shared.events.ready() => {}
@@ -148,7 +151,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn hand_on(&self, message: Message) -> Result<(), CloseReason> {
+    fn hand_on(&mut self, message: Message) -> Result<(), CloseReason> {
+        self.brought_work |= matches!(message, Message::Ask { .. } | Message::Tell { .. });
         if self.shared.on_message(self.connection, message) {
             return Ok(());
         }

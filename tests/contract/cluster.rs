@@ -253,6 +253,7 @@ pub fn record(id: &str) -> BrokerRecord {
         address: Endpoint { host: format!("host-of-{id}"), port: 4000 },
         classes: classes(&["Room"]),
         protocol: (1, 1),
+        lease_ttl: Duration::from_millis(5000),
         draining: false,
     }
 }

@@ -295,6 +295,7 @@ fn record(random: &mut Random) -> BrokerRecord {
         address: Endpoint { host: "::1".into(), port: random.below(3) as u16 },
         classes: classes(random),
         protocol: (1, 1 + random.below(2) as u16),
+        lease_ttl: std::time::Duration::from_millis(5000),
         draining: random.percent(10),
     }
 }

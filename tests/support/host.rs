@@ -52,11 +52,15 @@ pub fn config(id: &str) -> BrokerConfig {
 impl Host {
     /// A broker that is active and hosts the class `Room`.
     pub async fn start(id: &str, home: &Home, handler: Handler) -> Arc<Host> {
+        Self::start_with(config(id), home, handler).await
+    }
+
+    pub async fn start_with(config: BrokerConfig, home: &Home, handler: Handler) -> Arc<Host> {
         let looked = Arc::new(Notify::new());
         let wake = looked.clone();
         let inbox = Arc::new(Inbox::new(Box::new(move || wake.notify_one())));
         let runtime = tokio::runtime::Handle::current();
-        let core = Core::new(config(id), inbox.clone(), home.clone(), runtime, Box::new(|_| {}));
+        let core = Core::new(config, inbox.clone(), home.clone(), runtime, Box::new(|_| {}));
         let host = Arc::new(Host {
             core,
             inbox,
@@ -141,6 +145,21 @@ impl Host {
 
     pub fn holds(&self, worker: &str) -> bool {
         self.workers.lock().expect("no test panics with it").values().any(|id| id == worker)
+    }
+
+    /// How many workers live here.
+    pub fn count(&self) -> usize {
+        self.workers.lock().expect("no test panics with it").len()
+    }
+
+    /// How many neighbours are watched.
+    pub fn watches(&self) -> usize {
+        self.core.life().map_or(0, |life| life.watch.watched_count())
+    }
+
+    /// Whether the death of somebody is being proven.
+    pub fn proves(&self) -> bool {
+        self.core.life().is_ok_and(|life| !life.watch.suspects.lock().expect("no test panics with it").is_empty())
     }
 
     pub fn crash(&self) {

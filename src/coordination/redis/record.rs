@@ -1,11 +1,12 @@
 //! How a broker's record is written, so that scripts can test a class exactly and read an address.
 //!
-//! `cluster:draining:host:port:broker:low:high:,class,class,` with every text escaped.
+//! `cluster:draining:host:port:broker:low:high:ttl:,class,class,` with every text escaped.
 
 use crate::coordination::keys::{escape, unescape};
 use crate::coordination::BrokerRecord;
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The text of a record; the incarnation stands beside it.
 pub fn encode(record: &BrokerRecord) -> String {
@@ -15,7 +16,7 @@ pub fn encode(record: &BrokerRecord) -> String {
         classes.push(',');
     }
     format!(
-        "{}:{}:{}:{}:{}:{}:{}:{classes}",
+        "{}:{}:{}:{}:{}:{}:{}:{}:{classes}",
         escape(record.cluster.as_str()),
         u8::from(record.draining),
         escape(&record.address.host),
@@ -23,6 +24,7 @@ pub fn encode(record: &BrokerRecord) -> String {
         escape(record.broker.as_str()),
         record.protocol.0,
         record.protocol.1,
+        record.lease_ttl.as_millis(),
     )
 }
 
@@ -38,13 +40,14 @@ pub fn decode(incarnation: Incarnation, text: &str) -> Option<BrokerRecord> {
     let address = endpoint(fields.next()?, fields.next()?)?;
     let broker = BrokerId::new(unescape(fields.next()?)?);
     let protocol = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let lease_ttl = Duration::from_millis(fields.next()?.parse().ok()?);
     let classes = fields.next()?.strip_prefix(',')?;
     if fields.next().is_some() {
         return None;
     }
     let classes: Option<BTreeSet<ClassName>> =
         classes.split_terminator(',').map(|class| unescape(class).map(ClassName::new)).collect();
-    Some(BrokerRecord { incarnation, broker, cluster, address, classes: classes?, protocol, draining })
+    Some(BrokerRecord { incarnation, broker, cluster, address, classes: classes?, protocol, lease_ttl, draining })
 }
 
 /// An address from its two fields.
@@ -64,6 +67,7 @@ mod tests {
             address: Endpoint { host: "::1".into(), port: 65535 },
             classes: classes.iter().map(ClassName::new).collect(),
             protocol: (1, 2),
+            lease_ttl: Duration::from_millis(5000),
             draining: true,
         }
     }
@@ -84,9 +88,15 @@ mod tests {
 
     #[test]
     fn foreign_text_is_no_record() {
-        for text in
-            ["", "x", "main:2:h:1:b:1:1:,", "main:0:h:70000:b:1:1:,", "main:0:h:1:b:1:1:", "main:0:h:1:b:1:1:,:x"]
-        {
+        for text in [
+            "",
+            "x",
+            "main:2:h:1:b:1:1:9:,",
+            "main:0:h:70000:b:1:1:9:,",
+            "main:0:h:1:b:1:1:9:",
+            "main:0:h:1:b:1:1:9:,:x",
+            "main:0:h:1:b:1:1:,",
+        ] {
             assert_eq!(decode("00ff".into(), text), None, "{text}");
         }
     }
