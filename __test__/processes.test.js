@@ -145,6 +145,17 @@ describe('after kill -9', () => {
     assert.deepEqual(made.map(({ id }) => id).sort(), ids.filter(here).sort());
   });
 
+  test('a death is proven: nobody waits for a lease of ten minutes', async (t) => {
+    const [a, b] = await members(t, ['a', 'b'], { lease: { ttl: 600_000, renew: 500 } });
+    const ids = [];
+    for (let n = 0; n < 10; n += 1) ids.push(await b.call('create', 'Room', { attributes: { recoverable: true } }));
+    await a.kill();
+    for (const id of ids) {
+      const now = await until(`${id} answers`, () => b.call('ask', id, 'where'), RECOVERY_MS);
+      assert.equal(now.broker, 'b');
+    }
+  });
+
   test('an ask in flight fails at once, delivered: unknown, and no ask outlives its deadline', async (t) => {
     const [a, b] = await members(t, ['a', 'b'], { rpcTimeout: 4000 });
     const ids = [await b.call('create', 'Room'), await b.call('create', 'Room')];

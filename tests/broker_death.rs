@@ -38,6 +38,7 @@ async fn a_crash_is_proven_long_before_the_lease_runs_out_also_when_nobody_talke
     eventually("b watches and is watched", || b.watches() == 2 && a.watches() == 2 && c.watches() == 2).await;
     b.crash();
     eventually("all workers live at the two others", || a.count() + c.count() == 30).await;
+    assert!(a.count().abs_diff(c.count()) <= 6, "shared {} and {}", a.count(), c.count());
     for number in 0..30 {
         let answer = a.ask(&format!("Room#{number}"), "n", "1").await;
         assert_eq!(answer.expect("the worker answers"), Some("1".into()));

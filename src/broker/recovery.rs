@@ -4,16 +4,18 @@ use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::residents::State;
-use crate::coordination::{Claim, ClaimRequest, CHUNK};
+use crate::coordination::{Claim, ClaimRequest, Member, CHUNK};
 use crate::ids::{Epoch, WorkerId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Workers that one claim takes at most: small, so that brokers that claim at once share evenly.
+/// Workers that one claim takes at most: 50 take Redis half a millisecond.
 const BATCH: usize = 50;
 /// Workers that are being made here at most while more are claimed: `onCreate` may be slow.
 const MAX_ACTIVATING: usize = 500;
+/// How long a broker with more than its share leaves workers to the others, who may be slow or gone.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// While too many are being made.
 const BUSY: Duration = Duration::from_millis(20);
 /// Between two tries while the coordinator does not answer, and before an audit: answers under way arrive first.
@@ -24,12 +26,20 @@ impl Life {
     pub async fn keep_claiming(self: Arc<Self>) {
         loop {
             self.claim.notified().await;
+            let mut patient = true;
             while !self.is_leaving() && self.lease.holds() {
                 if self.activating() >= MAX_ACTIVATING {
                     tokio::time::sleep(BUSY).await;
                     continue;
                 }
-                match self.claim_some().await {
+                let Some(share) = self.share().await else { break };
+                if share == 0 && patient {
+                    patient = false;
+                    tokio::time::sleep(PATIENCE).await;
+                    continue;
+                }
+                patient = true;
+                match self.claim_some(share.max(1)).await {
                     Some(remaining) if remaining > 0 => {}
                     _ => break,
                 }
@@ -41,13 +51,35 @@ impl Life {
         lock(&self.residents).iter().filter(|(_, resident)| resident.state == State::Activating).count()
     }
 
+    /// How many workers this broker should claim, so that all who can claim them end up with the same load; `None`:
+    /// there are none.
+    async fn share(&self) -> Option<usize> {
+        let membership = match self.coordinator.scan(&self.incarnation).await {
+            Ok(membership) => membership,
+            // The claim finds out, and waits.
+            Err(_) => return Some(1),
+        };
+        let hosted = lock(&self.hosted).clone();
+        let able = |member: &&Member| {
+            member.lease_expires > membership.now
+                && !member.record.draining
+                && member.record.cluster == self.cluster
+                && !member.record.classes.is_disjoint(&hosted)
+        };
+        let loads: Vec<u64> = membership.members.iter().filter(able).map(|member| member.load).collect();
+        let own = membership.members.iter().find(|member| member.record.incarnation == self.incarnation);
+        let own = own.map_or(0, |member| member.load);
+        let level = (loads.iter().sum::<u64>() + membership.claimable).div_ceil(loads.len().max(1) as u64);
+        (membership.claimable > 0).then(|| level.saturating_sub(own) as usize)
+    }
+
     /// How many are left to claim; `None` when it could not be told.
-    async fn claim_some(self: &Arc<Self>) -> Option<u64> {
+    async fn claim_some(self: &Arc<Self>, share: usize) -> Option<u64> {
         let request = ClaimRequest {
             by: self.incarnation.clone(),
             cluster: self.cluster.clone(),
             classes: lock(&self.hosted).clone(),
-            limit: BATCH,
+            limit: share.min(BATCH),
             ttl: Duration::from_millis(self.config.ttl),
         };
         match self.coordinator.claim(&request).await {
