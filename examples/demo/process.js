@@ -24,4 +24,4 @@ process.on('message', async ({ call, method, args }) => {
 // The parent is gone: nobody would tell this broker to leave.
 process.on('disconnect', orphaned);
 // Ctrl-C reaches every process of the terminal; the parent says when to end.
-process.on('SIGINT', () => {});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
