@@ -33,6 +33,7 @@ fn record(id: &str) -> BrokerRecord {
         address: Endpoint { host: "127.0.0.1".into(), port: 4000 },
         classes: [ClassName::new("Foo")].into(),
         protocol: (1, 1),
+        lease_ttl: Duration::from_millis(5000),
         draining: false,
     }
 }
