@@ -162,6 +162,14 @@ export interface DestroyOptions {
   noRecover?: boolean;
 }
 
+/** A worker that could not be made again here: it is gone. */
+export interface WorkerLostEvent {
+  /** Of the worker. */
+  id: string;
+  /** Why. */
+  reason: string;
+}
+
 export interface LogEvent {
   id: string;
   level: 'debug' | 'info' | 'warn' | 'error';
@@ -265,10 +273,16 @@ export class Broker extends EventEmitter {
   on(event: 'state', listener: (from: number, to: number) => void): this;
   on(event: 'log', listener: (event: LogEvent) => void): this;
   on(event: 'workerError', listener: (event: WorkerErrorEvent) => void): this;
+  on(event: 'suspended' | 'resumed', listener: () => void): this;
+  on(event: 'brokerDead', listener: (brokerId: string) => void): this;
+  on(event: 'workerLost', listener: (event: WorkerLostEvent) => void): this;
   on(event: string | symbol, listener: (...args: any[]) => void): this;
   once(event: 'state', listener: (from: number, to: number) => void): this;
   once(event: 'log', listener: (event: LogEvent) => void): this;
   once(event: 'workerError', listener: (event: WorkerErrorEvent) => void): this;
+  once(event: 'suspended' | 'resumed', listener: () => void): this;
+  once(event: 'brokerDead', listener: (brokerId: string) => void): this;
+  once(event: 'workerLost', listener: (event: WorkerLostEvent) => void): this;
   once(event: string | symbol, listener: (...args: any[]) => void): this;
 }
 

@@ -145,6 +145,21 @@ describe('after kill -9', () => {
     assert.deepEqual(made.map(({ id }) => id).sort(), ids.filter(here).sort());
   });
 
+  test('every other broker tells of the death, once', async (t) => {
+    const [a, b, c] = await members(t, ['a', 'b', 'c']);
+    await a.kill();
+    for (const other of [b, c]) {
+      await until('the death is told', async () => (await other.call('deaths')).length > 0, RECOVERY_MS);
+      // Whoever finds out by itself, too, has done so when the workers of a later death are back.
+    }
+    const id = await b.call('create', 'Room', { attributes: { recoverable: true } });
+    const { broker } = await b.call('ask', id, 'where');
+    const [gone, left] = broker === 'b' ? [b, c] : [c, b];
+    await gone.kill();
+    await until('the worker is back', async () => (await left.call('find', id)) && (await left.call('ask', id, 'where')).broker !== broker, RECOVERY_MS);
+    assert.deepEqual(await left.call('deaths'), ['a', broker]);
+  });
+
   test('a death is proven: nobody waits for a lease of ten minutes', async (t) => {
     const [a, b] = await members(t, ['a', 'b'], { lease: { ttl: 600_000, renew: 500 } });
     const ids = [];

@@ -211,15 +211,18 @@ class Core {
       case LOG:
         return this.log(event[1], event[2]);
       case NOTICE:
-        return this.notice(event[1], event[2]);
+        return this.notice(event[1], event[2], event[3]);
       default:
         return undefined;
     }
   }
 
-  notice(name, detail) {
+  notice(name, detail, reason) {
     if (name === 'restart') this.restartTold();
     else if (name === 'stopped') this.stopped(detail);
+    else if (name === 'brokerDead') this.emit(name, detail);
+    else if (name === 'workerLost') this.emit(name, { id: detail, reason });
+    else this.emit(name);
   }
 
   /** Somebody called `restartAll()`. */

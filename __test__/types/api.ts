@@ -79,6 +79,9 @@ async function brokers() {
   broker.on('state', (from, to) => expectTypeOf([from, to]).toEqualTypeOf<number[]>());
   broker.on('log', (event) => expectTypeOf(event).toEqualTypeOf<LogEvent>());
   broker.once('workerError', (event) => expectTypeOf(event).toEqualTypeOf<WorkerErrorEvent>());
+  broker.on('brokerDead', (brokerId) => expectTypeOf(brokerId).toEqualTypeOf<string>());
+  broker.once('workerLost', ({ id, reason }) => expectTypeOf([id, reason]).toEqualTypeOf<string[]>());
+  broker.on('suspended', () => {}).once('resumed', () => {});
 
   expectTypeOf(broker.start()).toEqualTypeOf<Answer<void>>();
   broker.start((error) => error);

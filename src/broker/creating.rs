@@ -104,6 +104,7 @@ impl Life {
             Settled::Failure { failure, .. } => match failure.code {
                 Code::Unreachable | Code::Overloaded => Raised::Undelivered(failure),
                 Code::WorkerNotFound | Code::ClassUnknown | Code::PeerLost => Raised::Elsewhere(failure),
+                Code::Timeout => Raised::Failed(still_creating(id)),
                 _ => Raised::Failed(failure),
             },
         }
@@ -128,9 +129,7 @@ impl Life {
                 _ => Raised::Failed(failure),
             },
             Ok(Err(_)) => Raised::Failed(Failure::new(Code::PeerLost, "The broker ended.")),
-            Err(_) => {
-                Raised::Failed(Failure::new(Code::Timeout, format!("The worker \"{id}\" is still being created.")))
-            }
+            Err(_) => Raised::Failed(still_creating(id)),
         }
     }
 
@@ -163,4 +162,9 @@ impl Life {
             tokio::time::sleep(backoff.next_wait()).await;
         }
     }
+}
+
+/// It is reserved, and goes on; who retries with this id finds it.
+fn still_creating(id: &WorkerId) -> Failure {
+    Failure::new(Code::Timeout, format!("The worker \"{id}\" is still being created."))
 }

@@ -79,9 +79,18 @@ impl Life {
             }
         }
         self.log(Level::Warn, format!("The broker \"{broker}\" is dead: its workers are recovered."));
-        self.inbox.push(Event::BrokerDead { broker: broker.to_string() });
+        self.tell_dead(dead);
         self.part_from(dead);
         self.claim.notify_one();
+    }
+
+    /// Tells JavaScript of a death, once: a member that is known to be dead is forgotten.
+    fn tell_dead(&self, dead: &Incarnation) {
+        let mut members = lock(&self.members);
+        if let Some(place) = members.iter().position(|member| member.record.incarnation == *dead) {
+            let broker = members.swap_remove(place).record.broker.to_string();
+            self.inbox.push(Event::BrokerDead { broker });
+        }
     }
 
     /// What was in flight to a dead incarnation is failed at once.
@@ -100,6 +109,7 @@ impl Life {
                 Ok(Signal::Members | Signal::Restart) => self.look.notify_one(),
                 Ok(Signal::Pending) => self.claim.notify_one(),
                 Ok(Signal::Dead(incarnation)) => {
+                    self.tell_dead(&incarnation);
                     self.part_from(&incarnation);
                     self.claim.notify_one();
                 }
