@@ -1,6 +1,6 @@
 //! `NativeBroker`: a broker's core as JavaScript calls it.
 
-use crate::binding::{environment, log, runtime, wake};
+use crate::binding::{environment, log, runtime, text, wake};
 use crate::broker::batch::BatchWriter;
 use crate::broker::core::Core;
 use crate::broker::event::{Event, Handle, Mark};
@@ -13,7 +13,7 @@ use crate::coordination::{Fate, PlaceRequest};
 use crate::error::Failure;
 use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
 use napi::bindgen_prelude::Function;
-use napi::{Env, Error, Status};
+use napi::{Env, Error, JsString, Status};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::sync::atomic::Ordering;
@@ -204,7 +204,7 @@ impl NativeBroker {
 
     /// The next batch of events as JSON text; `null` when there are none.
     #[napi(catch_unwind)]
-    pub fn drain(&self) -> Option<String> {
+    pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Option<JsString<'env>>> {
         let life = self.core.life().ok();
         let gate = life.as_ref().is_none_or(|life| life.lease.holds());
         let mut batch = self.batch.borrow_mut();
@@ -220,7 +220,7 @@ impl NativeBroker {
                 if let Some(life) = &life {
                     marks.drain(..).for_each(|mark| life.marked(mark));
                 }
-                return None;
+                return Ok(None);
             }
             let now = boot_millis();
             events.retain(|event| match event {
@@ -238,18 +238,16 @@ impl NativeBroker {
             });
             if !events.is_empty() {
                 writer.write(events);
-                // Payloads are checked JSON or come from JavaScript itself; the rest is written by us.
-                return Some(String::from_utf8_lossy(&writer.text).into_owned());
+                return text::to_js(env, &writer.text).map(Some);
             }
         }
     }
 
     /// The text of a large payload of the current batch.
     #[napi(catch_unwind)]
-    pub fn take(&self, index: u32) -> Option<String> {
+    pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
         let batch = self.batch.borrow();
-        let bytes = batch.writer.large.get(index as usize)?;
-        Some(String::from_utf8_lossy(bytes).into_owned())
+        batch.writer.large.get(index as usize).map(|bytes| text::to_js(env, bytes)).transpose()
     }
 
     /// Writes what this turn left to send; `true`: there are events to drain.

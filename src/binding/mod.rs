@@ -5,6 +5,7 @@ pub mod environment;
 pub mod log;
 pub mod router;
 pub mod runtime;
+pub mod text;
 pub mod wake;
 
 use napi_derive::napi;

@@ -1,6 +1,6 @@
 //! `NativeRouter`: the bare transport as JavaScript calls it, without broker or Redis.
 
-use crate::binding::{runtime, wake};
+use crate::binding::{runtime, text, wake};
 use crate::broker::batch::{is_one_json_value, BatchWriter, LARGE};
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::{lock, Inbox};
@@ -12,7 +12,7 @@ use crate::wire::handshake::{Identity, Secrets};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::Bytes;
 use napi::bindgen_prelude::Function;
-use napi::{Error, Status};
+use napi::{Env, Error, JsString, Status};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -223,21 +223,21 @@ impl NativeRouter {
     }
 
     #[napi(catch_unwind)]
-    pub fn drain(&self) -> Option<String> {
+    pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Option<JsString<'env>>> {
         let mut events = Vec::new();
         self.links.inbox.take(MAX_BATCH, true, &mut events);
         if events.is_empty() {
-            return None;
+            return Ok(None);
         }
         let mut writer = self.batch.borrow_mut();
         writer.write(&events);
-        Some(String::from_utf8_lossy(&writer.text).into_owned())
+        text::to_js(env, &writer.text).map(Some)
     }
 
     #[napi(catch_unwind)]
-    pub fn take(&self, index: u32) -> Option<String> {
+    pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
         let writer = self.batch.borrow();
-        writer.large.get(index as usize).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        writer.large.get(index as usize).map(|bytes| text::to_js(env, bytes)).transpose()
     }
 }
 
