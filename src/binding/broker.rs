@@ -1,6 +1,7 @@
 //! `NativeBroker`: a broker's core as JavaScript calls it.
 
-use crate::binding::{environment, log, runtime, text, wake};
+use crate::binding::text::{self, Text};
+use crate::binding::{environment, log, runtime, wake};
 use crate::broker::batch::BatchWriter;
 use crate::broker::core::Core;
 use crate::broker::event::{Event, Handle, Mark};
@@ -120,7 +121,7 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    pub fn ask(&self, slot: f64, worker: String, method: String, json: Option<String>, timeout: f64) {
+    pub fn ask(&self, slot: f64, worker: Text, method: Text, json: Option<Text>, timeout: f64) {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
             Ok(life) => life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64),
@@ -128,7 +129,7 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    pub fn tell(&self, slot: f64, worker: String, method: String, json: Option<String>) -> bool {
+    pub fn tell(&self, slot: f64, worker: Text, method: Text, json: Option<Text>) -> bool {
         match self.core.life() {
             Err(failure) => {
                 self.fail_slot(slot, failure);
@@ -139,7 +140,7 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    pub fn reply(&self, inbound: f64, json: Option<String>) {
+    pub fn reply(&self, inbound: f64, json: Option<Text>) {
         if let Ok(life) = self.core.life() {
             life.reply(inbound as u64, json.as_deref());
         }
