@@ -81,6 +81,15 @@ class RedisServer {
     }
   }
 
+  /** Answers nothing until `resume()`, as a machine that hangs. */
+  pause() {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume() {
+    this.child.kill('SIGCONT');
+  }
+
   async stop() {
     if (this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null) {
       const ended = once(this.child, 'exit');

@@ -61,7 +61,7 @@ async function tell(team, embedded) {
   const killed = Date.now();
   await victim.cut();
   moment(Date.now() - killed, embedded ? `${victim.id} is gone` : `the process of ${victim.id} is gone`);
-  const waiting = setTimeout(() => moment(Date.now() - killed, `not back yet: the others wait until the lease of ${victim.id} has run out`), PATIENCE_MS);
+  const waiting = setTimeout(() => moment(Date.now() - killed, `not back yet: the others are not sure that ${victim.id} is dead until its lease has run out`), PATIENCE_MS);
   const back = (await front.call('returned', lost, victim.id, killed + RECOVERY_MS).finally(() => clearTimeout(waiting))).sort((a, b) => a.at - b.at);
   moment(back[0].at - killed, `the first room answers again: ${back[0].id}, now on ${back[0].broker}`);
   moment(back.at(-1).at - killed, `all ${back.length} answer again`);

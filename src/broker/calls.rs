@@ -126,10 +126,6 @@ impl Calls {
         self.waiting.drain().collect()
     }
 
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

@@ -5,7 +5,6 @@
 //! through the inbox), so that all that was written to the old route is back in its place before anything is written
 //! to a new one. Gaps may happen, inversions never. Pure: takes `now`, sends nothing.
 
-use crate::error::Failure;
 use crate::ids::{Epoch, WorkerId};
 use crate::transport::Connection;
 use crate::wire::message::Payload;
@@ -74,8 +73,6 @@ pub struct Lane {
     pub resolving: bool,
     /// The connection that last sent a message back: it does not hold the worker unless it is told to take it up.
     pub bounced: Option<u64>,
-    /// Why there is no route yet, for who gives up.
-    pub problem: Option<Failure>,
 }
 
 impl Lane {
@@ -140,7 +137,6 @@ impl Lanes {
                 used: now,
                 resolving: false,
                 bounced: None,
-                problem: None,
             };
             self.lanes.insert(WorkerId::new(worker), lane);
         }
@@ -282,13 +278,5 @@ impl Lanes {
         self.parked_bytes = 0;
         self.fences.clear();
         self.lanes.drain().flat_map(|(_, lane)| lane.queue).collect()
-    }
-
-    pub fn len(&self) -> usize {
-        self.lanes.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
     }
 }

@@ -76,7 +76,6 @@ impl Life {
                         let mut lanes = lock(&self.lanes);
                         let expired = lanes.take_if(worker.as_str(), |parked| parked.deadline <= now);
                         let lane = lanes.lane(worker.as_str(), now);
-                        lane.problem = Some(failure.clone());
                         lane.resolving = !lane.queue.is_empty();
                         (expired, lane.queue.is_empty())
                     };
@@ -234,7 +233,6 @@ impl Life {
         let lane = lanes.lane(worker.as_str(), now);
         lane.resolving = broken;
         if !broken {
-            lane.problem = None;
             lane.route = route.clone();
         }
         drop(lanes);
