@@ -9,11 +9,10 @@ use crate::broker::receiving::Receiver;
 use crate::broker::residents::Residents;
 use crate::broker::tasks::Tasks;
 use crate::broker::watching::Watcher;
-use crate::clock::boot_millis;
 use crate::config::RedisConfig;
 use crate::coordination::memory::{MemoryCoordinator, MemoryStore};
 use crate::coordination::redis::RedisCoordinator;
-use crate::coordination::{CoordinationError, Coordinator, Joined, Registration};
+use crate::coordination::{CoordinationError, Coordinator};
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
 use crate::transport::{Events, MemoryHub, Transport, TransportConfig};
@@ -33,15 +32,12 @@ pub enum Home {
     },
 }
 
-/// Between two looks at a broker id that is in use: half a renewal at the default.
-const ID_CHECK: Duration = Duration::from_millis(250);
-/// How much longer than a lease a start waits for the last holder of its id to be silent.
-const ID_GRACE: u64 = 1000;
-
-fn failure(error: CoordinationError) -> Failure {
-    match error {
-        CoordinationError::Schema(text) => Failure::new(Code::Schema, text),
-        CoordinationError::Unavailable(text) | CoordinationError::Refused(text) => Failure::new(Code::Redis, text),
+impl From<CoordinationError> for Failure {
+    fn from(error: CoordinationError) -> Self {
+        match error {
+            CoordinationError::Schema(text) => Failure::new(Code::Schema, text),
+            CoordinationError::Unavailable(text) | CoordinationError::Refused(text) => Failure::new(Code::Redis, text),
+        }
     }
 }
 
@@ -66,7 +62,7 @@ impl Core {
         coordinator: Arc<dyn Coordinator>,
         hub: Option<MemoryHub>,
     ) -> Outcome<Arc<Life>> {
-        coordinator.open().await.map_err(failure)?;
+        coordinator.open().await?;
         let inbox = self.inbox.clone();
         let on_panic = Arc::new(move |message: String| inbox.push(Event::Stopped { message }));
         let life = Life::new(LifeParts {
@@ -107,8 +103,8 @@ impl Core {
         let address = self.listen(life).await?;
         let _ = life.address.set(address);
         // Listens first: from the registration on, others may ask whether this incarnation is there.
-        life.coordinator.listen_as(Some(&life.incarnation)).await.map_err(failure)?;
-        let joined = register(life).await?;
+        life.coordinator.listen_as(Some(&life.incarnation)).await?;
+        let joined = life.register().await?;
         let secrets = Secrets(vec![joined.secret.clone().into_bytes()]);
         life.watch.transport().into_iter().for_each(|watch| watch.set_secrets(secrets.clone()));
         life.transport().set_secrets(secrets);
@@ -119,6 +115,7 @@ impl Core {
         life.spawn("registry", life.clone().keep_registry());
         life.spawn("membership", life.clone().keep_membership(view));
         life.spawn("watch", life.clone().keep_watch());
+        life.spawn("pings", life.clone().keep_pinging());
         life.spawn("signals", life.clone().keep_signals());
         life.spawn("record", life.clone().keep_record());
         life.spawn("claims", life.clone().keep_claiming());
@@ -151,31 +148,5 @@ impl Core {
             host: advertise.and_then(|address| address.host.clone()).unwrap_or(own),
             port: advertise.and_then(|address| address.port).unwrap_or(bound.port),
         })
-    }
-}
-
-/// Registers; waits for the silent holder of the broker id, refuses when that one lives.
-async fn register(life: &Arc<Life>) -> Outcome<Joined> {
-    let ttl = life.config.lease.ttl();
-    let give_up = boot_millis() + life.config.lease.ttl + ID_GRACE;
-    let mut seen = None;
-    loop {
-        let sent = boot_millis();
-        match life.coordinator.register(&life.record(), ttl).await.map_err(failure)? {
-            Registration::Joined(joined) => {
-                life.lease.extend(sent, joined.now);
-                return Ok(joined);
-            }
-            Registration::IdInUse { incarnation, address, lease_expires } => {
-                let renewed = seen
-                    .replace((incarnation.clone(), lease_expires))
-                    .is_some_and(|(before, expires)| before != incarnation || expires < lease_expires);
-                if renewed || sent >= give_up {
-                    let text = format!("Another live broker has the id \"{}\": it listens on {address}.", life.broker);
-                    return Err(Failure::new(Code::BrokerIdInUse, text));
-                }
-            }
-        }
-        tokio::time::sleep(ID_CHECK).await;
     }
 }

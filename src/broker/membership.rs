@@ -80,7 +80,7 @@ impl Life {
         }
         self.log(Level::Warn, format!("The broker \"{broker}\" is dead: its workers are recovered."));
         self.tell_dead(dead);
-        self.part_from(dead);
+        self.part_from(dead, "the broker is dead");
         self.claim.notify_one();
     }
 
@@ -93,11 +93,12 @@ impl Life {
         }
     }
 
-    /// What was in flight to a dead incarnation is failed at once.
-    pub fn part_from(&self, dead: &Incarnation) {
-        let connection = lock(&self.peers).remove(dead);
-        if let Some(connection) = connection {
-            connection.close(Code::PeerLost, "this incarnation was evicted");
+    /// What was in flight to this incarnation is failed at once, and its routes are dropped.
+    pub fn part_from(&self, incarnation: &Incarnation, why: &str) {
+        lock(&self.peers).remove(incarnation);
+        self.transport().cut_off(incarnation, why);
+        if let Some(watch) = self.watch.transport() {
+            watch.cut_off(incarnation, why);
         }
     }
 
@@ -110,7 +111,7 @@ impl Life {
                 Ok(Signal::Pending) => self.claim.notify_one(),
                 Ok(Signal::Dead(incarnation)) => {
                     self.tell_dead(&incarnation);
-                    self.part_from(&incarnation);
+                    self.part_from(&incarnation, "the broker is dead");
                     self.claim.notify_one();
                 }
                 Ok(Signal::Resync) | Err(RecvError::Lagged(_)) => {

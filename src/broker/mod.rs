@@ -3,6 +3,7 @@
 //! | what you look for | file |
 //! | --- | --- |
 //! | start, destroy, joining again after being fenced | [`core`], [`joining`] |
+//! | a broker id that is in use | [`succession`] |
 //! | all state of one incarnation | [`life`] |
 //! | the way of an ask or tell out; bounces | [`sending`], order and routes in [`lanes`] |
 //! | finding a worker's broker, connecting | [`resolving`] |
@@ -37,5 +38,6 @@ pub mod registrar;
 pub mod residents;
 pub mod resolving;
 pub mod sending;
+pub mod succession;
 pub mod tasks;
 pub mod watching;

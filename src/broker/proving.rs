@@ -2,72 +2,122 @@
 //!
 //! A connection that it had proven itself on broke without a word; two attempts to connect, a moment apart, were
 //! refused (or answered by another incarnation); nobody listens on its channel; and its lease was not renewed since
-//! the connection broke, which the eviction checks once more. What remains is a broker that lost its connections and
-//! its listener and its subscription at once and still renews: it overlaps with its successor for one renewal at most.
+//! the connection broke, which the eviction checks once more. Where no connection broke, or a renewal came so close to
+//! the break that either may have been first, the lease must have stood still for more than two renewals. What remains
+//! is a broker that lost its connections and its listener and its subscription at once and still renews: it overlaps
+//! with its successor for one renewal at most.
 
 use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::coordination::{Death, Member};
-use crate::ids::{Incarnation, ServerTime};
+use crate::ids::{Endpoint, Incarnation, ServerTime};
 use crate::transport::ConnectError;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Between the two attempts to connect.
 const APART: Duration = Duration::from_millis(50);
+/// Before each try but the last: the server may see the end of the subscription a moment later than we the end of
+/// ours.
+const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(300)];
+/// How much longer than two renewals a lease must stand still where nothing else says when its holder was last alive.
+const LATE: Duration = Duration::from_millis(100);
+
+/// Why somebody is taken for dead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sign {
+    /// A connection broke without a word.
+    Broken,
+    /// It could not be reached.
+    Unreachable,
+}
+
+enum Finding {
+    Dead(Member),
+    /// It answers, or is no member any more.
+    Settled,
+    Unclear,
+}
+
+/// What the tries of one proof have in common.
+struct Suspicion {
+    /// The coordinator's clock when the connection broke, or a little earlier.
+    broke: Option<ServerTime>,
+    /// The lease at the first look.
+    lease_expires: Option<ServerTime>,
+}
 
 impl Life {
-    /// A connection to this incarnation broke without a word: finds out whether it is dead.
-    pub fn suspect(self: &Arc<Self>, incarnation: &Incarnation) {
+    /// Finds out whether this incarnation is dead, and evicts it then.
+    pub fn suspect(self: &Arc<Self>, incarnation: &Incarnation, sign: Sign) {
         let checks = self.config.health_check_interval > 0 && !self.is_leaving();
         if !checks || *incarnation == self.incarnation || !lock(&self.watch.suspects).insert(incarnation.clone()) {
             return;
         }
+        let broke = (sign == Sign::Broken).then(|| ServerTime(self.lease.server_time()));
         let (life, incarnation) = (self.clone(), incarnation.clone());
         self.spawn("proof", async move {
-            if let Some((member, lease_expires)) = life.prove_dead(&incarnation).await {
-                let death = Death::Proven { lease_expires };
-                life.evict(&incarnation, &member.record.broker, &death).await;
-            }
+            life.prove(&incarnation, Suspicion { broke, lease_expires: None }).await;
             lock(&life.watch.suspects).remove(&incarnation);
         });
     }
 
-    /// The member and the lease that it died with; `None` where anything speaks against its death.
-    async fn prove_dead(self: &Arc<Self>, incarnation: &Incarnation) -> Option<(Member, ServerTime)> {
-        let broke = self.coordinator.time().await.ok()?;
-        let known = lock(&self.members).iter().find(|member| member.record.incarnation == *incarnation).cloned();
-        let address = match known {
-            Some(member) => member.record.address,
-            // It joined after the last look.
-            None => self.read_member(incarnation).await?.record.address,
-        };
+    async fn prove(self: &Arc<Self>, incarnation: &Incarnation, mut suspicion: Suspicion) {
+        let last = 2 * Duration::from_millis(self.config.lease.renew) + LATE;
+        for (pause, stood_still) in PAUSES.iter().map(|pause| (*pause, false)).chain([(last, true)]) {
+            tokio::time::sleep(pause).await;
+            match self.look_for_life(incarnation, &mut suspicion, stood_still).await {
+                Finding::Unclear => {}
+                Finding::Settled => return self.watch_anew.notify_one(),
+                Finding::Dead(member) => {
+                    self.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
+                    let death = Death::Proven { lease_expires: member.lease_expires };
+                    return self.evict(incarnation, &member.record.broker, &death).await;
+                }
+            }
+        }
+    }
+
+    async fn look_for_life(
+        self: &Arc<Self>,
+        incarnation: &Incarnation,
+        suspicion: &mut Suspicion,
+        stood_still: bool,
+    ) -> Finding {
+        let Ok(membership) = self.coordinator.scan(&self.incarnation).await else { return Finding::Unclear };
+        let found = membership.members.into_iter().find(|member| member.record.incarnation == *incarnation);
+        let Some(member) = found else { return Finding::Settled };
+        let first = *suspicion.lease_expires.get_or_insert(member.lease_expires);
+        let renewed = ServerTime(member.lease_expires.0.saturating_sub(member.record.lease_ttl.as_millis() as u64));
+        let silent =
+            suspicion.broke.is_some_and(|broke| renewed <= broke) || stood_still && first == member.lease_expires;
+        if !silent {
+            return Finding::Unclear;
+        }
+        match self.refuses(&member.record.address, incarnation).await {
+            Some(true) => {}
+            Some(false) => return Finding::Settled,
+            None => return Finding::Unclear,
+        }
+        match self.coordinator.is_listening(incarnation).await {
+            Ok(false) if self.lease.holds() => Finding::Dead(member),
+            _ => Finding::Unclear,
+        }
+    }
+
+    /// Whether nobody answers there as this incarnation, tried twice; `None`: that cannot be told.
+    pub async fn refuses(&self, address: &Endpoint, incarnation: &Incarnation) -> Option<bool> {
         for attempt in 0..2 {
             if attempt > 0 {
                 tokio::time::sleep(APART).await;
             }
-            let transport = self.watch.transport()?;
-            match transport.connect(&address, Some(incarnation), self.hub.as_ref()).await {
+            match self.watch.transport()?.connect(address, Some(incarnation), self.hub.as_ref()).await {
                 Err(ConnectError::Refused | ConnectError::WrongIncarnation) => {}
-                _ => return None,
+                Ok(_) => return Some(false),
+                Err(_) => return None,
             }
         }
-        if self.coordinator.is_listening(incarnation).await.ok()? {
-            return None;
-        }
-        let member = self.read_member(incarnation).await?;
-        let renewed = member.lease_expires.0.saturating_sub(member.record.lease_ttl.as_millis() as u64);
-        if renewed > broke.0 || !self.lease.holds() {
-            return None;
-        }
-        self.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
-        let lease_expires = member.lease_expires;
-        Some((member, lease_expires))
-    }
-
-    async fn read_member(&self, incarnation: &Incarnation) -> Option<Member> {
-        let membership = self.coordinator.scan(&self.incarnation).await.ok()?;
-        membership.members.into_iter().find(|member| member.record.incarnation == *incarnation)
+        Some(true)
     }
 }

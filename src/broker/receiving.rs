@@ -7,6 +7,7 @@ use crate::broker::inbound::{Origin, MAX_PER_CONNECTION};
 use crate::broker::inbox::lock;
 use crate::broker::lanes::{Parked, Returned};
 use crate::broker::life::Life;
+use crate::broker::proving::Sign;
 use crate::broker::residents::{Admission, Creator};
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
@@ -237,7 +238,7 @@ impl Life {
             self.look_for_route(&worker);
         }
         if let CloseReason::Lost(_) = reason {
-            self.suspect(&connection.peer().incarnation);
+            self.suspect(&connection.peer().incarnation, Sign::Broken);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
+use crate::broker::proving::Sign;
 use crate::coordination::Member;
 use crate::error::Code;
 use crate::ids::Incarnation;
@@ -71,9 +72,15 @@ impl Events for Watcher {
 
     fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, _unsent: Vec<Message>) {
         let Some(life) = self.0.upgrade() else { return };
-        lock(&life.watch.watched).remove(&connection.peer().incarnation);
+        let incarnation = &connection.peer().incarnation;
+        {
+            let mut watched = lock(&life.watch.watched);
+            if watched.get(incarnation).is_some_and(|watched| Arc::ptr_eq(&watched.connection, connection)) {
+                watched.remove(incarnation);
+            }
+        }
         if let CloseReason::Lost(_) = reason {
-            life.suspect(&connection.peer().incarnation);
+            life.suspect(incarnation, Sign::Broken);
         }
     }
 
@@ -91,15 +98,21 @@ fn neighbours(members: &[Member], own: &Incarnation) -> Vec<Member> {
 }
 
 impl Life {
-    /// Keeps connections to the neighbours and pings them, as long as the life goes on.
-    pub async fn keep_watch(self: Arc<Self>) {
+    /// Pings the neighbours, as long as the life goes on. Apart from connecting, which may take seconds.
+    pub async fn keep_pinging(self: Arc<Self>) {
         let mut interval = tokio::time::interval(PING);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = interval.tick() => self.ping_watched(),
-                () = self.watch_anew.notified() => {}
-            }
+            interval.tick().await;
+            self.ping_watched();
+        }
+    }
+
+    /// Keeps connections to the neighbours, as long as the life goes on.
+    pub async fn keep_watch(self: Arc<Self>) {
+        loop {
+            // What broke without a death, or could not be reached, is tried again.
+            let _ = tokio::time::timeout(PING, self.watch_anew.notified()).await;
             let wanted = neighbours(&lock(&self.members), &self.incarnation);
             self.drop_unwanted(&wanted);
             for member in wanted {
@@ -122,8 +135,7 @@ impl Life {
             true
         });
         for connection in lost {
-            connection.close(Code::PeerLost, "no answer to pings");
-            self.part_from(&connection.peer().incarnation);
+            self.part_from(&connection.peer().incarnation, "no answer to pings");
         }
     }
 
@@ -146,7 +158,7 @@ impl Life {
                 lock(&self.watch.watched).insert(incarnation.clone(), Watched { connection, missed: 0 });
             }
             // It died between the look and now, or it cannot be reached from here: a proof tells which.
-            Err(_) => self.suspect(incarnation),
+            Err(_) => self.suspect(incarnation, Sign::Unreachable),
         }
     }
 }

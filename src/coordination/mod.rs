@@ -236,6 +236,8 @@ pub enum Death {
     /// It was proven dead, and its lease was seen to expire at this time: a renewal since, any other time, disproves
     /// it. A lease that has run out needs no proof.
     Proven { lease_expires: ServerTime },
+    /// The same by the next life of its broker id, which has no lease yet: the evictor's own is not asked for.
+    Succeeded { lease_expires: ServerTime },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -118,6 +118,16 @@ impl Transport {
         *self.0.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
     }
 
+    /// Ends every connection to this incarnation at once: it hears no goodbye.
+    pub fn cut_off(&self, incarnation: &Incarnation, why: &str) {
+        let leads_there = |connection: &&Arc<Connection>| connection.peer().incarnation == *incarnation;
+        let connections: Vec<_> = lock(&self.0.state).connections.values().filter(leads_there).cloned().collect();
+        for connection in connections {
+            connection.close(Code::PeerLost, why);
+            connection.kill();
+        }
+    }
+
     /// What was refused or broke at the door so far.
     pub fn incidents(&self) -> IncidentCounts {
         self.0.incidents.counts()

@@ -2,6 +2,7 @@
 
 use super::cluster::*;
 use dworker::coordination::*;
+use dworker::ids::ServerTime;
 
 fn evicted(recovered: u64, deleted: u64, remaining: u64) -> Eviction {
     Eviction::Evicted { recovered, deleted, remaining }
@@ -51,6 +52,17 @@ pub async fn who_is_proven_dead_is_evicted_before_its_lease_runs_out(cluster: Cl
     let other = cluster.broker("b").await;
     let lease_expires = other.scan().await.members[0].lease_expires;
     assert_eq!(other.evict(&dead, &Death::Proven { lease_expires }, CHUNK).await, evicted(1, 0, 0));
+}
+
+pub async fn the_next_life_of_a_broker_evicts_the_last_one_before_it_has_a_lease_of_its_own(cluster: Cluster) {
+    let dead = with_workers(&cluster, "a", 1, 0).await;
+    let next = Broker { coordinator: cluster.visitor().await, record: record("next") };
+    let lease_expires = dead.scan().await.members[0].lease_expires;
+    let too_late = ServerTime(lease_expires.0 - 1);
+    assert_eq!(next.evict(&dead, &Death::Proven { lease_expires }, CHUNK).await, Eviction::NotMember);
+    let answer = next.evict(&dead, &Death::Succeeded { lease_expires: too_late }, CHUNK).await;
+    assert_eq!(answer, Eviction::Alive { lease_expires });
+    assert_eq!(next.evict(&dead, &Death::Succeeded { lease_expires }, CHUNK).await, evicted(1, 0, 0));
 }
 
 pub async fn a_renewal_disproves_a_death(cluster: Cluster) {

@@ -56,6 +56,10 @@ impl Host {
     }
 
     pub async fn start_with(config: BrokerConfig, home: &Home, handler: Handler) -> Arc<Host> {
+        Self::try_start(config, home, handler).await.expect("the broker starts")
+    }
+
+    pub async fn try_start(config: BrokerConfig, home: &Home, handler: Handler) -> Result<Arc<Host>, Failure> {
         let looked = Arc::new(Notify::new());
         let wake = looked.clone();
         let inbox = Arc::new(Inbox::new(Box::new(move || wake.notify_one())));
@@ -78,8 +82,8 @@ impl Host {
             }
         });
         host.core.host(ClassName::new("Room"));
-        host.run(|slot| host.core.start(slot)).await.expect("the broker starts");
-        host
+        host.run(|slot| host.core.start(slot)).await?;
+        Ok(host)
     }
 
     /// Runs an operation that answers under a slot.

@@ -77,11 +77,15 @@ pub(super) fn evict(
     limit: usize,
     now: ServerTime,
 ) -> Eviction {
-    if !tables.is_member(by, now) {
+    let seen = match death {
+        Death::Expired => None,
+        Death::Proven { lease_expires } | Death::Succeeded { lease_expires } => Some(*lease_expires),
+    };
+    if !matches!(death, Death::Succeeded { .. }) && !tables.is_member(by, now) {
         return Eviction::NotMember;
     }
     if let Some(&Registered { lease_expires, .. }) = tables.members.get(dead) {
-        let proven = matches!(death, Death::Proven { lease_expires: seen } if *seen == lease_expires);
+        let proven = seen == Some(lease_expires);
         if lease_expires > now && !proven {
             return Eviction::Alive { lease_expires };
         }

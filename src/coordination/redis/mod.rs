@@ -216,9 +216,10 @@ impl Coordinator for RedisCoordinator {
     ) -> CoordinationResult<Eviction> {
         let seen = match death {
             Death::Expired => String::new(),
-            Death::Proven { lease_expires } => lease_expires.0.to_string(),
+            Death::Proven { lease_expires } | Death::Succeeded { lease_expires } => lease_expires.0.to_string(),
         };
-        let arguments = Arguments::of([by.to_string(), dead.to_string(), seen, limit.min(CHUNK).to_string()]);
+        let by = if matches!(death, Death::Succeeded { .. }) { String::new() } else { by.to_string() };
+        let arguments = Arguments::of([by, dead.to_string(), seen, limit.min(CHUNK).to_string()]);
         let answer = self.client.run(&script::EVICT, arguments.key(self.client.keys.own(dead))).await?;
         self.client.read("evict", answer::eviction(answer))
     }
