@@ -1,39 +1,73 @@
 'use strict';
 
 /**
- * The programs of README.md, run as a reader would run them. Each stands below a line `<!-- example: NAME -->`; what
- * it prints stands below `<!-- prints: NAME -->`.
+ * The programs of README.md and docs/, run as a reader would run them. Each stands below a line `<!-- example: NAME -->`;
+ * what it prints stands below `<!-- prints: NAME -->`.
  */
 
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
-const { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
+const { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
-const { dirname, join } = require('node:path');
+const { join } = require('node:path');
 const { test } = require('node:test');
+const { startRedis } = require('./helpers/redis-server');
 
 const ROOT = join(__dirname, '..');
-const text = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const examples = [...text.matchAll(/<!-- example: ([\w-]+) -->\n```js\n([\s\S]*?)```/g)];
-const prints = new Map([...text.matchAll(/<!-- prints: ([\w-]+) -->\n```text\n([\s\S]*?)```/g)].map(([, name, lines]) => [name, lines]));
+const DOCS = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => join('docs', name));
+/** What examples require besides dworker: its name there, its name among our packages. */
+const PACKAGES = { bluebird: 'bluebird', redis: 'redis-5', '@electric-sql/pglite': '@electric-sql/pglite' };
 
-test('every JavaScript block of the README is an example that is run', () => {
-  assert.ok(examples.length > 0);
-  assert.equal([...text.matchAll(/^```js\n/gm)].length, examples.length);
-});
+for (const file of ['README.md', ...DOCS]) {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const examples = [...text.matchAll(/<!-- example: ([\w-]+) -->\n```js\n([\s\S]*?)```/g)];
+  const prints = new Map([...text.matchAll(/<!-- prints: ([\w-]+) -->\n```text\n([\s\S]*?)```/g)].map(([, name, lines]) => [name, lines]));
 
-for (const [, name, code] of examples) {
-  test(`the README's example "${name}" prints what the README says`, (t, done) => {
-    const folder = mkdtempSync(join(tmpdir(), 'dworker-readme-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
-    mkdirSync(join(folder, 'node_modules'));
-    symlinkSync(ROOT, join(folder, 'node_modules', 'dworker'));
-    symlinkSync(dirname(require.resolve('bluebird/package.json')), join(folder, 'node_modules', 'bluebird'));
-    writeFileSync(join(folder, 'example.js'), code);
-    execFile(process.execPath, ['example.js'], { cwd: folder, timeout: 20_000 }, (error, stdout, stderr) => {
+  test(`every JavaScript block of ${file} is an example that is run`, () => {
+    assert.ok(file !== 'README.md' || examples.length > 0);
+    assert.equal([...text.matchAll(/^```js\n/gm)].length, examples.length);
+  });
+
+  for (const [, name, code] of examples) {
+    test(`the example "${name}" of ${file} prints what the text says`, async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'dworker-example-'));
+      t.after(() => rmSync(folder, { recursive: true, force: true }));
+      install(folder);
+      writeFileSync(join(folder, 'example.js'), code);
+      const env = { ...process.env };
+      if (code.includes('REDIS_URL')) {
+        const redis = await startRedis();
+        t.after(() => redis.stop());
+        env.REDIS_URL = redis.url;
+      }
+      const { error, stdout, stderr } = await run(folder, env);
       assert.equal(stderr, '');
       assert.equal(stdout, prints.get(name));
-      done(error);
+      assert.equal(error, null);
     });
+  }
+}
+
+function install(folder) {
+  mkdirSync(join(folder, 'node_modules', '@electric-sql'), { recursive: true });
+  symlinkSync(ROOT, join(folder, 'node_modules', 'dworker'));
+  for (const [name, ours] of Object.entries(PACKAGES)) {
+    // An export map may hide package.json, so the folder is found by the path.
+    const root = require.resolve.paths(ours).map((path) => join(path, ours)).find((path) => readable(join(path, 'package.json')));
+    symlinkSync(root, join(folder, 'node_modules', name));
+  }
+}
+
+function readable(path) {
+  try {
+    return readFileSync(path).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+function run(cwd, env) {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['example.js'], { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
   });
 }
