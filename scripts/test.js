@@ -17,6 +17,7 @@ main(async () => {
 
   const plan = [
     ['Rust: unit, property, contract', () => suites.cargo([], { env })],
+    ['Rust: models', () => suites.cargo(['--features', 'models', '--test', 'models'], {})],
     ['Rust: format', suites.cargoHas('fmt') && (() => suites.check('cargo', ['fmt', '--check']))],
     ['Rust: clippy', suites.cargoHas('clippy')
       && (() => suites.check('cargo', ['clippy', '--locked', '--quiet', '--all-targets', '--all-features', '--', '-D', 'warnings']))],

@@ -10,6 +10,7 @@
 //! | options as the core gets them | [`config`] |
 //! | ids, epochs, incarnations | [`ids`] |
 //! | local time, waiting times | [`clock`], [`backoff`] |
+//! | locks that a model checker can drive | [`sync`] |
 //! | what JavaScript calls | `binding` |
 //!
 //! | word | meaning |
@@ -44,6 +45,7 @@ pub mod config;
 pub mod coordination;
 pub mod error;
 pub mod ids;
+pub mod sync;
 pub mod transport;
 pub mod wire;
 

@@ -8,12 +8,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("clock", &[]),
     ("backoff", &[]),
+    ("sync", &[]),
     ("error", &[]),
     ("config", &[]),
     ("wire", &["ids", "error", "config", "clock"]),
     ("transport", &["wire", "ids", "error", "config", "clock", "backoff"]),
     ("coordination", &["ids", "error", "config", "clock", "backoff"]),
-    ("broker", &["transport", "coordination", "wire", "ids", "error", "config", "clock", "backoff"]),
+    ("broker", &["transport", "coordination", "wire", "ids", "error", "config", "clock", "backoff", "sync"]),
     ("binding", &["broker", "transport", "coordination", "wire", "ids", "error", "config", "clock", "backoff"]),
 ];
 

@@ -207,7 +207,7 @@ impl NativeBroker {
     #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Option<JsString<'env>>> {
         let life = self.core.life().ok();
-        let gate = life.as_ref().is_none_or(|life| life.lease.holds());
+        let gate = || life.as_ref().is_none_or(|life| life.lease.holds());
         let mut batch = self.batch.borrow_mut();
         let Batch { events, writer, marks } = &mut *batch;
         if let Some(life) = &life {

@@ -1,9 +1,10 @@
 //! The bounded queue between the core's threads and JavaScript: many push, one wake a batch, JavaScript takes.
 
 use crate::broker::event::Event;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{self, Mutex};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// Messages that wait for JavaScript at most, before sockets are read no further: about 100 ms of work at 300 000/s.
@@ -12,7 +13,7 @@ pub const MAX_MESSAGES: usize = 32_768;
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Locks, also after a panic elsewhere: the tables behind our locks are sound between any two statements.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -58,14 +59,14 @@ impl Inbox {
     /// From any thread.
     pub fn push(&self, event: Event) {
         self.push_quietly(event);
-        if !self.awake.swap(true, Ordering::AcqRel) {
+        if !self.awake.swap(true, Ordering::SeqCst) {
             (self.wake)();
         }
     }
 
     /// From the JavaScript thread, which looks for itself at the end of its turn: no wake.
     pub fn push_quietly(&self, event: Event) {
-        let mut queues = lock(&self.queues);
+        let mut queues = sync::lock(&self.queues);
         if matches!(event, Event::Message(_) | Event::Mark(_)) {
             queues.bytes += weight(&event);
             queues.messages.push_back(event);
@@ -83,7 +84,7 @@ impl Inbox {
 
     /// Whether [`Inbox::take`] would return something.
     pub fn has_work(&self, gate_open: bool) -> bool {
-        let queues = lock(&self.queues);
+        let queues = sync::lock(&self.queues);
         !queues.control.is_empty() || (gate_open && !queues.messages.is_empty())
     }
 
@@ -98,10 +99,12 @@ impl Inbox {
         }
     }
 
-    /// Up to `max` events into `batch`, control first; messages only when the gate is open.
-    pub fn take(&self, max: usize, gate_open: bool, batch: &mut Vec<Event>) {
-        self.awake.store(false, Ordering::Release);
-        let mut queues = lock(&self.queues);
+    /// Up to `max` events into `batch`, control first; messages only when the gate is open. The gate is asked after
+    /// wakes count again: one that opens later wakes.
+    pub fn take(&self, max: usize, gate: impl FnOnce() -> bool, batch: &mut Vec<Event>) {
+        self.awake.store(false, Ordering::SeqCst);
+        let gate_open = gate();
+        let mut queues = sync::lock(&self.queues);
         let control = queues.control.len().min(max);
         batch.extend(queues.control.drain(..control));
         if gate_open {
@@ -118,7 +121,7 @@ impl Inbox {
 
     /// Makes JavaScript look again, e.g. when the gate opened.
     pub fn nudge(&self) {
-        if !self.awake.swap(true, Ordering::AcqRel) {
+        if !self.awake.swap(true, Ordering::SeqCst) {
             (self.wake)();
         }
     }
