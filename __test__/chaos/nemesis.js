@@ -1,0 +1,67 @@
+'use strict';
+
+/**
+ * Random faults under load, in rounds: each begins with a fresh world and its own seed, so that one that fails can be
+ * repeated (`--nemesis 1s --seed <that seed>` is one round).
+ */
+
+const { sleep } = require('../helpers/wait');
+const { actions } = require('./nemesis-actions');
+const { now } = require('./history');
+const { once } = require('./once');
+const { say } = require('./table');
+
+const BROKERS = 4;
+const RATE = 60;
+const ROUND_MS = 45000;
+const AT_ONCE = 2;
+/** Rest after the last healing: a lease that ran out, its eviction, and what recovers then. */
+const REST_MS = 9000;
+const WITHIN_MS = 9000;
+
+async function round(world, figures) {
+  await world.redis();
+  await world.system({ brokers: BROKERS, recoverable: 300, others: 60 });
+  await world.load(RATE);
+  const state = { world, random: world.random, rate: RATE, busy: new Set(), stopped: new Set() };
+  const begun = [];
+  const done = [];
+  const end = now() + ROUND_MS;
+  while (now() < end) {
+    await sleep(world.random.between(200, 2500));
+    const action = world.random.pick(actions);
+    if (action.alone) await Promise.all(begun.splice(0));
+    if (begun.length >= AT_ONCE) await Promise.race(begun);
+    world.fault(action.name);
+    done.push(action.name);
+    const work = action.run(state).finally(() => begun.includes(work) && begun.splice(begun.indexOf(work), 1));
+    begun.push(work);
+    if (action.alone) {
+      await work;
+      await sleep(REST_MS);
+    }
+  }
+  await Promise.all(begun);
+  world.heal();
+  await sleep(REST_MS);
+  figures.equal('brokers at the end', world.alive.length, BROKERS);
+  figures.note('faults', done.length);
+  return { within: WITHIN_MS };
+}
+
+const fault = { number: 'nemesis', title: 'random faults', target: 'I1 to I9', variants: { round } };
+
+/** @returns {Promise<object[]>} a row for each round */
+async function nemesis(milliseconds, seed, option) {
+  const end = now() + milliseconds;
+  const rows = [];
+  for (let n = 0; n === 0 || now() < end; n += 1) {
+    const row = await once({ fault, variant: 'round', seed: seed + n }, option);
+    rows.push(row);
+    say(row);
+    if (option['until-violation'] && row.verdict === 'FAIL') break;
+  }
+  return rows;
+}
+
+module.exports = { nemesis };

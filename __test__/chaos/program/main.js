@@ -1,0 +1,81 @@
+'use strict';
+
+/**
+ * A broker under test in a process of its own. Its driver sends operations as messages; what happens goes into its history.
+ */
+
+const path = require('node:path');
+const { Broker, Agent } = require('../../..');
+const { History, now } = require('../history');
+const { seeded } = require('../random');
+const { Load } = require('./load');
+const { classes } = require('./workers');
+
+const BEAT_MS = 10;
+/** A beat that comes later than this was held up: by a stopped process, a busy loop or a busy machine. */
+const STALL_MS = 25;
+
+const { id, option, directory, file, seed } = JSON.parse(process.argv[2]);
+const history = new History(path.join(directory, file));
+history.write('process', { broker: id, pid: process.pid });
+
+const broker = new Broker(id, option);
+const load = new Load(broker, history, seeded(seed), process.pid);
+for (const WorkerClass of classes(history)) broker.registerWorker(WorkerClass);
+broker.on('state', (from, to) => history.write('state', { from, to }));
+broker.on('suspended', () => history.write('suspended'));
+broker.on('resumed', () => history.write('resumed'));
+broker.on('brokerDead', (dead) => history.write('brokerDead', { dead }));
+broker.on('workerLost', ({ id: worker, reason }) => history.write('workerLost', { id: worker, reason: String(reason) }));
+broker.on('log', ({ level, message }) => level !== 'debug' && history.write('log', { level, message }));
+
+let beat = now();
+setInterval(() => {
+  const time = now();
+  if (time - beat > STALL_MS) history.write('stall', { from: beat, to: time });
+  beat = time;
+}, BEAT_MS).unref();
+
+const plain = (error) => ({ message: String(error.message), code: error.code, delivered: error.delivered });
+
+const operations = {
+  start: () => broker.start(),
+  destroy: (given) => broker.destroy(given),
+  create: (plan) => load.create(plan),
+  find: async (worker) => (await broker.findWorker(worker)) !== null,
+  ask: (worker, method, data) => load.ask(worker, method, data),
+  /** Asks each of them until it answers, and tells when it did. */
+  sweep: (ids, timeout) => load.sweep(ids, timeout),
+  probe: (ids) => load.probe(ids),
+  load: (plan) => load.start(plan),
+  stopLoad: () => load.stop(),
+  flood: (plan) => load.flood(plan),
+  block: (ms) => {
+    const end = now() + ms;
+    history.write('blocked', { ms });
+    while (now() < end);
+  },
+  tell: (worker, method) => load.send(worker, 'tell', method),
+  endWorker: (worker) => new Agent(worker, broker).tell('end'),
+  memory: () => {
+    if (globalThis.gc) globalThis.gc();
+    return process.memoryUsage();
+  },
+  exit: (code) => setImmediate(() => process.exit(code)),
+  crash: () => setImmediate(() => {
+    throw new Error('crash');
+  }),
+};
+
+process.on('message', async ({ call, name, args }) => {
+  let answer;
+  try {
+    answer = { call, value: await operations[name](...args) };
+  } catch (error) {
+    answer = { call, error: plain(error) };
+  }
+  if (process.connected) process.send(answer);
+});
+// A driver that died leaves nobody behind.
+process.on('disconnect', () => process.exit(0));
+process.send({ ready: true });
