@@ -139,6 +139,8 @@ export interface BrokerOptions {
   maxMessageBytes?: number;
   /** How long `destroy()` waits for `onDestroy`; ms. Default: 5000. */
   destroyTimeout?: number;
+  /** What brokers prove themselves by, 16 to 1024 characters; `[new, old]` to rotate. Default: `DWORKER_SECRET`, else the namespace's own. */
+  secret?: string | [string] | [string, string] | null;
   /** What calls return. Default: `'bluebird'`. */
   promise?: 'bluebird' | 'native' | PromiseConstructorLike;
 }
@@ -261,6 +263,8 @@ export class Broker extends EventEmitter {
   /** `destroy({noRecover: true})`, then `start()`. */
   restart(callback?: Callback<void>): Answer<void>;
 
+  /** Replaces `option.secret` for the handshakes that begin from now on; open connections stay. */
+  setSecret(secret: string | [string] | [string, string]): void;
   /** Tells every broker of the namespace to restart; does not wait for it. */
   restartAll(): void;
 

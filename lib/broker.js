@@ -103,6 +103,18 @@ Broker.prototype.setWorkerRegistry = function (registry) {
 };
 
 /**
+ * Replaces `option.secret`, without a restart and without losing a call: handshakes that begin from now on use it, open
+ * connections stay. To rotate: `[new, old]` on every broker, then `new` on every broker.
+ *
+ * @param {string|string[]} secret
+ * @throws {Error} with `DW_ERR_CONFIG`
+ */
+Broker.prototype.setSecret = function (secret) {
+  const core = this[kCore];
+  core.prove(core.credentials.withSecret(secret));
+};
+
+/**
  * Makes a worker on the least loaded broker of its class's cluster, or finds the live one of that id.
  *
  * @param {string} name of the registered class

@@ -27,11 +27,12 @@ const NOTICE = 7;
 class Core {
   /**
    * @param {Broker} broker the public face
-   * @param {{config: object, promise: Function, pub: object=, sub: object=}} options checked
+   * @param {{config: object, credentials: Credentials, promise: Function, pub: object=, sub: object=}} options checked
    */
-  constructor(broker, { config, promise, pub, sub }) {
+  constructor(broker, { config, credentials, promise, pub, sub }) {
     this.broker = broker;
     this.config = config;
+    this.credentials = credentials;
     this.id = config.id;
     this.PromiseClass = promise;
     this.pub = pub;
@@ -81,6 +82,7 @@ class Core {
     if (this.channel !== null) return;
     const config = JSON.stringify(this.config);
     this.channel = new Channel((wake) => new NativeBroker(config, wake), this.PromiseClass, this.receive.bind(this));
+    this.channel.native.setCredentials(this.credentials.toText());
     this.channel.native.logging(this.broker.listenerCount('log') > 0);
     for (const name of this.hosted) this.channel.native.host(name);
   }
@@ -191,6 +193,12 @@ class Core {
     if (this.channel === null) return;
     this.channel.native.host(name);
     this.channel.touch();
+  }
+
+  /** For the handshakes that begin from now on; connections that are open stay. */
+  prove(credentials) {
+    this.credentials = credentials;
+    if (this.channel !== null) this.channel.native.setCredentials(credentials.toText());
   }
 
   lookUp(name) {

@@ -4,6 +4,7 @@
 'use strict';
 
 const { host, id: brokerId, integer, label, milliseconds, object, orNone, port, portOrFree, reader, seconds } = require('./options/checks');
+const { readCredentials } = require('./options/credentials');
 const { normalizeLease } = require('./options/lease');
 const { promiseConstructor } = require('./options/promise');
 const { normalizeRedis } = require('./options/redis');
@@ -17,8 +18,8 @@ const LARGEST_MESSAGE_LIMIT = 64 * 1024 * 1024;
  * changed; options that are not known are ignored.
  * @param {string} id
  * @param {Object} [option]
- * @param {Object} [env] the environment, for `DWORKER_REDIS_URL`
- * @returns {{config: Object, promise: Function, pub: ?Object, sub: ?Object}} `config` is plain JSON with every field of
+ * @param {Object} [env] the environment, for `DWORKER_REDIS_URL` and `DWORKER_SECRET`
+ * @returns {{config: Object, credentials: Credentials, promise: Function, pub: ?Object, sub: ?Object}} `config` is plain JSON with every field of
  *   the core's `BrokerConfig`; `promise` a constructor; `pub` and `sub` the given client objects themselves
  * @throws {Error} code `DW_ERR_CONFIG`
  */
@@ -43,7 +44,7 @@ function normalizeBrokerOptions(id, option, env = process.env) {
     maxMessageBytes: read('maxMessageBytes', 16 * 1024 * 1024, integer(SMALLEST_MESSAGE_LIMIT, LARGEST_MESSAGE_LIMIT)),
     destroyTimeout: read('destroyTimeout', 5000, milliseconds(1)),
   };
-  return { config, promise: promiseConstructor(given.promise ?? 'bluebird', 'promise'), pub, sub };
+  return { config, credentials: readCredentials(given, env), promise: promiseConstructor(given.promise ?? 'bluebird', 'promise'), pub, sub };
 }
 
 /**

@@ -1,7 +1,27 @@
 //! What a broker is told at its start: the options after JavaScript has checked them, as one JSON text.
 
 use serde::Deserialize;
+use std::fmt;
 use std::time::Duration;
+
+/// What a broker proves itself by; as one JSON text, apart from the rest, so that nobody prints it by accident.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Credentials {
+    /// The first proves, all are accepted; none: the namespace's own.
+    pub secrets: Vec<Hidden>,
+}
+
+/// A text that is never shown.
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
 
 /// Everything in milliseconds unless the name says otherwise.
 #[derive(Clone, Debug, Deserialize)]

@@ -66,8 +66,32 @@ fn two_with_one_secret_know_each_other() {
     let mut small = party("b", &["s"]);
     small.max_frame = 1000;
     let (a, b) = shake(party("a", &["s"]), small.clone());
-    assert_eq!(a, Ok(Peer { identity: small.identity, version: 1, max_frame: 1000 }));
-    assert_eq!(b, Ok(Peer { identity: party("a", &[]).identity, version: 1, max_frame: 1 << 20 }));
+    assert_eq!(a, Ok(Peer { identity: small.identity, purpose: Purpose::Messages, version: 1, max_frame: 1000 }));
+    assert_eq!(
+        b,
+        Ok(Peer { identity: party("a", &[]).identity, purpose: Purpose::Messages, version: 1, max_frame: 1 << 20 })
+    );
+}
+
+#[test]
+fn what_a_connection_is_for_is_said_by_who_connects() {
+    let mut control = party("a", &["s"]);
+    control.purpose = Purpose::Control;
+    let (a, b) = shake(control.clone(), party("b", &["s"]));
+    assert_eq!((a.unwrap().purpose, b.unwrap().purpose), (Purpose::Control, Purpose::Control));
+    let (a, b) = shake(party("b", &["s"]), control);
+    assert_eq!((a.unwrap().purpose, b.unwrap().purpose), (Purpose::Messages, Purpose::Messages));
+}
+
+#[test]
+fn a_proof_holds_for_one_encrypted_channel_only() {
+    let on = |channel| Party { channel, ..party("a", &["s"]) };
+    for (ours, theirs) in [(Some([1; 32]), Some([2; 32])), (Some([1; 32]), None), (None, Some([1; 32]))] {
+        let (_, relayed) = shake(on(ours), on(theirs));
+        assert_eq!(relayed, Err(HandshakeError::WrongSecret), "{ours:?} {theirs:?}");
+    }
+    let (a, b) = shake(on(Some([1; 32])), on(Some([1; 32])));
+    assert!(a.is_ok() && b.is_ok());
 }
 
 #[test]
@@ -219,6 +243,14 @@ fn who_speaks_another_protocol_is_told_apart_at_once() {
     for text in ["GET / HTTP/1.1\r\n", "\0\0\0\x05null\n", "\0\0\0\0DWRX"] {
         let mut buffer = BytesMut::from(text);
         assert_eq!(take_frame(&mut buffer), Err(HandshakeError::NotABroker), "{text:?}");
+    }
+}
+
+#[test]
+fn who_speaks_tls_is_told_apart_at_once() {
+    for bytes in [&b"\x16\x03\x01\x02\x00"[..], b"\x15\x03", b"\x17\x03\x03\x00\x13"] {
+        let mut buffer = BytesMut::from(bytes);
+        assert_eq!(take_frame(&mut buffer), Err(HandshakeError::UnexpectedTls), "{bytes:?}");
     }
 }
 

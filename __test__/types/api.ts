@@ -51,10 +51,11 @@ async function brokers() {
     listen: { host: '::1' },
     advertise: { host: 'example.org', port: 7000 },
     promise: 'native',
+    secret: ['a new secret of 16 characters', 'an old one'],
   };
   const broker = new Broker('a', options);
   new Broker('b', { redis: 'memory://', promise: Promise });
-  new Broker('c');
+  new Broker('c').setSecret('a new secret of 16 characters');
   // @ts-expect-error an id is needed
   new Broker();
   // @ts-expect-error an id is a string

@@ -9,7 +9,7 @@ use crate::broker::hosting::Creation;
 use crate::broker::inbox::Inbox;
 use crate::broker::joining::Home;
 use crate::clock::boot_millis;
-use crate::config::{BrokerConfig, CoordinatorConfig};
+use crate::config::{BrokerConfig, CoordinatorConfig, Credentials};
 use crate::coordination::{Fate, PlaceRequest};
 use crate::error::Failure;
 use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
@@ -58,6 +58,16 @@ impl NativeBroker {
         let core = Core::new(config, inbox, home, runtime::handle(), on_life);
         environment::adopt(&env, &core)?;
         Ok(Self { core, wanted, batch: RefCell::default() })
+    }
+
+    /// `credentials`: JSON text (`src/config.rs`). They hold for the handshakes that begin from now on.
+    #[napi(catch_unwind)]
+    pub fn set_credentials(&self, credentials: String) -> napi::Result<()> {
+        // The parser's own error might show what it read.
+        let credentials: Credentials = serde_json::from_str(&credentials)
+            .map_err(|_| Error::new(Status::InvalidArg, "Expected a broker's credentials".to_owned()))?;
+        self.core.set_credentials(credentials);
+        Ok(())
     }
 
     #[napi(catch_unwind)]

@@ -7,7 +7,7 @@ use crate::broker::joining::Home;
 use crate::broker::life::Life;
 use crate::broker::residents::State;
 use crate::clock::boot_millis;
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, Credentials};
 use crate::coordination::{Fate, CHUNK};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, Incarnation};
@@ -33,6 +33,7 @@ pub struct Core {
     pub config: Arc<BrokerConfig>,
     pub inbox: Arc<Inbox>,
     pub home: Home,
+    pub credentials: Mutex<Credentials>,
     pub runtime: Handle,
     pub handles: Arc<AtomicU32>,
     pub hosted: Mutex<BTreeSet<ClassName>>,
@@ -49,6 +50,7 @@ impl Core {
             config: Arc::new(config),
             inbox,
             home,
+            credentials: Mutex::default(),
             runtime,
             handles: Arc::default(),
             hosted: Mutex::default(),
@@ -56,6 +58,14 @@ impl Core {
             life: Mutex::default(),
             term: AtomicU64::new(0),
         })
+    }
+
+    /// From now on this broker proves itself by these; connections that are open stay.
+    pub fn set_credentials(&self, credentials: Credentials) {
+        *lock(&self.credentials) = credentials;
+        if let Ok(life) = self.life() {
+            self.equip(&life);
+        }
     }
 
     /// The life that goes on; an error for the caller where there is none.

@@ -16,7 +16,7 @@ use crate::coordination::{CoordinationError, Coordinator};
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
 use crate::transport::{Events, MemoryHub, Transport, TransportConfig};
-use crate::wire::handshake::{Identity, Secrets};
+use crate::wire::handshake::{Identity, Purpose, Secrets};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +75,9 @@ impl Core {
             tasks: Tasks::new(self.runtime.clone(), on_panic),
         });
         (self.on_life)(&life.incarnation);
-        let transport = self.make_transport(&life, Arc::new(Receiver(Arc::downgrade(&life))));
-        life.watch.set_transport(self.make_transport(&life, Arc::new(Watcher(Arc::downgrade(&life)))));
+        let transport = self.make_transport(&life, Purpose::Messages, Arc::new(Receiver(Arc::downgrade(&life))));
+        let watcher = Arc::new(Watcher(Arc::downgrade(&life)));
+        life.watch.set_transport(self.make_transport(&life, Purpose::Control, watcher));
         // Set once: this life is new, and nobody else knows it yet.
         let _ = life.transport.set(transport);
         let result = self.enter(&life).await;
@@ -87,13 +88,14 @@ impl Core {
         result.map(|()| life)
     }
 
-    fn make_transport(&self, life: &Arc<Life>, events: Arc<dyn Events>) -> Transport {
+    fn make_transport(&self, life: &Arc<Life>, purpose: Purpose, events: Arc<dyn Events>) -> Transport {
         let identity = Identity {
             namespace: self.config.ns.clone(),
             broker: life.broker.clone(),
             incarnation: life.incarnation.clone(),
         };
         let mut config = TransportConfig::new(identity, Secrets::default());
+        config.purpose = purpose;
         config.max_message_bytes = self.config.max_message_bytes;
         config.idle_timeout = Duration::from_millis(self.config.socket_timeout);
         Transport::new(config, events, self.runtime.clone())
@@ -105,9 +107,8 @@ impl Core {
         // Listens first: from the registration on, others may ask whether this incarnation is there.
         life.coordinator.listen_as(Some(&life.incarnation)).await?;
         let joined = life.register().await?;
-        let secrets = Secrets(vec![joined.secret.clone().into_bytes()]);
-        life.watch.transport().into_iter().for_each(|watch| watch.set_secrets(secrets.clone()));
-        life.transport().set_secrets(secrets);
+        *lock(&life.namespace_secret) = joined.secret.clone();
+        self.equip(life);
         life.log(Level::Info, format!("Listening on {}.", life.record().address));
         let view = View { restart_number: joined.restart_number, brokers: Default::default() };
         life.spawn("lease", life.clone().keep_lease());
@@ -125,6 +126,19 @@ impl Core {
             life.host(class.clone());
         }
         Ok(())
+    }
+
+    /// Gives a life what it proves itself by: the application's secrets, or the namespace's where there are none.
+    pub fn equip(&self, life: &Life) {
+        let mut secrets: Vec<Vec<u8>> =
+            lock(&self.credentials).secrets.iter().map(|secret| secret.0.clone().into_bytes()).collect();
+        let own = lock(&life.namespace_secret).clone();
+        if secrets.is_empty() && !own.is_empty() {
+            secrets.push(own.into_bytes());
+        }
+        let secrets = Secrets(secrets);
+        life.watch.transport().into_iter().for_each(|watch| watch.set_secrets(secrets.clone()));
+        life.transport().set_secrets(secrets);
     }
 
     async fn listen(&self, life: &Arc<Life>) -> Outcome<Endpoint> {

@@ -37,6 +37,8 @@ pub struct Life {
     /// Set once, before the life is known to anybody else.
     pub transport: OnceLock<Transport>,
     pub address: OnceLock<Endpoint>,
+    /// What the members of the namespace share; empty until it is known.
+    pub namespace_secret: Mutex<String>,
     pub hub: Option<MemoryHub>,
     pub lanes: Mutex<Lanes>,
     pub residents: Mutex<Residents>,
@@ -102,6 +104,7 @@ impl Life {
             coordinator: parts.coordinator,
             transport: OnceLock::new(),
             address: OnceLock::new(),
+            namespace_secret: Mutex::default(),
             hub: parts.hub,
             lanes: Mutex::new(Lanes::new(config.routes.max, config.routes.max_age)),
             residents: Mutex::new(parts.residents),

@@ -1,7 +1,7 @@
 //! The limits of a transport, each with its reason.
 
 use crate::wire::codec::MAX_FRAME_DEFAULT;
-use crate::wire::handshake::{Identity, Secrets};
+use crate::wire::handshake::{Identity, Purpose, Secrets};
 use std::time::Duration;
 
 /// Bytes that wait for one peer: two turns of a busy event loop with frames of 16 MiB, and still little beside the
@@ -34,6 +34,8 @@ pub(super) const MAX_CLOSE_TEXT: usize = 256;
 #[derive(Clone, Debug)]
 pub struct TransportConfig {
     pub identity: Identity,
+    /// What connections that are made from here are for.
+    pub purpose: Purpose,
     /// At least one, or no peer is ever let in.
     pub secrets: Secrets,
     /// Longest frame in either direction.
@@ -53,6 +55,7 @@ impl TransportConfig {
     pub fn new(identity: Identity, secrets: Secrets) -> Self {
         Self {
             identity,
+            purpose: Purpose::default(),
             secrets,
             max_message_bytes: MAX_FRAME_DEFAULT,
             idle_timeout: IDLE_TIMEOUT,

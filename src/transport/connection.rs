@@ -6,7 +6,7 @@ use super::outcome::{CloseReason, SendError};
 use crate::error::Code;
 use crate::ids::Endpoint;
 use crate::wire::codec::{self, TooLarge};
-use crate::wire::handshake::Identity;
+use crate::wire::handshake::{Identity, Peer, Purpose};
 use crate::wire::message::Message;
 use bytes::{Bytes, BytesMut};
 use std::fmt;
@@ -35,7 +35,7 @@ pub(super) struct Route {
 
 pub struct Connection {
     id: u64,
-    peer: Identity,
+    peer: Peer,
     route: Route,
     in_flight: AtomicUsize,
     /// A frame went in or out since this was last asked.
@@ -47,7 +47,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(id: u64, peer: Identity, route: Route, outbox: Outbox) -> Self {
+    pub(super) fn new(id: u64, peer: Peer, route: Route, outbox: Outbox) -> Self {
         Self {
             id,
             peer,
@@ -67,7 +67,12 @@ impl Connection {
 
     /// Who proved to be at the other end.
     pub fn peer(&self) -> &Identity {
-        &self.peer
+        &self.peer.identity
+    }
+
+    /// Whether it carries signs of life alone.
+    pub fn is_control(&self) -> bool {
+        self.peer.purpose == Purpose::Control
     }
 
     /// Address of the other end, for people.
@@ -80,7 +85,8 @@ impl Connection {
         self.route.target.is_some()
     }
 
-    pub(super) fn target(&self) -> Option<&Endpoint> {
+    /// The endpoint that this side connected to.
+    pub fn target(&self) -> Option<&Endpoint> {
         self.route.target.as_ref()
     }
 
@@ -147,6 +153,12 @@ impl Connection {
         self.advance(Stage::Broken);
     }
 
+    /// Ends it at once, for a peer that is silent: what was in flight is told to its callers without waiting for it.
+    pub fn cut(&self, code: Code, message: &str) {
+        let _ = self.leaving.set(CloseReason::Local { code, message: message.to_owned() });
+        self.kill();
+    }
+
     /// Ends it at once.
     pub(super) fn kill(&self) {
         self.outbox.break_off();
@@ -188,7 +200,7 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let arrow = if self.outgoing() { "→" } else { "←" };
-        write!(f, "Connection({} {arrow} {} at {})", self.id, self.peer.broker, self.route.remote)
+        write!(f, "Connection({} {arrow} {} at {})", self.id, self.peer.identity.broker, self.route.remote)
     }
 }
 

@@ -26,6 +26,8 @@ macro_rules! incidents {
 
 incidents! {
     NotABroker = "not a broker";
+    /// The peer speaks TLS, this side does not.
+    UnexpectedTls = "unexpected TLS";
     Oversized = "oversized handshake";
     Malformed = "malformed handshake";
     OutOfTurn = "handshake out of turn";
@@ -56,6 +58,7 @@ impl From<HandshakeError> for Incident {
     fn from(error: HandshakeError) -> Self {
         match error {
             HandshakeError::NotABroker => Incident::NotABroker,
+            HandshakeError::UnexpectedTls => Incident::UnexpectedTls,
             HandshakeError::Oversized => Incident::Oversized,
             HandshakeError::Malformed => Incident::Malformed,
             HandshakeError::OutOfTurn => Incident::OutOfTurn,

@@ -119,7 +119,9 @@ impl<'a> Reader<'a> {
 
     async fn wait(&mut self, input: &mut Input, stage: &mut watch::Receiver<Stage>) -> Woken {
         self.decoder.make_room(&mut self.buffer);
-        let timed = self.mode != Mode::Open || !self.shared.config.idle_timeout.is_zero();
+        // A control connection is never idle: who made it closes it.
+        let idles = !self.shared.config.idle_timeout.is_zero() && !self.connection.is_control();
+        let timed = self.mode != Mode::Open || idles;
         tokio::select! {
             biased;
             Ok(()) = stage.changed() => Woken::Stage,

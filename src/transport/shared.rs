@@ -77,7 +77,8 @@ impl Shared {
     /// What this side brings to a handshake.
     pub fn party(&self) -> Party {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Party::new(self.config.identity.clone(), secrets, self.config.max_message_bytes)
+        let party = Party::new(self.config.identity.clone(), secrets, self.config.max_message_bytes);
+        Party { purpose: self.config.purpose, ..party }
     }
 
     /// Resolves when the transport closes.
@@ -148,7 +149,7 @@ impl Shared {
         let id = state.next_id;
         let max_frame = self.config.max_message_bytes.min(peer.max_frame);
         let outbox = Outbox::new(self.config.outbox_bytes, max_frame, direct);
-        let connection = Arc::new(Connection::new(id, peer.identity, route, outbox));
+        let connection = Arc::new(Connection::new(id, peer, route, outbox));
         state.connections.insert(id, connection.clone());
         Some(connection)
     }

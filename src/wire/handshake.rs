@@ -7,7 +7,8 @@
 //! proof: HMAC(secret, "initiator" + both hellos) →
 //!                                           ← proof: HMAC(secret, "responder" + both hellos)
 //! ```
-//! Each proof also names the nonce that it answers. The responder proves nothing to whom did not prove first. A side
+//! Each proof also names the nonce that it answers. Where the stream is encrypted it covers the channel too: whoever
+//! relays between two channels of its own is refused. The responder proves nothing to whom did not prove first. A side
 //! that refuses says so in a last frame, which is believed only as an explanation of a failure.
 
 mod frames;
@@ -62,20 +63,36 @@ impl Role {
     }
 }
 
+/// What a connection is for, as the side that connects says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Purpose {
+    /// Messages to workers, and their answers.
+    #[default]
+    Messages = 0,
+    /// Signs of life alone.
+    Control = 1,
+}
+
+/// Bytes that only the two ends of one encrypted channel know: a proof over them cannot be carried to another channel.
+pub type Channel = [u8; 32];
+
 /// What this side brings along.
 #[derive(Clone, Debug)]
 pub struct Party {
     pub identity: Identity,
+    pub purpose: Purpose,
     pub secrets: Secrets,
     /// Longest frame that this side reads.
     pub max_frame: usize,
     /// Lowest and highest protocol version.
     pub versions: (u16, u16),
+    /// `None` where the stream is not encrypted.
+    pub channel: Option<Channel>,
 }
 
 impl Party {
     pub fn new(identity: Identity, secrets: Secrets, max_frame: usize) -> Self {
-        Self { identity, secrets, max_frame, versions: PROTOCOL }
+        Self { identity, purpose: Purpose::default(), secrets, max_frame, versions: PROTOCOL, channel: None }
     }
 }
 
@@ -83,6 +100,8 @@ impl Party {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Peer {
     pub identity: Identity,
+    /// What the side that connected wants the connection for.
+    pub purpose: Purpose,
     /// The highest version that both speak.
     pub version: u16,
     /// Longest frame that it reads.
@@ -94,6 +113,8 @@ pub struct Peer {
 pub enum HandshakeError {
     #[error("what arrived is no handshake of a broker")]
     NotABroker,
+    #[error("the peer speaks TLS, which this side does not")]
+    UnexpectedTls,
     #[error("a handshake frame is over its limit")]
     Oversized,
     #[error("a handshake frame is malformed")]
@@ -211,7 +232,11 @@ impl Handshake {
                     let macs = transcript.prove(self.role, &self.party.secrets.0[index..=index]);
                     frames::proof(self.role, &peer.nonce, &macs)
                 });
-                let peer = Peer { identity: peer.identity, version, max_frame: peer.max_frame };
+                let purpose = match self.role {
+                    Role::Initiator => self.party.purpose,
+                    Role::Responder => peer.purpose,
+                };
+                let peer = Peer { identity: peer.identity, purpose, version, max_frame: peer.max_frame };
                 Ok(Step::Done { peer, send })
             }
             _ => Err(HandshakeError::OutOfTurn),
@@ -232,12 +257,12 @@ impl Handshake {
         let own = &self.hello[frames::PREFIX_BYTES..];
         let (transcript, send) = match self.role {
             Role::Initiator => {
-                let transcript = Transcript::new(own, frame);
+                let transcript = Transcript::new(own, frame, self.party.channel.as_ref());
                 let macs = transcript.prove(self.role, self.party.secrets.in_use());
                 let proof = frames::proof(self.role, &peer.nonce, &macs);
                 (transcript, proof)
             }
-            Role::Responder => (Transcript::new(frame, own), self.hello.clone()),
+            Role::Responder => (Transcript::new(frame, own, self.party.channel.as_ref()), self.hello.clone()),
         };
         self.state = State::AwaitProof { peer, transcript, version };
         Ok(Step::Send(send))

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! u32 length of the rest, at most 1 024
-//! hello    'DWRK' u8 1 u8 role   u16 lowest u16 highest version   32 nonce   u32 limit   3 × (u16 length, text)
+//! hello    'DWRK' u8 1 u8 role   u8 purpose   u16 lowest u16 highest version   32 nonce   u32 limit   3 × (u16 length, text)
 //! proof    'DWRK' u8 2 u8 role   32 nonce that it answers   u8 count   count × 32
 //! refusal  'DWRK' u8 3 u8 reason
 //! ```
 
 use super::proof::ProofBytes;
-use super::{HandshakeError, Identity, Nonce, Party, Refusal, Role, MAX_SECRETS};
+use super::{HandshakeError, Identity, Nonce, Party, Purpose, Refusal, Role, MAX_SECRETS};
 use crate::ids::{BrokerId, Incarnation};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -27,6 +27,7 @@ const REFUSAL: u8 = 3;
 /// What a side says of itself, not yet proven.
 pub struct Hello {
     pub role: Role,
+    pub purpose: Purpose,
     pub versions: (u16, u16),
     pub nonce: Nonce,
     pub max_frame: usize,
@@ -48,6 +49,9 @@ pub enum Received {
 /// The next whole frame without its length, or `None` when more must be read. The length is checked before anything
 /// is made room for, the magic as soon as it is there.
 pub fn take_frame(buffer: &mut BytesMut) -> Result<Option<Bytes>, HandshakeError> {
+    if is_tls(buffer) {
+        return Err(HandshakeError::UnexpectedTls);
+    }
     if let Some(magic) = buffer.get(PREFIX_BYTES..) {
         let seen = magic.len().min(MAGIC.len());
         if magic[..seen] != MAGIC[..seen] {
@@ -68,9 +72,15 @@ pub fn take_frame(buffer: &mut BytesMut) -> Result<Option<Bytes>, HandshakeError
     Ok(Some(buffer.split_to(length).freeze()))
 }
 
+/// A record of TLS: its type, then a version 3.x. As the length of ours it would be far beyond the limit.
+fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x14..=0x17, 0x03, ..])
+}
+
 pub fn hello(role: Role, party: &Party, nonce: &Nonce) -> Result<Bytes, HandshakeError> {
     let Identity { namespace, broker, incarnation } = &party.identity;
     frame(HELLO, role as u8, |out| {
+        out.put_u8(party.purpose as u8);
         out.put_u16(party.versions.0);
         out.put_u16(party.versions.1);
         out.put_slice(nonce);
@@ -132,6 +142,7 @@ pub fn parse(frame: &[u8]) -> Result<Received, HandshakeError> {
 }
 
 fn parse_hello(rest: &mut &[u8], role: Role) -> Result<Hello, HandshakeError> {
+    let purpose = purpose(number(rest)?)?;
     let mut fixed = take(rest, 4)?;
     let versions = (fixed.get_u16(), fixed.get_u16());
     let nonce = array(rest)?;
@@ -141,7 +152,7 @@ fn parse_hello(rest: &mut &[u8], role: Role) -> Result<Hello, HandshakeError> {
         broker: BrokerId::new(text(rest)?),
         incarnation: Incarnation::new(text(rest)?),
     };
-    Ok(Hello { role, versions, nonce, max_frame, identity })
+    Ok(Hello { role, purpose, versions, nonce, max_frame, identity })
 }
 
 fn parse_proof(rest: &mut &[u8], role: Role) -> Result<Proof, HandshakeError> {
@@ -158,6 +169,14 @@ fn role(number: u8) -> Result<Role, HandshakeError> {
     match number {
         1 => Ok(Role::Initiator),
         2 => Ok(Role::Responder),
+        _ => Err(HandshakeError::Malformed),
+    }
+}
+
+fn purpose(number: u8) -> Result<Purpose, HandshakeError> {
+    match number {
+        0 => Ok(Purpose::Messages),
+        1 => Ok(Purpose::Control),
         _ => Err(HandshakeError::Malformed),
     }
 }

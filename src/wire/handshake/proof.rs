@@ -1,22 +1,24 @@
 //! The proof of a shared secret over what both sides said.
 
-use super::{Role, Secrets};
+use super::{Channel, Role, Secrets};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 /// A proof under one secret.
 pub type ProofBytes = [u8; 32];
 
-/// Both hellos, byte for byte: identities, versions, limits and nonces of both sides are bound by every proof.
+/// Both hellos, byte for byte: identities, purpose, versions, limits and nonces of both sides are bound by every proof,
+/// and with them the encrypted channel that they came through.
 pub struct Transcript(Vec<u8>);
 
 impl Transcript {
-    pub fn new(initiator_hello: &[u8], responder_hello: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(8 + initiator_hello.len() + responder_hello.len());
-        for hello in [initiator_hello, responder_hello] {
-            // The length goes first, so that no byte can move from one hello to the other.
-            bytes.extend_from_slice(&(hello.len() as u32).to_be_bytes());
-            bytes.extend_from_slice(hello);
+    pub fn new(initiator_hello: &[u8], responder_hello: &[u8], channel: Option<&Channel>) -> Self {
+        let channel = channel.map_or(&[][..], |channel| channel);
+        let mut bytes = Vec::with_capacity(12 + initiator_hello.len() + responder_hello.len() + channel.len());
+        for part in [initiator_hello, responder_hello, channel] {
+            // The length goes first, so that no byte can move from one part to the next.
+            bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
+            bytes.extend_from_slice(part);
         }
         Self(bytes)
     }
