@@ -64,6 +64,22 @@ text_id!(
     ClusterName
 );
 
+text_id!(
+    /// One life of the server process that keeps the cluster's state (Redis: its `run_id`).
+    ServerId
+);
+
+/// Larger n are the application's own ids: no namespace counts a trillion workers of a class.
+const MAX_COUNTED: u64 = 1 << 40;
+
+/// The class and the n of an id that placement counted out (`Class#n`); `None` for any other.
+pub fn numbered(id: &WorkerId) -> Option<(ClassName, u64)> {
+    let (class, digits) = id.as_str().rsplit_once('#')?;
+    let n: u64 = digits.parse().ok()?;
+    let counted = (1..=MAX_COUNTED).contains(&n) && n.to_string() == digits;
+    counted.then(|| (ClassName::new(class), n))
+}
+
 impl Incarnation {
     /// A new one, from the operating system's random source.
     pub fn random() -> Self {
@@ -106,6 +122,29 @@ impl fmt::Display for Endpoint {
             write!(f, "[{}]:{}", self.host, self.port)
         } else {
             write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_were_counted_out_tell_their_number_and_others_do_not() {
+        assert_eq!(numbered(&"Room#7".into()), Some(("Room".into(), 7)));
+        assert_eq!(numbered(&"a#b#12".into()), Some(("a#b".into(), 12)));
+        for id in [
+            "Room",
+            "Room#",
+            "Room#0",
+            "Room#07",
+            "Room#+7",
+            "Room#x",
+            "Room#18446744073709551616",
+            "Room#9007199254740992",
+        ] {
+            assert_eq!(numbered(&id.into()), None, "{id}");
         }
     }
 }

@@ -19,8 +19,10 @@ use dworker::coordination::redis::RedisCoordinator;
 use properties::brokers::{bag_size, least_in_bag};
 use properties::driver::Driver;
 use properties::operation::EXPECTED;
-use properties::world::World;
+use properties::world::{Disturbance, World};
 use redis_server::RedisServer;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -56,19 +58,39 @@ fn memory_and_redis_answer_the_same_whatever_brokers_clocks_and_networks_do() {
     let seed = seed();
     println!("seed {seed} (replay: DWORKER_TEST_SEED={seed})");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-    let server = RedisServer::start();
+    let server = Rc::new(RefCell::new(RedisServer::start()));
     let clock = Arc::new(AtomicU64::new(START));
     let driver = runtime.block_on(async {
         let told = clock.clone();
         let store = MemoryStore::with_clock(Arc::new(move || told.load(Ordering::SeqCst)));
-        let memory = World::new("memory", Box::new(move || Arc::new(MemoryCoordinator::new(store.clone())))).await;
-        let (config, told) = (server.config(), clock.clone());
+        let disturbed = store.clone();
+        let mut snapshot = None;
+        let disturb = move |what| match what {
+            Disturbance::Wipe => disturbed.wipe(),
+            Disturbance::Restart => disturbed.restart(),
+            Disturbance::Snapshot => snapshot = Some(disturbed.snapshot()),
+            Disturbance::RollBack => disturbed.roll_back(snapshot.as_ref().expect("there is a snapshot")),
+        };
+        let memory =
+            World::new("memory", Box::new(move || Arc::new(MemoryCoordinator::new(store.clone()))), Box::new(disturb))
+                .await;
+        let (config, told) = (server.borrow().config(), clock.clone());
         let connect = move || {
             let told = told.clone();
             let coordinator = RedisCoordinator::new(&config, "dw", tokio::runtime::Handle::current());
             Arc::new(coordinator.with_clock(Arc::new(move || told.load(Ordering::SeqCst)))) as _
         };
-        let redis = World::new("redis", Box::new(connect)).await;
+        let disturbed = server.clone();
+        let disturb = move |what| {
+            let mut server = disturbed.borrow_mut();
+            match what {
+                Disturbance::Wipe => drop(server.ask(&["FLUSHALL"])),
+                Disturbance::Restart => server.restart_with_its_data(),
+                Disturbance::Snapshot => server.snapshot(),
+                Disturbance::RollBack => server.roll_back(),
+            }
+        };
+        let redis = World::new("redis", Box::new(connect), Box::new(disturb)).await;
         let mut driver = Driver::new(seed, clock, [memory, redis]);
         let operations = DRAWN_AT_LEAST.div_ceil(least_in_bag()) * bag_size();
         for _ in 0..operations {

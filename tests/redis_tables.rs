@@ -33,7 +33,7 @@ fn record(id: &str, classes: &[&str]) -> BrokerRecord {
         address: Endpoint { host: "::1".into(), port: 4000 },
         classes: classes.iter().map(ClassName::new).collect(),
         protocol: (1, 1),
-        lease_ttl: Duration::from_millis(5000),
+        lease_ttl: TTL,
         draining: false,
     }
 }
@@ -55,6 +55,11 @@ fn wish(by: &Incarnation, id: Option<&str>, class: &str) -> PlaceRequest {
         attributes: "{\"n\":1.0000000000000000000001,\"a\":[]}".into(),
         ttl: Duration::ZERO,
     }
+}
+
+async fn takes_up(coordinator: &RedisCoordinator, owner: &Incarnation, id: &WorkerId) -> bool {
+    let answer = coordinator.activate(owner, std::slice::from_ref(id)).await.unwrap();
+    matches!(answer, Activation::Answers(entries) if entries[0].is_some())
 }
 
 fn is_refused<T: std::fmt::Debug>(result: CoordinationResult<T>) {
@@ -241,7 +246,7 @@ async fn a_redis_cluster_of_one_node_serves_every_operation() {
         }
     }
     for (id, owner, epoch) in &placed {
-        assert!(coordinator.activate(owner, std::slice::from_ref(id)).await.unwrap()[0].is_some());
+        assert!(takes_up(&coordinator, owner, id).await);
         let change = LoadChange { id: id.clone(), epoch: *epoch, load: 5 };
         assert_eq!(coordinator.set_load(owner, &[change]).await, Ok(vec![true]));
         assert_eq!(coordinator.withdraw(owner, id, *epoch).await, Ok(false));
@@ -249,8 +254,10 @@ async fn a_redis_cluster_of_one_node_serves_every_operation() {
     }
     let (id, owner, epoch) = placed[1].clone();
     coordinator.release(&owner, &[Release { id, epoch, fate: Fate::Recover }]).await.unwrap();
-    let death =
-        Death::Proven { lease_expires: coordinator.scan(&one.incarnation).await.unwrap().members[0].lease_expires };
+    let death = Death::Proven {
+        lease_expires: coordinator.scan(&one.incarnation).await.unwrap().members[0].lease_expires,
+        server: coordinator.server().unwrap(),
+    };
     let dead = &coordinator.scan(&one.incarnation).await.unwrap().members[0].record.incarnation.clone();
     let by = if *dead == one.incarnation { &two } else { &one };
     let evicted = coordinator.evict(&by.incarnation, dead, &death, CHUNK).await.unwrap();
@@ -327,7 +334,7 @@ async fn creates_per_second() {
                 for _ in 0..total / in_flight {
                     let placement = coordinator.place(&wish(&by, None, "Foo")).await.unwrap();
                     let Placement::Reserved { id, owner, .. } = placement else { panic!("{placement:?}") };
-                    assert!(coordinator.activate(&owner.incarnation, &[id]).await.unwrap()[0].is_some());
+                    assert!(takes_up(&coordinator, &owner.incarnation, &id).await);
                 }
             });
         }

@@ -63,6 +63,7 @@ impl Life {
                 Placement::NotMember => {
                     return Err(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."));
                 }
+                Placement::Unsettled => unsettled(),
                 Placement::Reserved { id, owner, epoch, .. } => {
                     request.id = Some(id.clone());
                     match self.have_taken_up(&owner, &id, epoch, timeout).await {
@@ -149,19 +150,28 @@ impl Life {
         let give_up = boot_millis() + self.config.retries.duration;
         let mut backoff = self.backoff();
         loop {
-            match self.coordinator.locate(id).await {
+            let problem = match self.coordinator.locate(id).await {
                 Ok(Location::None) => return Ok(None),
                 Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
-                Ok(Location::Pending { .. }) => self.claim.notify_one(),
+                Ok(Location::Unsettled) => unsettled(),
+                Ok(Location::Pending { .. }) => {
+                    self.claim.notify_one();
+                    let text = format!("The worker \"{id}\" is still waiting to be recovered.");
+                    Failure::new(Code::Unreachable, text)
+                }
                 Err(error) => return Err(Failure::new(Code::Redis, error.to_string())),
-            }
+            };
             if boot_millis() >= give_up {
-                let text = format!("The worker \"{id}\" is still waiting to be recovered.");
-                return Err(Failure::new(Code::Unreachable, text));
+                return Err(problem);
             }
             tokio::time::sleep(backoff.next_wait()).await;
         }
     }
+}
+
+/// The registry may have forgotten something: whoever holds it puts it back first.
+pub fn unsettled() -> Failure {
+    Failure::new(Code::Unreachable, "The registry was restarted and is not whole again yet.")
 }
 
 /// It is reserved, and goes on; who retries with this id finds it.

@@ -1,11 +1,12 @@
 //! The lease of this incarnation: renewed in time, and how long it surely holds on the local clock.
 
 use crate::broker::event::{Event, Level};
+use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::clock::boot_millis;
 use crate::config::LeaseConfig;
-use crate::coordination::Renewal;
-use crate::ids::ServerTime;
+use crate::coordination::{Announcement, Renewal};
+use crate::ids::{Epoch, ServerTime};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,30 @@ impl Lease {
 }
 
 impl Life {
+    /// The registry's server was restarted with its data: agrees with the others on the new one.
+    async fn announce(&self, generation: String) {
+        let ttl = self.config.lease.ttl();
+        let announcement = Announcement {
+            record: self.record(),
+            ttl,
+            generation,
+            // Where a lease stands there is a secret.
+            secret: String::new(),
+            epoch: Epoch::default(),
+            counters: Vec::new(),
+            restart_number: 0,
+            remembered: lock(&self.members).iter().map(|member| member.record.incarnation.clone()).collect(),
+            patience: ttl,
+        };
+        let settled = match self.coordinator.announce(&announcement).await {
+            Ok(joined) => self.coordinator.settle(&self.incarnation, &joined).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = settled {
+            self.log(Level::Warn, format!("This broker could not announce itself yet: {error}"));
+        }
+    }
+
     /// Renews the lease as long as the life goes on; tells when it holds no longer, and when it holds again.
     pub async fn keep_lease(self: Arc<Self>) {
         let mut interval = tokio::time::interval(Duration::from_millis(self.lease.renew));
@@ -61,8 +86,11 @@ impl Life {
             interval.tick().await;
             let sent = boot_millis();
             match self.coordinator.renew(&self.incarnation, self.config.lease.ttl()).await {
-                Ok(Renewal::Renewed { now, next_expiry, .. }) => {
+                Ok(Renewal::Renewed { now, next_expiry, generation, server_agreed, .. }) => {
                     self.lease.extend(sent, now);
+                    if !server_agreed {
+                        self.announce(generation).await;
+                    }
                     if self.lease.suspended.swap(false, Ordering::AcqRel) {
                         self.log(Level::Info, "The lease was renewed: workers go on.");
                         self.inbox.push(Event::Resumed);

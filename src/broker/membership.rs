@@ -60,7 +60,12 @@ impl Life {
         for member in &membership.members {
             let dead = member.lease_expires < membership.now && member.record.incarnation != self.incarnation;
             if dead && checks && self.lease.holds() {
-                self.evict(&member.record.incarnation, &member.record.broker, &Death::Expired).await;
+                self.evict(
+                    &member.record.incarnation,
+                    &member.record.broker,
+                    &Death::Expired { expected: membership.now },
+                )
+                .await;
             }
         }
     }
@@ -71,7 +76,9 @@ impl Life {
             match self.coordinator.evict(&self.incarnation, dead, death, CHUNK).await {
                 Ok(Eviction::Evicted { remaining: 0, .. }) => break,
                 Ok(Eviction::Evicted { .. }) => {}
-                Ok(Eviction::Alive { .. } | Eviction::NotMember) => return,
+                Ok(Eviction::Alive { .. } | Eviction::NotMember | Eviction::Unsettled | Eviction::ClockOff { .. }) => {
+                    return
+                }
                 Err(error) => {
                     self.log(Level::Warn, format!("The broker \"{broker}\" could not be evicted yet: {error}"));
                     return;
@@ -108,7 +115,8 @@ impl Life {
         loop {
             match signals.recv().await {
                 Ok(Signal::Members | Signal::Restart) => self.look.notify_one(),
-                Ok(Signal::Pending) => self.claim.notify_one(),
+                Ok(Signal::Overruled(_)) => {}
+                Ok(Signal::Pending | Signal::Settled) => self.claim.notify_one(),
                 Ok(Signal::Dead(incarnation)) => {
                     self.tell_dead(&incarnation);
                     self.part_from(&incarnation, "the broker is dead");

@@ -11,7 +11,7 @@ use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::coordination::{Death, Member};
-use crate::ids::{Endpoint, Incarnation, ServerTime};
+use crate::ids::{Endpoint, Incarnation, ServerId, ServerTime};
 use crate::transport::ConnectError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,8 @@ enum Finding {
 struct Suspicion {
     /// The coordinator's clock when the connection broke, or a little earlier.
     broke: Option<ServerTime>,
+    /// The registry's server then; without one nothing is proven.
+    server: ServerId,
     /// The lease at the first look.
     lease_expires: Option<ServerTime>,
 }
@@ -56,9 +58,12 @@ impl Life {
             return;
         }
         let broke = (sign == Sign::Broken).then(|| ServerTime(self.lease.server_time()));
+        let server = self.coordinator.server();
         let (life, incarnation) = (self.clone(), incarnation.clone());
         self.spawn("proof", async move {
-            life.prove(&incarnation, Suspicion { broke, lease_expires: None }).await;
+            if let Some(server) = server {
+                life.prove(&incarnation, Suspicion { broke, server, lease_expires: None }).await;
+            }
             lock(&life.watch.suspects).remove(&incarnation);
         });
     }
@@ -72,7 +77,8 @@ impl Life {
                 Finding::Settled => return self.watch_anew.notify_one(),
                 Finding::Dead(member) => {
                     self.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
-                    let death = Death::Proven { lease_expires: member.lease_expires };
+                    let server = suspicion.server.clone();
+                    let death = Death::Proven { lease_expires: member.lease_expires, server };
                     return self.evict(incarnation, &member.record.broker, &death).await;
                 }
             }

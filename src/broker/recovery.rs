@@ -91,7 +91,7 @@ impl Life {
                 entries.into_iter().for_each(|entry| self.move_in(entry, Vec::new()));
                 Some(remaining)
             }
-            Ok(Claim::NotMember) => None,
+            Ok(Claim::NotMember | Claim::Unsettled) => None,
             Err(error) => {
                 // It may have been applied: then the audit finds what stands here without living here.
                 self.log(Level::Warn, format!("Workers could not be claimed yet: {error}"));

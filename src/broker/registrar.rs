@@ -4,7 +4,7 @@ use crate::broker::event::{Event, Handle, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::residents::{Creator, Insertion};
-use crate::coordination::{Entry, LoadChange, Release, CHUNK, RESERVED_LOAD};
+use crate::coordination::{Activation, Entry, LoadChange, Release, CHUNK, RESERVED_LOAD};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
 use std::collections::HashMap;
@@ -91,7 +91,14 @@ impl Life {
         }
         let ids: Vec<WorkerId> = work.keys().cloned().collect();
         match self.coordinator.activate(&self.incarnation, &ids).await {
-            Ok(entries) => {
+            Ok(Activation::Unsettled) => {
+                tokio::time::sleep(RETRY).await;
+                for (id, creators) in work {
+                    lock(&self.registrar.work).take_up.entry(id).or_default().extend(creators);
+                }
+                self.registrar.wake.notify_one();
+            }
+            Ok(Activation::Answers(entries)) => {
                 for (id, entry) in ids.into_iter().zip(entries) {
                     let creators = work.remove(&id).unwrap_or_default();
                     match entry {

@@ -2,6 +2,7 @@
 
 use crate::backoff::Backoff;
 use crate::broker::calls::{Settled, Waiter};
+use crate::broker::creating::unsettled;
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
 use crate::broker::lanes::{Lanes, Parked, Route};
@@ -117,6 +118,7 @@ impl Life {
             Location::None => {
                 Found::Gone(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\".")))
             }
+            Location::Unsettled => Found::Wait(unsettled()),
             Location::Pending { .. } => {
                 self.claim.notify_one();
                 let text = format!("The worker \"{worker}\" is waiting to be recovered.");

@@ -4,7 +4,8 @@
 //!
 //! | key | what |
 //! | --- | --- |
-//! | `{ns}:meta` | hash: `schema`, `generation`, `secret`, `epoch` (highest), `restart`, `n:<class>` (counters), `left:<incarnation>` (loads of what an incarnation without record owns) |
+//! | `{ns}:meta` | hash: `schema`, `generation`, `server` (the one agreed on), `secret`, `epoch` (highest), `restart`, `n:<class>` (counters), `left:<incarnation>` (loads of what an incarnation without record owns); after a wipe `was:<generation>` (the ones before); while some are awaited `healing` (until when at the latest, ms), `patience` (ms) |
+//! | `{ns}:awaited` | hash: incarnation → 1 awaited, 0 it has put back everything. Only while `healing` |
 //! | `{ns}:leases` | zset: incarnation → expiry in ms of the server's clock |
 //! | `{ns}:brokers` | hash: incarnation → record ([`super::redis`] writes it) |
 //! | `{ns}:load:<cluster>` | zset: incarnation → load, reservations included |
@@ -17,12 +18,31 @@
 use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
 use std::fmt::Write;
 
+/// What a connection that listens subscribes to.
+#[derive(Clone, Debug)]
+pub struct Channels {
+    /// Heard all the time.
+    pub heard: String,
+    alive: String,
+}
+
+impl Channels {
+    /// The channel on which only this incarnation listens.
+    pub fn alive(&self, incarnation: &Incarnation) -> String {
+        format!("{}{incarnation}", self.alive)
+    }
+    /// The incarnation whose channel this is.
+    pub fn alive_incarnation(&self, channel: &str) -> Option<Incarnation> {
+        channel.strip_prefix(&self.alive).map(Incarnation::new)
+    }
+}
+
 /// The names of one namespace in one database.
 #[derive(Clone, Debug)]
 pub struct Keys {
     prefix: String,
     hints: String,
-    alive: String,
+    db: u32,
     old_brokers: String,
 }
 
@@ -30,12 +50,7 @@ impl Keys {
     /// Pub/sub ignores the database, so the channels carry its number.
     pub fn new(namespace: &str, db: u32) -> Self {
         let prefix = format!("{{{}}}:", escape(namespace));
-        Self {
-            hints: format!("{prefix}hints:{db}"),
-            alive: format!("{prefix}alive:{db}:"),
-            old_brokers: format!("{namespace}:bh"),
-            prefix,
-        }
+        Self { hints: format!("{prefix}hints:{db}"), db, old_brokers: format!("{namespace}:bh"), prefix }
     }
     /// What every key begins with.
     pub fn prefix(&self) -> &str {
@@ -63,13 +78,16 @@ impl Keys {
     pub fn hints(&self) -> &str {
         &self.hints
     }
-    /// The channel on which only this incarnation listens.
-    pub fn alive(&self, incarnation: &Incarnation) -> String {
-        format!("{}{incarnation}", self.alive)
+    /// What a broker listens to: the hints, and its own channel.
+    pub fn signal_channels(&self) -> Channels {
+        Channels { heard: self.hints.clone(), alive: format!("{}alive:{}:", self.prefix, self.db) }
     }
-    /// The incarnation whose channel this is.
-    pub fn alive_incarnation(&self, channel: &str) -> Option<Incarnation> {
-        channel.strip_prefix(&self.alive).map(Incarnation::new)
+    /// What a lease's thread listens to: nothing that is ever said, and its own channel.
+    pub fn lease_channels(&self) -> Channels {
+        Channels {
+            heard: format!("{}lease:{}", self.prefix, self.db),
+            alive: format!("{}lease:{}:", self.prefix, self.db),
+        }
     }
     /// Where dworker 0.9 keeps its brokers.
     pub fn old_brokers(&self) -> &str {
@@ -145,8 +163,12 @@ mod tests {
         let (zero, one) = (Keys::new("dw", 0), Keys::new("dw", 1));
         let incarnation = Incarnation::random();
         assert_ne!(zero.hints(), one.hints());
-        assert_eq!(zero.alive_incarnation(&zero.alive(&incarnation)), Some(incarnation.clone()));
-        assert_eq!(one.alive_incarnation(&zero.alive(&incarnation)), None);
-        assert_eq!(zero.alive_incarnation(zero.hints()), None);
+        let (signals, lease, other) = (zero.signal_channels(), zero.lease_channels(), one.signal_channels());
+        assert_eq!(signals.alive_incarnation(&signals.alive(&incarnation)), Some(incarnation.clone()));
+        assert_eq!(lease.alive_incarnation(&lease.alive(&incarnation)), Some(incarnation.clone()));
+        assert_eq!(other.alive_incarnation(&signals.alive(&incarnation)), None);
+        assert_eq!(signals.alive_incarnation(&lease.alive(&incarnation)), None);
+        assert_eq!(signals.alive_incarnation(zero.hints()), None);
+        assert_eq!(lease.alive_incarnation(&lease.heard), None);
     }
 }

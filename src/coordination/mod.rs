@@ -4,12 +4,16 @@
 //! entry is conditional on its owner (incarnation, and epoch where the caller knows it); a mismatch is an answer, not
 //! an error. Every operation may be repeated after a lost reply: repeating it does no harm, and the table stays sound.
 //! Signals are hints: a lost one costs time, never correctness.
+//!
+//! The tables stand on a server that may be restarted, wiped, replaced or rolled back. The cluster agrees on the server
+//! by its id. Where it is another, the tables are **unsettled**: members announce themselves and put back what they hold,
+//! and until all that are awaited did so (or a lease's time has passed) nothing unknown is activated, moved or evicted.
 
 pub mod keys;
 pub mod memory;
 pub mod redis;
 
-use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerTime, WorkerId};
+use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,6 +25,8 @@ pub const SCHEMA_VERSION: u64 = 1;
 pub const CHUNK: usize = 500;
 /// Load that a placement reserves until the worker reports its own: `Worker.DEFAULT_LOAD`.
 pub const RESERVED_LOAD: u64 = 1;
+/// An evictor whose idea of the coordinator's clock is further off may have slept, or the clock was stepped.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_millis(500);
 /// A larger load counts as this: the sum of a million such loads is still exact in a sorted set's double.
 pub const MAX_LOAD: u64 = 1 << 32;
 
@@ -64,6 +70,8 @@ pub struct Membership {
     pub restart_number: u64,
     /// Tells a wiped or replaced database from the one that was there before.
     pub generation: String,
+    /// Whether nothing of the tables is awaited, on a server that the cluster has agreed on.
+    pub settled: bool,
 }
 
 /// What a broker learns when it joins.
@@ -75,6 +83,8 @@ pub struct Joined {
     pub generation: String,
     /// The namespace's secret; made by the first broker.
     pub secret: String,
+    /// The server that answered.
+    pub server: ServerId,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,9 +106,59 @@ pub enum Renewal {
         lease_expires: ServerTime,
         /// The next lease of any other incarnation to run out; already expired ones included.
         next_expiry: Option<ServerTime>,
+        generation: String,
+        /// The server that answered, and whether the cluster has agreed on it.
+        server: ServerId,
+        server_agreed: bool,
     },
-    /// There is no lease under this incarnation (evicted, left, or the database was wiped).
-    Evicted { now: ServerTime },
+    /// There is no lease under this incarnation: evicted or left, where generation and server are those known; else the
+    /// database was wiped (no generation, or another one), replaced or rolled back, and announcing is the answer.
+    Evicted { now: ServerTime, generation: Option<String>, server: ServerId, server_agreed: bool },
+}
+
+/// What a member knows of the namespace, to be put back into a database that may have lost it. Of all that several
+/// announce the maxima win, and the first secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Announcement {
+    pub record: BrokerRecord,
+    pub ttl: Duration,
+    /// The generation that it knew, and the secret.
+    pub generation: String,
+    pub secret: String,
+    /// The highest epoch that it saw.
+    pub epoch: Epoch,
+    /// The highest n of `Class#n` that it saw of each class.
+    pub counters: Vec<(ClassName, u64)>,
+    pub restart_number: u64,
+    /// The members that it remembers: they are awaited, as it is itself.
+    pub remembered: Vec<Incarnation>,
+    /// They are awaited this long: the longest of their leases' ttl.
+    pub patience: Duration,
+}
+
+/// A worker that lives with its owner, whatever the tables say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    pub entry: Entry,
+    pub state: EntryState,
+    pub load: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Restoration {
+    /// One a worker: `true` when it stands under (owner, epoch) now, `false` when a higher epoch stands, or another
+    /// owner under the same: this instance is fenced.
+    Restored(Vec<bool>),
+    /// The owner is not registered: it announces itself first. Nothing changed (beyond the chunks before).
+    NotMember,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Activation {
+    /// One an id: the entry when it stands under the owner, else `None`.
+    Answers(Vec<Option<Entry>>),
+    /// What stands here may be from the past. Nothing changed (beyond the chunks before).
+    Unsettled,
 }
 
 /// Who owns a worker, and where that is. `address` is `None` when the owner's record is gone.
@@ -162,11 +222,15 @@ pub enum Placement {
     NoBroker,
     /// The asking broker has no valid lease; nothing changed.
     NotMember,
+    /// There is no entry with an owner, and it may have been forgotten: nothing changed, ask again soon.
+    Unsettled,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Location {
     None,
+    /// There is no entry, and it may have been forgotten: ask again soon.
+    Unsettled,
     /// Waits to be made again.
     Pending {
         class: ClassName,
@@ -226,17 +290,20 @@ pub enum Claim {
         expired: u64,
     },
     NotMember,
+    /// What waits may live somewhere; nothing changed.
+    Unsettled,
 }
 
 /// Why an evictor holds an incarnation for dead.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Death {
-    /// Its lease ran out on the server's clock.
-    Expired,
+    /// Its lease ran out on the server's clock, which the evictor expects to show about this.
+    Expired { expected: ServerTime },
     /// It was proven dead, and its lease was seen to expire at this time: a renewal since, any other time, disproves
-    /// it. A lease that has run out needs no proof.
-    Proven { lease_expires: ServerTime },
-    /// The same by the next life of its broker id, which has no lease yet: the evictor's own is not asked for.
+    /// it. A lease that has run out needs no proof. `server` is the one on which its connection was seen to break.
+    Proven { lease_expires: ServerTime, server: ServerId },
+    /// The same, by the next life of its broker id: that has no lease yet and needs none, and need not wait until the
+    /// tables are settled. The dead one is awaited no more.
     Succeeded { lease_expires: ServerTime },
 }
 
@@ -249,6 +316,10 @@ pub enum Eviction {
     Evicted { recovered: u64, deleted: u64, remaining: u64 },
     /// The evictor has no valid lease; nothing changed.
     NotMember,
+    /// The server is not the one agreed on (or not the one of the proof), or some are awaited: nothing changed.
+    Unsettled,
+    /// The clock is more than [`CLOCK_TOLERANCE`] away from what was expected; nothing changed.
+    ClockOff { now: ServerTime },
 }
 
 /// A hint to look again.
@@ -262,6 +333,10 @@ pub enum Signal {
     Dead(Incarnation),
     /// `restartAll()` was called.
     Restart,
+    /// The tables are settled again: what had to wait may go on.
+    Settled,
+    /// Workers of this incarnation were put back by another under a higher epoch: restoring again tells which.
+    Overruled(Incarnation),
     /// The connection to the coordinator was lost and is back: anything may have been missed.
     Resync,
 }
@@ -301,12 +376,31 @@ pub trait Coordinator: Send + Sync + 'static {
     /// The coordinator's clock.
     async fn time(&self) -> CoordinationResult<ServerTime>;
 
-    /// Joins the namespace with a lease of `ttl`. Refused while another incarnation of this broker id has a lease that
+    /// The server that commands go to now; `None` while there is none.
+    fn server(&self) -> Option<ServerId>;
+
+    /// Joins the namespace with a lease of `ttl`. On a server that the cluster has not agreed on all who have a lease
+    /// there are awaited, run out or not (after an outage the living look expired too); with none it is agreed at once. Refused while another incarnation of this broker id has a lease that
     /// has not expired; an expired one stays and is evicted like any other. Repeating it renews and replaces the record.
     /// Signals `Members`.
     async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration>;
 
-    /// Sets the lease to now + `ttl`. An expired lease that nobody evicted is extended too.
+    /// Puts back what a member knows of the namespace: its lease and record, maxima, secret. On a server or in a
+    /// generation that the cluster has not agreed on, this is where it agrees: who is remembered and who has a lease
+    /// there is awaited. Repeating it is harmless. Signals `Members`.
+    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Joined>;
+
+    /// Puts back workers that live with `owner`, over anything that stands under a lower epoch: a pending one, or
+    /// another owner's (signals `Overruled`). Each counts by itself, and more than [`CHUNK`] may be several steps.
+    async fn restore(&self, owner: &Incarnation, held: &[Held]) -> CoordinationResult<Restoration>;
+
+    /// The owner has put back everything and given up what stands under it without living there. When it was the last
+    /// that was awaited the tables are settled: signals `Settled`. `false`: the database is no longer the one that
+    /// answered the announcement.
+    async fn settle(&self, owner: &Incarnation, joined: &Joined) -> CoordinationResult<bool>;
+
+    /// Sets the lease to now + `ttl`. An expired lease that nobody evicted is extended too. When patience with the
+    /// awaited ran out the tables are settled here: signals `Settled`.
     async fn renew(&self, incarnation: &Incarnation, ttl: Duration) -> CoordinationResult<Renewal>;
 
     /// Replaces the record of an incarnation that is registered, its lease valid or not; `false` when it is not.
@@ -314,19 +408,19 @@ pub trait Coordinator: Send + Sync + 'static {
     async fn update(&self, record: &BrokerRecord) -> CoordinationResult<bool>;
 
     /// Everything about the members in one step; `by` tells whose claimable workers are counted (none when it is not
-    /// registered).
+    /// registered). A lease further away than its record's `lease_ttl` (the clock stepped back) is cut to that.
     async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership>;
 
     /// Finds the worker of the id, or reserves it on the least loaded broker that hosts the class. Equal loads: the
     /// lowest incarnation. The chosen broker's load rises by [`RESERVED_LOAD`] at once. Looked at in this order: the
-    /// asking broker's lease, the entry, the brokers.
+    /// asking broker's lease, the entry, whether the tables are settled, the brokers.
     async fn place(&self, request: &PlaceRequest) -> CoordinationResult<Placement>;
 
     /// The owner takes up workers that stand under it: `Placing` becomes `Active`. One answer an id, in order: the
     /// entry when it stands under `owner` (whatever its state; repeating is harmless), else `None`. Here and in
     /// [`Coordinator::release`] and [`Coordinator::set_load`]: no lease is asked for, each item counts by itself, and
     /// more than [`CHUNK`] items may be several steps.
-    async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Vec<Option<Entry>>>;
+    async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Activation>;
 
     /// The owner gives workers up. `true` where the entry stood under (owner, epoch). The owner's load falls by the
     /// entry's. Signals `Pending` when something went there.
@@ -345,7 +439,7 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Takes pending workers over: a claim is the change of owner.
     async fn claim(&self, request: &ClaimRequest) -> CoordinationResult<Claim>;
 
-    /// Removes a dead incarnation and salvages up to `limit` (at most [`CHUNK`]) of its workers, oldest first, then by
+    /// Removes a dead incarnation (its lease cut as in [`Coordinator::scan`] before it is looked at) and salvages up to `limit` (at most [`CHUNK`]) of its workers, oldest first, then by
     /// id; what is still `Placing` like the rest.
     /// Idempotent, resumable by anyone (also when the lease is gone already and entries are left).
     /// Signals `Dead`, and `Pending` when something went there.
@@ -372,8 +466,8 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Increments the restart number and signals `Restart`; returns the new number.
     async fn request_restart(&self) -> CoordinationResult<u64>;
 
-    /// Whether anybody still listens as this incarnation (its own signal channel has a subscriber). Embedded: whether
-    /// its coordinator handle is open.
+    /// Whether anybody still listens as this incarnation: on its signal channel, or on that of its lease's thread.
+    /// Embedded: whether a handle that does so is open.
     async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool>;
 
     /// Starts or stops to listen as this incarnation, so that [`Coordinator::is_listening`] tells. One at a time.

@@ -164,9 +164,14 @@ impl Broker {
     }
 
     pub async fn activate(&self, id: &str) -> Option<Entry> {
-        let answers = self.coordinator.activate(self.incarnation(), &[id.into()]).await.expect("activate");
+        let answers = self.activate_all(&[id.into()]).await;
         assert_eq!(answers.len(), 1);
         answers.into_iter().next().flatten()
+    }
+
+    /// Takes up any number, with an answer each.
+    pub async fn activate_all(&self, ids: &[WorkerId]) -> Vec<Option<Entry>> {
+        activate(&self.coordinator, self.incarnation(), ids).await
     }
 
     pub async fn release(&self, id: &str, epoch: Epoch, fate: Fate) -> bool {
@@ -216,12 +221,23 @@ impl Broker {
     pub async fn claim(&self, request: &ClaimRequest) -> (Vec<Entry>, u64, u64) {
         match self.coordinator.claim(request).await.expect("claim") {
             Claim::Claimed { entries, remaining, expired } => (entries, remaining, expired),
-            Claim::NotMember => panic!("{:?} is no member", self.record.broker),
+            other => panic!("{:?} claims and is answered {other:?}", self.record.broker),
         }
     }
 
     pub async fn evict(&self, dead: &Broker, death: &Death, limit: usize) -> Eviction {
         self.coordinator.evict(self.incarnation(), dead.incarnation(), death, limit).await.expect("evict")
+    }
+
+    /// Evicts one whose lease ran out, with the right idea of the clock.
+    pub async fn evict_expired(&self, dead: &Broker, limit: usize) -> Eviction {
+        let expected = now(&self.coordinator).await;
+        self.evict(dead, &Death::Expired { expected }, limit).await
+    }
+
+    /// A proof of death on the server that is there.
+    pub fn proof(&self, lease_expires: ServerTime) -> Death {
+        Death::Proven { lease_expires, server: self.coordinator.server().expect("it is connected") }
     }
 
     pub async fn leave(&self, fate: Fate, limit: usize) -> u64 {
@@ -253,13 +269,20 @@ pub fn record(id: &str) -> BrokerRecord {
         address: Endpoint { host: format!("host-of-{id}"), port: 4000 },
         classes: classes(&["Room"]),
         protocol: (1, 1),
-        lease_ttl: Duration::from_millis(5000),
+        lease_ttl: LEASE * 1000,
         draining: false,
     }
 }
 
 pub fn classes(names: &[&str]) -> BTreeSet<ClassName> {
     names.iter().map(|name| ClassName::new(*name)).collect()
+}
+
+pub async fn activate(handle: &Handle, owner: &Incarnation, ids: &[WorkerId]) -> Vec<Option<Entry>> {
+    match handle.activate(owner, ids).await.expect("activate") {
+        Activation::Answers(answers) => answers,
+        Activation::Unsettled => panic!("{owner} takes up {ids:?} where nothing is settled"),
+    }
 }
 
 pub async fn now(handle: &Handle) -> ServerTime {

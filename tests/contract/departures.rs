@@ -25,7 +25,7 @@ pub async fn who_has_a_valid_lease_is_not_evicted(cluster: Cluster) {
     let living = with_workers(&cluster, "a", 1, 0).await;
     let other = cluster.broker("b").await;
     let lease_expires = living.scan().await.members[0].lease_expires;
-    assert_eq!(other.evict(&living, &Death::Expired, CHUNK).await, Eviction::Alive { lease_expires });
+    assert_eq!(other.evict_expired(&living, CHUNK).await, Eviction::Alive { lease_expires });
     assert_eq!(living.scan().await.members[0].lease_expires, lease_expires);
     assert_eq!((living.load().await, living.owned().await.len()), (Some(1), 1));
 }
@@ -35,7 +35,7 @@ pub async fn who_let_its_lease_run_out_is_evicted_and_its_workers_are_salvaged(c
     dead.activate("r0").await;
     let other = cluster.broker("b").await;
     cluster.expire(&dead).await;
-    assert_eq!(other.evict(&dead, &Death::Expired, CHUNK).await, evicted(2, 1, 0));
+    assert_eq!(other.evict_expired(&dead, CHUNK).await, evicted(2, 1, 0));
     let left: Vec<_> = other.scan().await.members.into_iter().map(|member| member.record).collect();
     assert_eq!(left, std::slice::from_ref(&other.record));
     for id in ["r0", "r1"] {
@@ -51,7 +51,7 @@ pub async fn who_is_proven_dead_is_evicted_before_its_lease_runs_out(cluster: Cl
     let dead = with_workers(&cluster, "a", 1, 0).await;
     let other = cluster.broker("b").await;
     let lease_expires = other.scan().await.members[0].lease_expires;
-    assert_eq!(other.evict(&dead, &Death::Proven { lease_expires }, CHUNK).await, evicted(1, 0, 0));
+    assert_eq!(other.evict(&dead, &other.proof(lease_expires), CHUNK).await, evicted(1, 0, 0));
 }
 
 pub async fn the_next_life_of_a_broker_evicts_the_last_one_before_it_has_a_lease_of_its_own(cluster: Cluster) {
@@ -59,7 +59,7 @@ pub async fn the_next_life_of_a_broker_evicts_the_last_one_before_it_has_a_lease
     let next = Broker { coordinator: cluster.visitor().await, record: record("next") };
     let lease_expires = dead.scan().await.members[0].lease_expires;
     let too_late = ServerTime(lease_expires.0 - 1);
-    assert_eq!(next.evict(&dead, &Death::Proven { lease_expires }, CHUNK).await, Eviction::NotMember);
+    assert_eq!(next.evict(&dead, &next.proof(lease_expires), CHUNK).await, Eviction::NotMember);
     let answer = next.evict(&dead, &Death::Succeeded { lease_expires: too_late }, CHUNK).await;
     assert_eq!(answer, Eviction::Alive { lease_expires });
     assert_eq!(next.evict(&dead, &Death::Succeeded { lease_expires }, CHUNK).await, evicted(1, 0, 0));
@@ -72,7 +72,7 @@ pub async fn a_renewal_disproves_a_death(cluster: Cluster) {
     cluster.pass(2).await;
     for ttl in [LEASE, LEASE / 2] {
         let Renewal::Renewed { lease_expires, .. } = living.renew(ttl).await else { panic!("evicted") };
-        let answer = other.evict(&living, &Death::Proven { lease_expires: seen }, CHUNK).await;
+        let answer = other.evict(&living, &other.proof(seen), CHUNK).await;
         assert_eq!(answer, Eviction::Alive { lease_expires });
     }
     assert_eq!(living.owned().await.len(), 1);
@@ -83,19 +83,19 @@ pub async fn an_expired_lease_needs_no_proof(cluster: Cluster) {
     let other = cluster.broker("b").await;
     let seen = other.scan().await.members[0].lease_expires;
     cluster.expire(&dead).await;
-    assert_eq!(other.evict(&dead, &Death::Proven { lease_expires: seen }, CHUNK).await, evicted(1, 0, 0));
+    assert_eq!(other.evict(&dead, &other.proof(seen), CHUNK).await, evicted(1, 0, 0));
 }
 
 pub async fn an_eviction_goes_on_in_parts_oldest_first_whoever_takes_the_next(cluster: Cluster) {
     let dead = with_workers(&cluster, "a", 5, 0).await;
     let (b, c) = (cluster.broker("b").await, cluster.broker("c").await);
     cluster.expire(&dead).await;
-    assert_eq!(b.evict(&dead, &Death::Expired, 2).await, evicted(2, 0, 3));
+    assert_eq!(b.evict_expired(&dead, 2).await, evicted(2, 0, 3));
     assert_eq!(dead.owned().await, ["r2", "r3", "r4"]);
     let owner = Owner { incarnation: dead.incarnation().clone(), address: None };
     assert!(matches!(b.locate("r2").await, Location::Owned { owner: found, .. } if found == owner));
-    assert_eq!(c.evict(&dead, &Death::Expired, 2).await, evicted(2, 0, 1));
-    assert_eq!(b.evict(&dead, &Death::Expired, 2).await, evicted(1, 0, 0));
+    assert_eq!(c.evict_expired(&dead, 2).await, evicted(2, 0, 1));
+    assert_eq!(b.evict_expired(&dead, 2).await, evicted(1, 0, 0));
     assert_eq!(b.scan().await.claimable, 5);
 }
 
@@ -103,12 +103,13 @@ pub async fn evicting_again_finds_nothing_left_to_do(cluster: Cluster) {
     let dead = with_workers(&cluster, "a", 1, 1).await;
     let other = cluster.broker("b").await;
     let lease_expires = other.scan().await.members[0].lease_expires;
-    for death in [Death::Proven { lease_expires }, Death::Proven { lease_expires }, Death::Expired] {
+    let expected = now(&other.coordinator).await;
+    for death in [other.proof(lease_expires), other.proof(lease_expires), Death::Expired { expected }] {
         let expected = if dead.owned().await.is_empty() { evicted(0, 0, 0) } else { evicted(1, 1, 0) };
         assert_eq!(other.evict(&dead, &death, CHUNK).await, expected);
     }
     let never = Broker { coordinator: cluster.visitor().await, record: record("n") };
-    assert_eq!(other.evict(&never, &Death::Expired, CHUNK).await, evicted(0, 0, 0));
+    assert_eq!(other.evict_expired(&never, CHUNK).await, evicted(0, 0, 0));
     assert_eq!(other.scan().await.claimable, 1);
 }
 
@@ -116,7 +117,7 @@ pub async fn an_eviction_may_only_take_the_lease_at_first(cluster: Cluster) {
     let dead = with_workers(&cluster, "a", 2, 0).await;
     let other = cluster.broker("b").await;
     cluster.expire(&dead).await;
-    assert_eq!(other.evict(&dead, &Death::Expired, 0).await, evicted(0, 0, 2));
+    assert_eq!(other.evict_expired(&dead, 0).await, evicted(0, 0, 2));
     assert_eq!((other.scan().await.members.len(), dead.owned().await.len()), (1, 2));
 }
 
@@ -127,7 +128,7 @@ pub async fn an_eviction_moves_a_chunk_at_most(cluster: Cluster) {
     }
     let other = cluster.broker("b").await;
     cluster.expire(&dead).await;
-    assert_eq!(other.evict(&dead, &Death::Expired, CHUNK * 2).await, evicted(CHUNK as u64, 0, 2));
+    assert_eq!(other.evict_expired(&dead, CHUNK * 2).await, evicted(CHUNK as u64, 0, 2));
 }
 
 pub async fn who_has_no_valid_lease_evicts_nobody(cluster: Cluster) {
@@ -137,7 +138,7 @@ pub async fn who_has_no_valid_lease_evicts_nobody(cluster: Cluster) {
     cluster.expire(&evictor).await;
     let lease_expires = dead.scan().await.members[0].lease_expires;
     for by in [&evictor, &stranger, &dead] {
-        for death in [Death::Expired, Death::Proven { lease_expires }] {
+        for death in [Death::Expired { expected: now(&by.coordinator).await }, by.proof(lease_expires)] {
             assert_eq!(by.evict(&dead, &death, CHUNK).await, Eviction::NotMember);
         }
     }
@@ -150,7 +151,7 @@ pub async fn the_worker_of_a_dead_broker_is_claimed_and_the_dead_one_can_touch_i
     dead.activate("r").await;
     let heir = cluster.broker("b").await;
     cluster.expire(&dead).await;
-    heir.evict(&dead, &Death::Expired, CHUNK).await;
+    heir.evict_expired(&dead, CHUNK).await;
     let (claimed, ..) = heir.claim(&heir.appetite()).await;
     assert!(claimed[0].epoch > epoch);
     assert_eq!(dead.activate("r").await, None);
@@ -170,7 +171,7 @@ pub async fn a_broker_of_another_cluster_may_evict(cluster: Cluster) {
     let dead = with_workers(&cluster, "a", 1, 0).await;
     let other = cluster.broker_like(BrokerRecord { cluster: "side".into(), ..record("b") }).await;
     cluster.expire(&dead).await;
-    assert_eq!(other.evict(&dead, &Death::Expired, CHUNK).await, evicted(1, 0, 0));
+    assert_eq!(other.evict_expired(&dead, CHUNK).await, evicted(1, 0, 0));
     assert_eq!(other.scan().await.claimable, 0);
     let heir = cluster.broker("c").await;
     assert_eq!(heir.scan().await.claimable, 1);

@@ -56,7 +56,7 @@ pub async fn answers_come_in_the_order_of_the_questions(cluster: Cluster) {
     let broker = cluster.broker("a").await;
     let (one, two) = (broker.create("r1").await.epoch, broker.create("r2").await.epoch);
     let asked = ["r2", "x", "r1", "r2"].map(WorkerId::new);
-    let answers = broker.coordinator.activate(broker.incarnation(), &asked).await.expect("activate");
+    let answers = broker.activate_all(&asked).await;
     let epochs: Vec<_> = answers.into_iter().map(|answer| answer.map(|entry| entry.epoch)).collect();
     assert_eq!(epochs, [Some(two), None, Some(one), Some(two)]);
     let changes = [("r1", one, 5), ("r2", one, 7), ("x", one, 7), ("r2", two, 9)].map(|(id, epoch, load)| LoadChange {
@@ -78,7 +78,7 @@ pub async fn answers_come_in_the_order_of_the_questions(cluster: Cluster) {
 
 pub async fn no_questions_have_no_answers(cluster: Cluster) {
     let broker = cluster.broker("a").await;
-    assert_eq!(broker.coordinator.activate(broker.incarnation(), &[]).await, Ok(vec![]));
+    assert_eq!(broker.activate_all(&[]).await, []);
     assert_eq!(broker.coordinator.release(broker.incarnation(), &[]).await, Ok(vec![]));
     assert_eq!(broker.coordinator.set_load(broker.incarnation(), &[]).await, Ok(vec![]));
 }
@@ -90,7 +90,7 @@ pub async fn more_workers_than_a_chunk_are_taken_up_loaded_and_given_up_in_one_c
         placed.push(broker.create(&format!("r{n}")).await);
     }
     let ids: Vec<_> = placed.iter().map(|reserved| reserved.id.clone()).collect();
-    let entries = broker.coordinator.activate(broker.incarnation(), &ids).await.expect("activate");
+    let entries = broker.activate_all(&ids).await;
     let got: Vec<_> = entries.iter().flatten().map(|entry| entry.id.clone()).collect();
     assert_eq!(got, ids);
     let changes: Vec<_> =

@@ -2,7 +2,7 @@
 
 use super::cluster::*;
 use dworker::coordination::*;
-use dworker::ids::{Epoch, Incarnation, WorkerId};
+use dworker::ids::{Epoch, Incarnation, ServerTime, WorkerId};
 use tokio::sync::broadcast::error::RecvError;
 
 fn unavailable<T: std::fmt::Debug>(answer: CoordinationResult<T>) {
@@ -39,7 +39,7 @@ async fn refuses_everything(handle: &Handle) {
     unavailable(handle.set_load(&me, &[load]).await);
     unavailable(handle.locate(&id).await);
     unavailable(handle.claim(&claim).await);
-    unavailable(handle.evict(&me, &"x".into(), &Death::Expired, 1).await);
+    unavailable(handle.evict(&me, &"x".into(), &Death::Expired { expected: ServerTime(1) }, 1).await);
     unavailable(handle.leave(&me, Fate::Delete, 1).await);
     unavailable(handle.owned(&me, 0, 1).await);
     unavailable(handle.request_restart().await);
@@ -138,7 +138,7 @@ pub async fn everybody_hears_of_a_death_and_of_what_waits_after_it(cluster: Clus
     dead.create("r").await;
     cluster.expire(&dead).await;
     let (mut deaths, mut waits) = (other.signals(), other.signals());
-    evictor.evict(&dead, &Death::Expired, CHUNK).await;
+    evictor.evict_expired(&dead, CHUNK).await;
     hear(&mut deaths, &Signal::Dead(dead.incarnation().clone())).await;
     hear(&mut waits, &Signal::Pending).await;
 }
@@ -170,7 +170,7 @@ pub async fn hints_stay_within_their_namespace(cluster: Cluster) {
     here.register(&record("a"), LEASE).await.expect("register");
     let first = loop {
         match hints.recv().await {
-            Ok(Signal::Resync) => {}
+            Ok(Signal::Resync | Signal::Settled) => {}
             other => break other,
         }
     };

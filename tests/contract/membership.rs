@@ -85,7 +85,7 @@ pub async fn a_broker_id_is_free_when_its_lease_ran_out_and_the_old_incarnation_
     cluster.expire(&old).await;
     let new = cluster.broker_like(BrokerRecord { incarnation: "another".into(), ..record("a") }).await;
     assert_eq!(incarnations(&new.scan().await), [old.incarnation().as_str(), "another"]);
-    assert!(matches!(new.evict(&old, &Death::Expired, CHUNK).await, Eviction::Evicted { .. }));
+    assert!(matches!(new.evict_expired(&old, CHUNK).await, Eviction::Evicted { .. }));
     assert_eq!(incarnations(&new.scan().await), ["another"]);
 }
 
@@ -153,10 +153,10 @@ pub async fn who_is_not_registered_cannot_renew(cluster: Cluster) {
     let other = cluster.broker("o").await;
     left.leave(Fate::Recover, CHUNK).await;
     cluster.expire(&evicted).await;
-    other.evict(&evicted, &Death::Expired, CHUNK).await;
+    other.evict_expired(&evicted, CHUNK).await;
     for broker in [never, left, evicted] {
         assert!(
-            matches!(broker.renew(LEASE).await, Renewal::Evicted { now } if now.0 > 0),
+            matches!(broker.renew(LEASE).await, Renewal::Evicted { now, .. } if now.0 > 0),
             "{:?}",
             broker.record.broker
         );

@@ -210,7 +210,7 @@ pub async fn a_namespace_may_have_any_name_and_is_kept_apart_from_all_others(clu
     }
     for (n, name) in all.iter().enumerate() {
         let visitor = cluster.visitor_of(name).await;
-        let found = visitor.activate(&broker.incarnation, &["r".into()]).await.expect("activate");
+        let found = activate(&visitor, &broker.incarnation, &["r".into()]).await;
         assert_eq!(found[0].as_ref().map(|entry| entry.attributes.clone()), Some(n.to_string()), "{name:?}");
     }
 }

@@ -23,17 +23,23 @@ const IDS: [&str; 9] = ["Room#1", "Room#2", "Hall#1", "static", "a", "a:b", "{x}
 const ATTRIBUTES: [&str; 4] = ["", "{}", r#"{"a":[],"n":12345678901234567890}"#, "nul\0\n\"é"];
 const TTLS: [u64; 4] = [0, 1, 1_000, 60_000];
 const LEASES: [u64; 5] = [1, 1_000, 5_000, 60_000, 7_200_000];
+const PATIENCES: [u64; 4] = [1, 500, 5_000, 60_000];
+const RECORD_TTLS: [u64; 4] = [1_000, 5_000, 60_000, 7_200_000];
 const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
 const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 22] = [
+const WEIGHTS: [(&str, usize); 26] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
     ("signals", 4),
     ("time", 4),
+    ("server", 4),
     ("register", 16),
+    ("announce", 5),
+    ("restore", 5),
+    ("settle", 5),
     ("renew", 7),
     ("update", 5),
     ("scan", 4),
@@ -58,6 +64,11 @@ pub struct Brokers {
     /// Who owns what, as they last heard.
     book: BTreeMap<WorkerId, (Incarnation, Epoch)>,
     leases: BTreeMap<Incarnation, ServerTime>,
+    /// What each was told when it joined last, and all generations that anybody was told of.
+    joined: BTreeMap<Incarnation, Joined>,
+    generations: BTreeSet<String>,
+    /// The clock as it was last seen.
+    now: ServerTime,
     bag: Vec<&'static str>,
 }
 
@@ -106,9 +117,19 @@ impl Brokers {
                 }
             }
             (Operation::Register(record, _), Answer::Registration(Registration::Joined(joined))) => {
-                self.leases.insert(record.incarnation.clone(), joined.lease_expires);
+                self.note_joined(&record.incarnation, joined);
+            }
+            (Operation::Announce(announcement), Answer::Joined(joined)) => {
+                self.note_joined(&announcement.record.incarnation, joined);
+            }
+            (_, Answer::Renewal(Renewal::Renewed { now, .. } | Renewal::Evicted { now, .. })) => self.now = *now,
+            (Operation::Restore(owner, held), Answer::Restoration(Restoration::Restored(_))) => {
+                for held in held {
+                    self.book.insert(held.entry.id.clone(), (owner.clone(), held.entry.epoch));
+                }
             }
             (_, Answer::Membership(seen)) => {
+                self.now = seen.now;
                 self.leases = seen
                     .members
                     .iter()
@@ -116,6 +137,55 @@ impl Brokers {
                     .collect();
             }
             _ => {}
+        }
+    }
+
+    fn note_joined(&mut self, incarnation: &Incarnation, joined: &Joined) {
+        self.now = joined.now;
+        self.leases.insert(incarnation.clone(), joined.lease_expires);
+        self.generations.insert(joined.generation.clone());
+        self.joined.insert(incarnation.clone(), joined.clone());
+    }
+
+    /// All who ever joined come and put back what they held, as far as they know.
+    pub fn survivors(&self, random: &mut Random) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        for incarnation in self.joined.keys() {
+            operations.push(Operation::Announce(self.announcement(incarnation, random)));
+            let book = self.book.iter().filter(|(_, (owner, _))| owner == incarnation);
+            let held = book.map(|(id, (_, epoch))| held(id, *epoch, random)).collect();
+            operations.push(Operation::Restore(incarnation.clone(), held));
+        }
+        operations
+    }
+
+    /// All who joined have put back everything.
+    pub fn settlements(&self) -> Vec<Operation> {
+        self.joined.iter().map(|(life, joined)| Operation::Settle(life.clone(), joined.clone())).collect()
+    }
+
+    fn announcement(&self, incarnation: &Incarnation, random: &mut Random) -> Announcement {
+        let joined = self.joined.get(incarnation);
+        let generations: Vec<_> = self.generations.iter().collect();
+        let known = joined.map(|joined| &joined.generation).filter(|_| random.percent(80));
+        let generation = match known {
+            Some(generation) => generation.clone(),
+            None if generations.is_empty() || random.percent(20) => "never told".into(),
+            None => (*random.of(&generations)).clone(),
+        };
+        let highest = self.book.values().map(|(_, epoch)| *epoch).max().unwrap_or_default();
+        let (name, broker, cluster) =
+            *LIVES.iter().find(|(name, ..)| *name == incarnation.as_str()).unwrap_or(&LIVES[0]);
+        Announcement {
+            record: record_of(name, broker, cluster, random),
+            ttl: Duration::from_millis(*random.of(&LEASES)),
+            generation,
+            secret: joined.map_or("a secret".into(), |joined| joined.secret.clone()),
+            epoch: if random.percent(80) { highest } else { Epoch(random.below(3)) },
+            counters: CLASSES.iter().map(|class| ((*class).into(), random.below(9))).take(2).collect(),
+            restart_number: joined.map_or(0, |joined| joined.restart_number) + random.below(2),
+            remembered: LIVES.iter().filter(|_| random.percent(40)).map(|(life, ..)| Incarnation::new(life)).collect(),
+            patience: Duration::from_millis(*random.of(&PATIENCES)),
         }
     }
 
@@ -143,7 +213,7 @@ impl Brokers {
     pub fn refusable(&self, random: &mut Random) -> Operation {
         loop {
             let name = random.of(&WEIGHTS).0;
-            if !matches!(name, "close" | "local_host" | "signals") {
+            if !matches!(name, "close" | "local_host" | "signals" | "server") {
                 return self.draw(name, random);
             }
         }
@@ -164,11 +234,40 @@ impl Brokers {
             "close" => Operation::Close,
             "local_host" => Operation::LocalHost,
             "signals" => {
-                let loud = ["register", "update", "release", "withdraw", "evict", "leave", "request_restart"];
+                let loud = [
+                    "register",
+                    "update",
+                    "release",
+                    "withdraw",
+                    "evict",
+                    "leave",
+                    "request_restart",
+                    "announce",
+                    "restore",
+                    "settle",
+                    "renew",
+                ];
                 let inner = *random.of(&loud);
                 Operation::Signals(Box::new(self.draw(inner, random)))
             }
             "time" => Operation::Time,
+            "server" => Operation::Server,
+            "announce" => Operation::Announce(self.announcement(&Incarnation::new(random.of(&LIVES[..6]).0), random)),
+            "restore" => {
+                let (owner, items) = self.items(random);
+                let owner = if random.percent(40) { self.member(random) } else { owner };
+                Operation::Restore(owner, items.into_iter().map(|(id, epoch)| held(&id, epoch, random)).collect())
+            }
+            "settle" => {
+                let joined: Vec<_> = self.joined.values().collect();
+                let life = self.member(random);
+                let own = self.joined.get(&life).filter(|_| random.percent(80));
+                let told = own.cloned().unwrap_or_else(|| match joined.is_empty() {
+                    true => never_joined(),
+                    false => (*random.of(&joined)).clone(),
+                });
+                Operation::Settle(life, told)
+            }
             "register" => Operation::Register(record(random), Duration::from_millis(*random.of(&LEASES))),
             "renew" => Operation::Renew(self.member(random), Duration::from_millis(*random.of(&LEASES))),
             "update" => Operation::Update(record(random)),
@@ -215,8 +314,19 @@ impl Brokers {
             "evict" => {
                 let dead = anybody(random);
                 let seen = self.leases.get(&dead).filter(|_| random.percent(50));
-                let death =
-                    seen.map_or(Death::Expired, |lease_expires| Death::Proven { lease_expires: *lease_expires });
+                let servers: Vec<_> = self.joined.values().map(|joined| joined.server.clone()).collect();
+                let death = match seen {
+                    Some(lease_expires) if servers.is_empty() || random.percent(30) => {
+                        Death::Succeeded { lease_expires: *lease_expires }
+                    }
+                    Some(lease_expires) => {
+                        Death::Proven { lease_expires: *lease_expires, server: random.of(&servers).clone() }
+                    }
+                    None => {
+                        let off = if random.percent(80) { 0 } else { random.below(1_100) };
+                        Death::Expired { expected: ServerTime(self.now.0 + off) }
+                    }
+                };
                 Operation::Evict(self.member(random), dead, death, *random.of(&LIMITS))
             }
             "leave" => Operation::Leave(self.member(random), fate(random), *random.of(&LIMITS)),
@@ -288,6 +398,40 @@ fn fate(random: &mut Random) -> Fate {
 /// What a broker says of itself; the stranger never registers.
 fn record(random: &mut Random) -> BrokerRecord {
     let (incarnation, broker, cluster) = LIVES[random.below(LIVES.len() as u64 - 1) as usize];
+    record_of(incarnation, broker, cluster, random)
+}
+
+/// A worker as its owner remembers it; mostly under the epoch that it was given.
+fn held(id: &WorkerId, epoch: Epoch, random: &mut Random) -> Held {
+    Held {
+        entry: Entry {
+            id: id.clone(),
+            class: class(random),
+            cluster: if random.percent(80) { "main".into() } else { "side".into() },
+            epoch,
+            cause: if random.percent(50) { Cause::New } else { Cause::Recovery },
+            created: ServerTime(random.below(1_000)),
+            recoverable: random.percent(70),
+            attributes: (*random.of(&ATTRIBUTES)).into(),
+        },
+        state: if random.percent(80) { EntryState::Active } else { EntryState::Placing },
+        load: *random.of(&LOADS),
+    }
+}
+
+/// What nobody was ever told.
+fn never_joined() -> Joined {
+    Joined {
+        now: ServerTime(0),
+        lease_expires: ServerTime(0),
+        restart_number: 0,
+        generation: "never told".into(),
+        secret: "never told".into(),
+        server: "never told".into(),
+    }
+}
+
+fn record_of(incarnation: &str, broker: &str, cluster: &str, random: &mut Random) -> BrokerRecord {
     BrokerRecord {
         incarnation: incarnation.into(),
         broker: broker.into(),
@@ -295,7 +439,7 @@ fn record(random: &mut Random) -> BrokerRecord {
         address: Endpoint { host: "::1".into(), port: random.below(3) as u16 },
         classes: classes(random),
         protocol: (1, 1 + random.below(2) as u16),
-        lease_ttl: std::time::Duration::from_millis(5000),
+        lease_ttl: Duration::from_millis(*random.of(&RECORD_TTLS)),
         draining: random.percent(10),
     }
 }

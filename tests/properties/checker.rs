@@ -7,21 +7,62 @@ use dworker::ids::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Knows every answer, those that the brokers never got included.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Checker {
     loads: BTreeMap<WorkerId, u64>,
     epochs: BTreeMap<WorkerId, Epoch>,
     highest: Epoch,
     restarts: u64,
+    /// The highest n of each class that was given out or announced.
+    counters: BTreeMap<ClassName, u64>,
     /// Ids that may exist.
     pub ids: BTreeSet<WorkerId>,
 }
 
 impl Checker {
+    /// Everything is gone: nothing that was said before counts.
+    pub fn wipe(&mut self) {
+        *self = Self { ids: std::mem::take(&mut self.ids), ..Self::default() };
+    }
+
+    /// What was said since is forgotten.
+    pub fn roll_back(&mut self, to: &Self) {
+        let mut ids = std::mem::take(&mut self.ids);
+        ids.extend(to.ids.iter().cloned());
+        *self = Self { ids, ..to.clone() };
+    }
+
     pub fn note(&mut self, operation: &Operation, answer: &Answer) {
         match (operation, answer) {
             (Operation::Signals(inner), answer) => self.note(inner, answer),
-            (_, Answer::Placement(Placement::Reserved { id, epoch, .. })) => self.activated(id, *epoch),
+            (Operation::Place(request), Answer::Placement(Placement::Reserved { id, epoch, .. })) => {
+                self.activated(id, *epoch);
+                if request.id.is_none() {
+                    let (class, n) = numbered(id).expect("placement counts");
+                    let highest = self.counters.entry(class).or_default();
+                    assert!(n > *highest, "{id} may have been given out before: {highest} was");
+                    *highest = n;
+                }
+            }
+            (Operation::Announce(announcement), Answer::Joined(joined)) => {
+                self.highest = self.highest.max(announcement.epoch);
+                self.restarts = self.restarts.max(announcement.restart_number);
+                assert_eq!(joined.restart_number, self.restarts);
+                for (class, n) in &announcement.counters {
+                    let highest = self.counters.entry(class.clone()).or_default();
+                    *highest = (*highest).max(*n);
+                }
+            }
+            (Operation::Restore(_, held), Answer::Restoration(Restoration::Restored(stand))) => {
+                for (held, stands) in held.iter().zip(stand) {
+                    self.highest = self.highest.max(held.entry.epoch);
+                    if *stands {
+                        self.epochs.insert(held.entry.id.clone(), held.entry.epoch);
+                        self.loads.insert(held.entry.id.clone(), held.load.min(MAX_LOAD));
+                        self.ids.insert(held.entry.id.clone());
+                    }
+                }
+            }
             (_, Answer::Claim(Claim::Claimed { entries, .. })) => {
                 for entry in entries {
                     self.activated(&entry.id, entry.epoch);
@@ -67,7 +108,7 @@ impl Checker {
                     assert_eq!(self.epochs.get(id), Some(epoch), "{id} has an epoch that nobody was given");
                 }
                 Location::Pending { .. } => assert_eq!(held, None, "{id} waits and has an owner"),
-                Location::None => assert_eq!(held, None, "{id} is gone and has an owner"),
+                Location::None | Location::Unsettled => assert_eq!(held, None, "{id} is gone and has an owner"),
             }
         }
         assert!(owners.is_empty(), "owned, but never placed: {owners:?}");
@@ -88,7 +129,11 @@ impl Checker {
             }
         }
         assert_eq!(view.membership.restart_number, self.restarts);
-        self.ids =
-            view.places.iter().filter(|(_, place)| **place != Location::None).map(|(id, _)| id.clone()).collect();
+        self.ids = view
+            .places
+            .iter()
+            .filter(|(_, place)| !matches!(place, Location::None | Location::Unsettled))
+            .map(|(id, _)| id.clone())
+            .collect();
     }
 }

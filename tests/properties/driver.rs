@@ -4,7 +4,7 @@ use super::brokers::{incarnations, Brokers};
 use super::checker::Checker;
 use super::operation::{Answer, Operation};
 use super::random::Random;
-use super::world::{hear, heard, View, World, HANDLES};
+use super::world::{hear, heard, Disturbance, View, World, HANDLES};
 use dworker::coordination::*;
 use dworker::ids::Incarnation;
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +18,8 @@ const HOUR: u64 = 3_600_000;
 const COMPARE_EVERY: usize = 24;
 /// Everybody leaves after so many operations.
 const SILENCE_EVERY: usize = 500;
+/// Something befalls the server after so many operations.
+const DISTURB_EVERY: usize = 300;
 /// Operations that a failure tells of.
 const REMEMBERED: usize = 12;
 /// How long a server may take to notice that a listener is gone.
@@ -30,6 +32,9 @@ pub struct Driver {
     worlds: [World; 2],
     brokers: Brokers,
     checker: Checker,
+    /// What the checker knew at the last snapshot.
+    snapshot: Option<Checker>,
+    disturbances: BTreeMap<String, u64>,
     steps: usize,
     recent: VecDeque<String>,
     drawn: BTreeMap<&'static str, usize>,
@@ -49,6 +54,8 @@ impl Driver {
             worlds,
             brokers: Brokers::default(),
             checker: Checker::default(),
+            snapshot: None,
+            disturbances: BTreeMap::new(),
             steps: 0,
             recent: VecDeque::new(),
             drawn: BTreeMap::new(),
@@ -76,6 +83,7 @@ impl Driver {
             let _ = writeln!(text, "{name:>16} {drawn:>6}  {}", answers.join(", "));
         }
         let _ = writeln!(text, "clock steps {:?}", self.clock_steps);
+        let _ = writeln!(text, "disturbances {:?}", self.disturbances);
         let _ = write!(
             text,
             "lost replies {}, repeated {}, everything compared {} times",
@@ -106,6 +114,48 @@ impl Driver {
                 self.perform(0, &operation).await;
             }
         }
+        if self.steps.is_multiple_of(DISTURB_EVERY) {
+            self.disturb().await;
+        }
+    }
+
+    /// Something befalls the servers. Often those who lived there then come and put back what they held.
+    async fn disturb(&mut self) {
+        let disturbance = match (self.random.below(4), &self.snapshot) {
+            (0, _) => Disturbance::Wipe,
+            (1, _) => Disturbance::Restart,
+            (2, Some(snapshot)) => {
+                self.checker.roll_back(snapshot);
+                Disturbance::RollBack
+            }
+            _ => {
+                self.snapshot = Some(self.checker.clone());
+                Disturbance::Snapshot
+            }
+        };
+        self.remember(format!("{}: {disturbance:?}", self.steps));
+        *self.disturbances.entry(format!("{disturbance:?}")).or_default() += 1;
+        if matches!(disturbance, Disturbance::Wipe) {
+            self.checker.wipe();
+        }
+        for world in &mut self.worlds {
+            world.disturb(disturbance).await;
+        }
+        self.compare_everything().await;
+        if self.random.percent(60) {
+            for operation in self.brokers.survivors(&mut self.random) {
+                self.perform_and_note(&operation).await;
+            }
+            for operation in self.brokers.settlements() {
+                self.perform_and_note(&operation).await;
+            }
+            self.compare_everything().await;
+        }
+    }
+
+    async fn perform_and_note(&mut self, operation: &Operation) {
+        let answer = self.perform(0, operation).await;
+        self.brokers.note(operation, &answer);
     }
 
     /// Often the one that got no reply asks again, at once or later, on the same handle or another.
@@ -212,6 +262,8 @@ impl Driver {
                 Signal::Pending => "pending",
                 Signal::Dead(_) => "dead",
                 Signal::Restart => "restart",
+                Signal::Settled => "settled",
+                Signal::Overruled(_) => "overruled",
                 Signal::Resync => "resync",
             };
             *self.variants.entry(("signals", name)).or_default() += 1;
@@ -264,7 +316,7 @@ impl Driver {
             self.fail(&format!("an invariant is broken in {ours:?}"));
         }
         // The next look leaves out what is gone.
-        ours.places.retain(|_, place| *place != Location::None);
+        ours.places.retain(|_, place| !matches!(place, Location::None | Location::Unsettled));
         ours
     }
 

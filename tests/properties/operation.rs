@@ -13,7 +13,11 @@ pub enum Operation {
     /// Listens for hints while this is done.
     Signals(Box<Operation>),
     Time,
+    Server,
     Register(BrokerRecord, Duration),
+    Announce(Announcement),
+    Restore(Incarnation, Vec<Held>),
+    Settle(Incarnation, Joined),
     Renew(Incarnation, Duration),
     Update(BrokerRecord),
     Scan(Incarnation),
@@ -37,11 +41,14 @@ pub enum Answer {
     Done,
     Host(bool),
     Time(ServerTime),
+    Server(Option<ServerId>),
     Registration(Registration),
+    Joined(Joined),
+    Restoration(Restoration),
     Renewal(Renewal),
     Membership(Membership),
     Placement(Placement),
-    Entries(Vec<Option<Entry>>),
+    Activation(Activation),
     Flags(Vec<bool>),
     Location(Location),
     Claim(Claim),
@@ -63,7 +70,11 @@ impl Operation {
             Operation::LocalHost => "local_host",
             Operation::Signals(_) => "signals",
             Operation::Time => "time",
+            Operation::Server => "server",
             Operation::Register(..) => "register",
+            Operation::Announce(..) => "announce",
+            Operation::Restore(..) => "restore",
+            Operation::Settle(..) => "settle",
             Operation::Renew(..) => "renew",
             Operation::Update(..) => "update",
             Operation::Scan(..) => "scan",
@@ -104,11 +115,17 @@ impl Operation {
             Operation::Signals(inner) => return Box::pin(inner.perform(on)).await,
             Operation::Time => on.time().await.map(Answer::Time),
             Operation::Register(record, ttl) => on.register(record, *ttl).await.map(Answer::Registration),
+            Operation::Server => Ok(Answer::Server(on.server())),
+            Operation::Announce(announcement) => on.announce(announcement).await.map(Answer::Joined),
+            Operation::Restore(owner, held) => on.restore(owner, held).await.map(Answer::Restoration),
+            Operation::Settle(owner, joined) => {
+                on.settle(owner, joined).await.map(|counted| Answer::Flags(vec![counted]))
+            }
             Operation::Renew(incarnation, ttl) => on.renew(incarnation, *ttl).await.map(Answer::Renewal),
             Operation::Update(record) => on.update(record).await.map(|known| Answer::Flags(vec![known])),
             Operation::Scan(by) => on.scan(by).await.map(Answer::Membership),
             Operation::Place(request) => on.place(request).await.map(Answer::Placement),
-            Operation::Activate(owner, ids) => on.activate(owner, ids).await.map(Answer::Entries),
+            Operation::Activate(owner, ids) => on.activate(owner, ids).await.map(Answer::Activation),
             Operation::Release(owner, releases) => on.release(owner, releases).await.map(Answer::Flags),
             Operation::Withdraw(owner, id, epoch) => {
                 on.withdraw(owner, id, *epoch).await.map(|was| Answer::Flags(vec![was]))
@@ -139,14 +156,25 @@ impl Answer {
     pub fn variants(&self) -> Vec<&'static str> {
         let each = |flags: &[bool]| flags.iter().map(|flag| if *flag { "yes" } else { "no" }).collect();
         match self {
-            Answer::Done | Answer::Host(_) | Answer::Time(_) | Answer::Number(_) => vec!["done"],
+            Answer::Done
+            | Answer::Server(_)
+            | Answer::Joined(_)
+            | Answer::Host(_)
+            | Answer::Time(_)
+            | Answer::Number(_) => vec!["done"],
             Answer::Listening(flag) => each(&[*flag]),
             Answer::Flags(flags) => each(flags),
-            Answer::Entries(entries) => each(&entries.iter().map(Option::is_some).collect::<Vec<_>>()),
+            Answer::Activation(Activation::Answers(entries)) => {
+                each(&entries.iter().map(Option::is_some).collect::<Vec<_>>())
+            }
+            Answer::Restoration(Restoration::Restored(flags)) => each(flags),
             Answer::Failed(kind) => vec![kind],
             Answer::Registration(Registration::Joined(_)) => vec!["joined"],
             Answer::Registration(Registration::IdInUse { .. }) => vec!["id in use"],
+            Answer::Renewal(Renewal::Evicted { generation: None, .. }) => vec!["wiped"],
+            Answer::Renewal(Renewal::Evicted { server_agreed: false, .. }) => vec!["evicted, another server"],
             Answer::Renewal(Renewal::Evicted { .. }) => vec!["evicted"],
+            Answer::Renewal(Renewal::Renewed { server_agreed: false, .. }) => vec!["renewed, another server"],
             Answer::Renewal(Renewal::Renewed { next_expiry: None, .. }) => vec!["renewed alone"],
             Answer::Renewal(Renewal::Renewed { now, next_expiry: Some(next), .. }) if next <= now => {
                 vec!["renewed, another expired"]
@@ -154,12 +182,20 @@ impl Answer {
             Answer::Renewal(Renewal::Renewed { .. }) => vec!["renewed"],
             Answer::Membership(seen) => vec![
                 if seen.members.is_empty() { "nobody" } else { "members" },
+                if seen.settled { "settled" } else { "unsettled" },
                 if seen.claimable == 0 { "nothing waits" } else { "some wait" },
             ],
             Answer::Placement(Placement::Reserved { .. }) => vec!["reserved"],
             Answer::Placement(Placement::Existing { owner, state, .. }) => vec![held(owner, *state)],
             Answer::Placement(Placement::NoBroker) => vec!["no broker"],
-            Answer::Placement(Placement::NotMember)
+            Answer::Placement(Placement::Unsettled)
+            | Answer::Activation(Activation::Unsettled)
+            | Answer::Location(Location::Unsettled)
+            | Answer::Claim(Claim::Unsettled)
+            | Answer::Eviction(Eviction::Unsettled) => vec!["unsettled"],
+            Answer::Eviction(Eviction::ClockOff { .. }) => vec!["clock off"],
+            Answer::Restoration(Restoration::NotMember)
+            | Answer::Placement(Placement::NotMember)
             | Answer::Claim(Claim::NotMember)
             | Answer::Eviction(Eviction::NotMember) => {
                 vec!["not a member"]
@@ -202,12 +238,28 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("open", &["done", "unavailable"]),
     ("close", &["done"]),
     ("local_host", &["done"]),
-    ("signals", &["members", "pending", "dead", "restart"]),
+    ("signals", &["members", "pending", "dead", "restart", "settled", "overruled"]),
     ("time", &["done", "unavailable"]),
+    ("server", &["done"]),
     ("register", &["joined", "id in use", "unavailable"]),
-    ("renew", &["renewed", "renewed alone", "renewed, another expired", "evicted", "unavailable"]),
+    ("announce", &["done", "unavailable"]),
+    ("restore", &["yes", "no", "not a member", "unavailable"]),
+    ("settle", &["yes", "no", "unavailable"]),
+    (
+        "renew",
+        &[
+            "renewed",
+            "renewed alone",
+            "renewed, another expired",
+            "renewed, another server",
+            "evicted",
+            "evicted, another server",
+            "wiped",
+            "unavailable",
+        ],
+    ),
     ("update", &["yes", "no", "unavailable"]),
-    ("scan", &["nobody", "members", "nothing waits", "some wait", "unavailable"]),
+    ("scan", &["nobody", "members", "settled", "unsettled", "nothing waits", "some wait", "unavailable"]),
     (
         "place",
         &[
@@ -218,14 +270,27 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
             "active, owner gone",
             "no broker",
             "not a member",
+            "unsettled",
             "unavailable",
         ],
     ),
-    ("activate", &["yes", "no", "unavailable"]),
+    ("activate", &["yes", "no", "unsettled", "unavailable"]),
     ("release", &["yes", "no", "unavailable"]),
     ("withdraw", &["yes", "no", "unavailable"]),
     ("set_load", &["yes", "no", "unavailable"]),
-    ("locate", &["none", "pending", "placing", "active", "placing, owner gone", "active, owner gone", "unavailable"]),
+    (
+        "locate",
+        &[
+            "none",
+            "unsettled",
+            "pending",
+            "placing",
+            "active",
+            "placing, owner gone",
+            "active, owner gone",
+            "unavailable",
+        ],
+    ),
     (
         "claim",
         &[
@@ -236,6 +301,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
             "none expired",
             "some expired",
             "not a member",
+            "unsettled",
             "unavailable",
         ],
     ),
@@ -250,6 +316,8 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
             "none remain",
             "some remain",
             "not a member",
+            "unsettled",
+            "clock off",
             "unavailable",
         ],
     ),

@@ -18,9 +18,23 @@ pub type Handle = Arc<dyn Coordinator>;
 pub struct World {
     pub name: &'static str,
     connect: Box<dyn Fn() -> Handle>,
+    disturb: Box<dyn FnMut(Disturbance)>,
     handles: Vec<Handle>,
-    /// The secret and the generation that the first broker was told.
-    told: Option<(String, String)>,
+    /// Random texts in the order in which they came up: what is compared is their place in it.
+    told: Vec<String>,
+}
+
+/// What befalls a server.
+#[derive(Clone, Copy, Debug)]
+pub enum Disturbance {
+    /// Everything is gone, on the same server.
+    Wipe,
+    /// Another life of the server on the same data.
+    Restart,
+    /// What is there now can be rolled back to.
+    Snapshot,
+    /// Another life of the server on the data of the last snapshot.
+    RollBack,
 }
 
 /// All that can be seen of an implementation at a point of time.
@@ -32,8 +46,12 @@ pub struct View {
 }
 
 impl World {
-    pub async fn new(name: &'static str, connect: Box<dyn Fn() -> Handle>) -> Self {
-        let mut world = Self { name, connect, handles: Vec::new(), told: None };
+    pub async fn new(
+        name: &'static str,
+        connect: Box<dyn Fn() -> Handle>,
+        disturb: Box<dyn FnMut(Disturbance)>,
+    ) -> Self {
+        let mut world = Self { name, connect, disturb, handles: Vec::new(), told: Vec::new() };
         for _ in 0..HANDLES {
             let handle = world.open().await;
             world.handles.push(handle);
@@ -57,37 +75,103 @@ impl World {
         std::mem::replace(&mut self.handles[index], fresh)
     }
 
-    pub async fn perform(&mut self, index: usize, operation: &Operation) -> Answer {
-        let answer = operation.perform(self.handles[index].as_ref()).await;
-        self.without_secrets(answer)
+    /// Lets something befall the server, and waits until every handle is served again.
+    pub async fn disturb(&mut self, disturbance: Disturbance) {
+        (self.disturb)(disturbance);
+        let until = tokio::time::Instant::now() + PATIENCE;
+        for handle in &self.handles {
+            // At first a handle may still take the old connection for a good one.
+            while handle.time().await.is_err()
+                || handle.open().await.is_err()
+                || handle.server() != self.handles[0].server()
+            {
+                assert!(tokio::time::Instant::now() < until, "{} does not come back", self.name);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
     }
 
-    /// Secret and generation are random: they must stay what they were, and are then left out.
-    pub fn without_secrets(&mut self, mut answer: Answer) -> Answer {
+    pub async fn perform(&mut self, index: usize, operation: &Operation) -> Answer {
+        let operation = self.with_own_texts(operation);
+        let answer = operation.perform(self.handles[index].as_ref()).await;
+        self.with_common_texts(answer)
+    }
+
+    /// The place of a random text among all that came up.
+    fn common(&mut self, text: &str) -> String {
+        assert!(!text.is_empty(), "{}: no server, generation or secret", self.name);
+        let place = self.told.iter().position(|told| told == text).unwrap_or_else(|| {
+            self.told.push(text.to_owned());
+            self.told.len() - 1
+        });
+        format!("text {place}")
+    }
+
+    fn common_server(&mut self, server: &mut ServerId) {
+        *server = ServerId::new(self.common(server.as_str()));
+    }
+
+    fn common_joined(&mut self, joined: &mut Joined) {
+        joined.generation = self.common(&joined.generation);
+        joined.secret = self.common(&joined.secret);
+        self.common_server(&mut joined.server);
+    }
+
+    fn with_common_texts(&mut self, mut answer: Answer) -> Answer {
         match &mut answer {
-            Answer::Registration(Registration::Joined(joined)) => {
-                let now = (std::mem::take(&mut joined.secret), std::mem::take(&mut joined.generation));
-                assert!(!now.0.is_empty() && !now.1.is_empty(), "{}: no secret or generation", self.name);
-                let before = self.told.get_or_insert_with(|| now.clone());
-                assert_eq!(*before, now, "{}: the secret or the generation changed", self.name);
+            Answer::Server(Some(server)) => self.common_server(server),
+            Answer::Registration(Registration::Joined(joined)) | Answer::Joined(joined) => self.common_joined(joined),
+            Answer::Renewal(Renewal::Renewed { generation, server, .. }) => {
+                *generation = self.common(generation);
+                self.common_server(server);
             }
-            Answer::Membership(membership) => self.check_generation(membership),
+            Answer::Renewal(Renewal::Evicted { generation, server, .. }) => {
+                *generation = generation.take().map(|generation| self.common(&generation));
+                self.common_server(server);
+            }
+            Answer::Membership(membership) => self.common_membership(membership),
             _ => {}
         }
         answer
     }
 
-    fn check_generation(&self, membership: &mut Membership) {
-        let generation = std::mem::take(&mut membership.generation);
-        if let Some((_, told)) = &self.told {
-            assert_eq!(generation, *told, "{}: the generation changed", self.name);
+    /// A namespace that nobody has joined has no generation.
+    fn common_membership(&mut self, membership: &mut Membership) {
+        if !membership.generation.is_empty() {
+            membership.generation = self.common(&membership.generation);
         }
     }
 
-    pub async fn view(&self, by: &Incarnation, ids: &BTreeSet<WorkerId>, owners: &[Incarnation]) -> View {
-        let handle = &self.handles[0];
+    /// This world's text for the place of one; a text that names no place is everybody's.
+    fn own(&self, text: &str) -> String {
+        let place = text.strip_prefix("text ").and_then(|place| place.parse::<usize>().ok());
+        place.and_then(|place| self.told.get(place)).cloned().unwrap_or_else(|| text.to_owned())
+    }
+
+    fn with_own_texts(&self, operation: &Operation) -> Operation {
+        let mut operation = operation.clone();
+        match &mut operation {
+            Operation::Signals(inner) => *inner = Box::new(self.with_own_texts(inner)),
+            Operation::Announce(announcement) => {
+                announcement.generation = self.own(&announcement.generation);
+                announcement.secret = self.own(&announcement.secret);
+            }
+            Operation::Settle(_, joined) => {
+                joined.generation = self.own(&joined.generation);
+                joined.server = ServerId::new(self.own(joined.server.as_str()));
+            }
+            Operation::Evict(_, _, Death::Proven { server, .. }, _) => {
+                *server = ServerId::new(self.own(server.as_str()))
+            }
+            _ => {}
+        }
+        operation
+    }
+
+    pub async fn view(&mut self, by: &Incarnation, ids: &BTreeSet<WorkerId>, owners: &[Incarnation]) -> View {
+        let handle = self.handles[0].clone();
         let mut membership = handle.scan(by).await.expect("scan");
-        self.check_generation(&mut membership);
+        self.common_membership(&mut membership);
         let mut looks = tokio::task::JoinSet::new();
         for id in ids.iter().cloned() {
             let handle = handle.clone();

@@ -105,6 +105,26 @@ impl RedisServer {
         }
     }
 
+    /// Another process on the same data.
+    pub fn restart_with_its_data(&mut self) {
+        assert_eq!(self.ask(&["SAVE"]), "+OK\r\n");
+        self.kill();
+        self.run();
+    }
+
+    /// Keeps what is there now, for [`RedisServer::roll_back`].
+    pub fn snapshot(&self) {
+        assert_eq!(self.ask(&["SAVE"]), "+OK\r\n");
+        std::fs::copy(self.directory.join("dump.rdb"), self.directory.join("snapshot.rdb")).unwrap();
+    }
+
+    /// Another process on the data of the last snapshot.
+    pub fn roll_back(&mut self) {
+        self.kill();
+        std::fs::copy(self.directory.join("snapshot.rdb"), self.directory.join("dump.rdb")).unwrap();
+        self.run();
+    }
+
     /// Stops the process with SIGSTOP: the kernel still accepts connections for it.
     pub fn freeze(&self) {
         self.signal(libc::SIGSTOP);

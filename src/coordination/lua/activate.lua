@@ -1,9 +1,11 @@
 -- activate: the owner takes up workers that stand under it.
--- KEYS 4… entries.  ARGV 4 owner
+-- KEYS 4… entries.  ARGV 5 owner
 -- Replies: one an entry: {cause, class, cluster, epoch, created, recoverable, attributes}, or nil when it stands elsewhere
+--          0: what stands here may be from the past; nothing changed
 -- Cost: about 3 µs an entry.
-local owner = ARGV[4]
+local owner = ARGV[5]
 
+if unsettled() then return 0 end
 local reply = {}
 for i = 4, #KEYS do
   local entry = redis.call('HMGET', KEYS[i], 'cause', 'class', 'cluster', 'epoch', 'created', 'recoverable', 'attributes',

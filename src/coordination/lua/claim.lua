@@ -1,13 +1,14 @@
 -- claim: takes pending workers over.
--- KEYS 4 the claimer's own:, 5… pending: of the classes.  ARGV 4 claimer, 5 limit, 6 ttl in ms (0: none), 7 looked at at most,
---      8 load to reserve
--- Replies: {'stranger'}: the claimer has no valid lease, nothing changed
+-- KEYS 4 the claimer's own:, 5… pending: of the classes.  ARGV 5 claimer, 6 limit, 7 ttl in ms (0: none), 8 looked at at most,
+--      9 load to reserve
+-- Replies: {'stranger'}: the claimer has no valid lease, nothing changed; {'unsettled'}: what waits may live somewhere
 --          {remaining, expired, {id, class, cluster, epoch, created, recoverable, attributes}, …}
 -- Never half-done: an entry that is pending and owned; one that is neither.
 -- Cost: about 8 µs an entry, 1 µs a class.
-local own, by = KEYS[4], ARGV[4]
-local limit, ttl, left, reserved = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local own, by = KEYS[4], ARGV[5]
+local limit, ttl, left, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 
+if unsettled() then return {'unsettled'} end
 if not valid(by) then return {'stranger'} end
 local reply, expired, claimed = {'0', '0'}, 0, 0
 

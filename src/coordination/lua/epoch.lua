@@ -7,5 +7,8 @@ local function next_epoch(previous)
   return text(highest)
 end
 
+-- An epoch that was given somewhere.
+local function saw_epoch(epoch) highest = math.max(highest, tonumber(epoch) or 0) end
+
 local function keep_epoch() redis.call('HSET', META, 'epoch', text(highest)) end
 

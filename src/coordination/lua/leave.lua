@@ -1,11 +1,12 @@
 -- leave: removes one's own lease and record, then salvages a part of one's workers.
--- KEYS 4 own: of the one that leaves.  ARGV 4 incarnation, 5 '1' to recover / '0' to delete, 6 limit
+-- KEYS 4 own: of the one that leaves.  ARGV 5 incarnation, 6 '1' to recover / '0' to delete, 7 limit
 -- Replies: how many entries are left
 -- Never half-done: as in evict.
 -- Cost: about 8 µs an entry.
-local own, incarnation, recover, limit = KEYS[4], ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
+local own, incarnation, recover, limit = KEYS[4], ARGV[5], ARGV[6] == '1', tonumber(ARGV[7])
 
 dismiss(incarnation)
+await_no_more(incarnation)
 hint('members')
 local _, _, remaining = salvage(own, incarnation, recover, limit)
 return text(remaining)

@@ -1,8 +1,8 @@
 -- owned: ids and epochs that stand under an owner, oldest first.
--- KEYS 4 own: of the owner.  ARGV 4 owner, 5 offset, 6 limit (above 0)
+-- KEYS 4 own: of the owner.  ARGV 5 owner, 6 offset, 7 limit (above 0)
 -- Replies: {id, epoch, id, epoch, …}
 -- Cost: about 2 µs an entry.
-local own, owner, offset, limit = KEYS[4], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local own, owner, offset, limit = KEYS[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local reply = {}
 for _, id in ipairs(redis.call('ZRANGE', own, text(offset), text(offset + limit - 1))) do

@@ -1,7 +1,7 @@
 -- prelude: joined in front of every script. Binds what all of them share.
--- KEYS 1 meta, 2 leases, 3 brokers.  ARGV 1 prefix of every key, 2 clock in µs ('': the server's TIME), 3 hint channel.
+-- KEYS 1 meta, 2 leases, 3 brokers.  ARGV 1 prefix of every key, 2 clock in µs ('': the server's TIME), 3 hint channel, 4 this server.
 local META, LEASES, BROKERS = KEYS[1], KEYS[2], KEYS[3]
-local PREFIX, CLOCK, CHANNEL = ARGV[1], ARGV[2], ARGV[3]
+local PREFIX, CLOCK, CHANNEL, SERVER = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 -- Lua prints 1.79e+15 by itself.
 local function text(number) return string.format('%.0f', number) end

@@ -10,5 +10,10 @@ local function cluster_of(incarnation)
   return string.match(redis.call('HGET', BROKERS, incarnation) or '', '^([^:]*):')
 end
 
+-- For how long the broker leases, in ms; nil without a record.
+local function ttl_of(record)
+  return tonumber(string.match(record or '', '^[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:([^:]*):') or nil)
+end
+
 local function pending_key(cluster, class) return PREFIX .. 'pending:' .. cluster .. ':' .. class end
 

@@ -1,12 +1,12 @@
 -- release: the owner gives workers up.
--- KEYS 4 the owner's own:.  ARGV 4 owner, then three an entry: id, epoch, '1' to recover / '0' to delete
+-- KEYS 4 the owner's own:.  ARGV 5 owner, then three an entry: id, epoch, '1' to recover / '0' to delete
 -- Replies: one an entry: 1, or 0 when it did not stand under (owner, epoch)
 -- Never half-done: an entry in own: and pending at once, or in neither; a load that is still counted.
 -- Cost: about 5 µs an entry.
-local own, owner = KEYS[4], ARGV[4]
+local own, owner = KEYS[4], ARGV[5]
 
 local reply, load, moved = {}, 0, false
-for i = 5, #ARGV, 3 do
+for i = 6, #ARGV, 3 do
   local id, epoch, recover = ARGV[i], ARGV[i + 1], ARGV[i + 2] == '1'
   local entry = redis.call('HMGET', PREFIX .. 'w:' .. id, 'owner', 'epoch', 'recoverable', 'cluster', 'class', 'created', 'load')
   local ours = entry[1] == owner and entry[2] == epoch

@@ -1,12 +1,26 @@
--- renew: extends a lease to now + ttl, expired or not.
--- ARGV 4 incarnation, 5 ttl in ms
--- Replies: {now, expires, next expiry of another incarnation or nil}; {now} when there is no lease
--- Cost: O(log brokers).
-local incarnation, ttl = ARGV[4], tonumber(ARGV[5])
+-- renew: extends a lease to now + ttl, expired or not. Here the time for healing runs out, whoever renews.
+-- ARGV 5 incarnation, 6 ttl in ms
+-- Replies: {now, server, '1' when it is agreed on / '0', generation or nil, expires, next expiry of another incarnation or nil}
+--          {now, server, '1' / '0', generation or nil} when there is no lease
+-- Never half-done: some awaited without healing, or the reverse.
+-- Cost: about 10 µs, O(log brokers).
+local incarnation, ttl = ARGV[5], tonumber(ARGV[6])
 
-if not lease(incarnation) then return {text(now)} end
+local meta = redis.call('HMGET', META, 'server', 'generation', 'healing', 'patience')
+local agreed = meta[1] == SERVER
+local ends, patience = tonumber(meta[3] or nil), tonumber(meta[4] or nil)
+if agreed and ends and ends <= now then
+  end_healing()
+elseif agreed and ends and patience and ends > now + patience then
+  -- The clock stepped back.
+  redis.call('HSET', META, 'healing', text(now + patience))
+end
+
+local reply = {text(now), SERVER, agreed and '1' or '0', meta[2]}
+if not lease(incarnation) then return reply end
 redis.call('ZADD', LEASES, text(now + ttl), incarnation)
 local first = redis.call('ZRANGE', LEASES, 0, 1, 'WITHSCORES')
 local upcoming = false
 if first[1] ~= incarnation then upcoming = first[2] elseif first[3] then upcoming = first[4] end
-return {text(now), text(now + ttl), upcoming}
+reply[5], reply[6] = text(now + ttl), upcoming
+return reply

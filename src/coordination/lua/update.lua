@@ -1,9 +1,9 @@
 -- update: replaces the record of an incarnation that is registered.
--- ARGV 4 incarnation, 5 record
+-- ARGV 5 incarnation, 6 record
 -- Replies: 1, or 0 when it is not registered (nothing changed)
 -- Never half-done: a load that stands in the zset of another cluster than the record's.
 -- Cost: O(log brokers).
-local incarnation, record = ARGV[4], ARGV[5]
+local incarnation, record = ARGV[5], ARGV[6]
 
 local before, cluster = cluster_of(incarnation), string.match(record, '^([^:]*):')
 if not before then return 0 end

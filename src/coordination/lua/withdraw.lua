@@ -1,9 +1,9 @@
 -- withdraw: takes back a placement that was not delivered.
--- KEYS 4 the owner's own:, 5 the entry.  ARGV 4 owner, 5 epoch, 6 id
+-- KEYS 4 the owner's own:, 5 the entry.  ARGV 5 owner, 6 epoch, 7 id
 -- Replies: 1, or 0 when it is no longer placing under (owner, epoch)
 -- Never half-done: as in release.
 -- Cost: about 6 µs.
-local own, key, owner, epoch, id = KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]
+local own, key, owner, epoch, id = KEYS[4], KEYS[5], ARGV[5], ARGV[6], ARGV[7]
 
 local entry = redis.call('HMGET', key, 'owner', 'epoch', 'state', 'cause', 'cluster', 'class', 'created', 'load')
 if entry[1] ~= owner or entry[2] ~= epoch or entry[3] ~= 'placing' then return 0 end

@@ -1,9 +1,17 @@
 //! What an owner does with its workers, and what anybody may read of them.
 
 use super::super::*;
+use super::healing::unsettled;
 use super::tables::Tables;
 
-pub(super) fn activate(tables: &mut Tables, owner: &Incarnation, id: &WorkerId) -> Option<Entry> {
+pub(super) fn activate(tables: &mut Tables, owner: &Incarnation, ids: &[WorkerId]) -> Activation {
+    if !ids.is_empty() && unsettled(tables) {
+        return Activation::Unsettled;
+    }
+    Activation::Answers(ids.iter().map(|id| take_up(tables, owner, id)).collect())
+}
+
+fn take_up(tables: &mut Tables, owner: &Incarnation, id: &WorkerId) -> Option<Entry> {
     let worker = tables.workers.get_mut(id)?;
     let hold = worker.hold.as_mut().filter(|hold| hold.owner == *owner)?;
     hold.state = EntryState::Active;
@@ -43,7 +51,7 @@ pub(super) fn set_load(tables: &mut Tables, owner: &Incarnation, change: &LoadCh
 
 pub(super) fn locate(tables: &Tables, id: &WorkerId) -> Location {
     let Some(worker) = tables.workers.get(id) else {
-        return Location::None;
+        return if unsettled(tables) { Location::Unsettled } else { Location::None };
     };
     let class = worker.entry.class.clone();
     match &worker.hold {

@@ -1,7 +1,9 @@
 //! Who belongs to the cluster: what becomes of leases, records, and of what an incarnation leaves behind.
 
 use super::super::*;
-use super::tables::{Registered, Tables};
+use super::healing::{agree, await_no_more, look_at_the_clock, unsettled};
+use super::tables::{Identity, Registered, Tables};
+use crate::ids::random_hex;
 
 fn lease(now: ServerTime, ttl: Duration) -> ServerTime {
     ServerTime(now.0 + ttl.as_millis() as u64)
@@ -15,26 +17,56 @@ pub(super) fn register(tables: &mut Tables, record: &BrokerRecord, ttl: Duration
         let (address, lease_expires) = (record.address.clone(), *lease_expires);
         return Registration::IdInUse { incarnation: incarnation.clone(), address, lease_expires };
     }
+    if tables.agreed.as_ref() != Some(&tables.server) {
+        agree(tables, Duration::ZERO, Some(&record.incarnation), now);
+    }
+    Registration::Joined(join(tables, record, ttl, None, now))
+}
+
+/// Lease and record; the first that joins makes the generation, and the secret unless it brings one.
+pub(super) fn join(
+    tables: &mut Tables,
+    record: &BrokerRecord,
+    ttl: Duration,
+    secret: Option<&String>,
+    now: ServerTime,
+) -> Joined {
     let lease_expires = lease(now, ttl);
     tables.members.insert(record.incarnation.clone(), Registered { record: record.clone(), lease_expires });
     tables.hint(Signal::Members);
-    Registration::Joined(Joined {
+    let identity = tables.identity.get_or_insert_with(|| Identity {
+        generation: random_hex::<16>(),
+        secret: secret.cloned().unwrap_or_else(random_hex::<32>),
+    });
+    Joined {
         now,
         lease_expires,
         restart_number: tables.restart_number,
-        generation: tables.generation.clone(),
-        secret: tables.secret.clone(),
-    })
+        generation: identity.generation.clone(),
+        secret: identity.secret.clone(),
+        server: tables.server.clone(),
+    }
 }
 
 pub(super) fn renew(tables: &mut Tables, incarnation: &Incarnation, ttl: Duration, now: ServerTime) -> Renewal {
+    look_at_the_clock(tables, now);
+    let server = tables.server.clone();
+    let server_agreed = tables.agreed.as_ref() == Some(&server);
+    let generation = tables.identity.as_ref().map(|identity| identity.generation.clone());
     let Some(member) = tables.members.get_mut(incarnation) else {
-        return Renewal::Evicted { now };
+        return Renewal::Evicted { now, generation, server, server_agreed };
     };
     let lease_expires = lease(now, ttl);
     member.lease_expires = lease_expires;
     let others = tables.members.iter().filter(|(other, _)| *other != incarnation);
-    Renewal::Renewed { now, lease_expires, next_expiry: others.map(|(_, member)| member.lease_expires).min() }
+    Renewal::Renewed {
+        now,
+        lease_expires,
+        next_expiry: others.map(|(_, member)| member.lease_expires).min(),
+        generation: generation.unwrap_or_default(),
+        server,
+        server_agreed,
+    }
 }
 
 pub(super) fn update(tables: &mut Tables, record: &BrokerRecord) -> bool {
@@ -46,7 +78,16 @@ pub(super) fn update(tables: &mut Tables, record: &BrokerRecord) -> bool {
     true
 }
 
-pub(super) fn scan(tables: &Tables, by: &Incarnation, now: ServerTime) -> Membership {
+/// A lease further away than its record's ttl was given before the clock stepped back.
+fn cut(member: &mut Registered, now: ServerTime) -> ServerTime {
+    member.lease_expires = member.lease_expires.min(lease(now, member.record.lease_ttl));
+    member.lease_expires
+}
+
+pub(super) fn scan(tables: &mut Tables, by: &Incarnation, now: ServerTime) -> Membership {
+    for member in tables.members.values_mut() {
+        cut(member, now);
+    }
     let members = tables.members.iter().map(|(incarnation, member)| Member {
         record: member.record.clone(),
         lease_expires: member.lease_expires,
@@ -59,7 +100,8 @@ pub(super) fn scan(tables: &Tables, by: &Incarnation, now: ServerTime) -> Member
         members: members.collect(),
         claimable,
         restart_number: tables.restart_number,
-        generation: tables.generation.clone(),
+        generation: tables.identity.as_ref().map(|identity| identity.generation.clone()).unwrap_or_default(),
+        settled: !unsettled(tables),
     }
 }
 
@@ -78,29 +120,52 @@ pub(super) fn evict(
     now: ServerTime,
 ) -> Eviction {
     let seen = match death {
-        Death::Expired => None,
-        Death::Proven { lease_expires } | Death::Succeeded { lease_expires } => Some(*lease_expires),
+        Death::Expired { .. } => None,
+        Death::Proven { lease_expires, .. } | Death::Succeeded { lease_expires } => Some(*lease_expires),
     };
-    if !matches!(death, Death::Succeeded { .. }) && !tables.is_member(by, now) {
-        return Eviction::NotMember;
+    if let Some(refusal) = refusal(tables, by, death, now) {
+        return refusal;
     }
-    if let Some(&Registered { lease_expires, .. }) = tables.members.get(dead) {
-        let proven = seen == Some(lease_expires);
-        if lease_expires > now && !proven {
+    if let Some(member) = tables.members.get_mut(dead) {
+        let lease_expires = cut(member, now);
+        if lease_expires > now && seen != Some(lease_expires) {
             return Eviction::Alive { lease_expires };
         }
     }
     if tables.members.remove(dead).is_some() {
         tables.hint(Signal::Dead(dead.clone()));
     }
+    await_no_more(tables, dead);
     let (recovered, deleted, remaining) = salvage(tables, dead, Fate::Recover, limit);
     Eviction::Evicted { recovered, deleted, remaining }
+}
+
+/// Why this evictor may not evict here and now.
+fn refusal(tables: &Tables, by: &Incarnation, death: &Death, now: ServerTime) -> Option<Eviction> {
+    let elsewhere = match death {
+        Death::Succeeded { .. } => return None,
+        Death::Proven { server, .. } => *server != tables.server,
+        Death::Expired { .. } => false,
+    };
+    if unsettled(tables) || elsewhere {
+        return Some(Eviction::Unsettled);
+    }
+    if !tables.is_member(by, now) {
+        return Some(Eviction::NotMember);
+    }
+    match death {
+        Death::Expired { expected } if u128::from(expected.0.abs_diff(now.0)) > CLOCK_TOLERANCE.as_millis() => {
+            Some(Eviction::ClockOff { now })
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn leave(tables: &mut Tables, incarnation: &Incarnation, fate: Fate, limit: usize) -> u64 {
     if tables.members.remove(incarnation).is_some() {
         tables.hint(Signal::Members);
     }
+    await_no_more(tables, incarnation);
     salvage(tables, incarnation, fate, limit).2
 }
 

@@ -1,9 +1,10 @@
 //! The embedded coordinator: what joins one broker's handle to the tables that all handles of a name share.
 //!
 //! What is decided stands in the pure files: [`tables`] keeps sets and sums in step, [`membership`] knows brokers,
-//! [`placement`] finds owners, [`entries`] does what owners do. They take `now` and know neither locks nor tasks.
+//! [`placement`] finds owners, [`entries`] does what owners do, [`healing`] makes whole what was lost. They take `now` and know neither locks nor tasks.
 
 mod entries;
+mod healing;
 mod membership;
 mod placement;
 mod tables;
@@ -64,8 +65,31 @@ impl MemoryStore {
 
     /// An empty one on the caller's clock, which may jump.
     pub fn with_clock(clock: Clock) -> Self {
-        let shared = Shared { tables: Mutex::new(Tables::new()), clock, handles: Mutex::default() };
+        let shared = Shared { tables: Mutex::new(Tables::new(new_server())), clock, handles: Mutex::default() };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// What FLUSHALL does to a server: everything is gone. For tests.
+    pub fn wipe(&self) {
+        let mut tables = lock(&self.shared.tables);
+        *tables = Tables::new(tables.server.clone());
+    }
+
+    /// What a restart of the server does: its data is as it was, its life is another. For tests.
+    pub fn restart(&self) {
+        lock(&self.shared.tables).server = new_server();
+    }
+
+    /// What is there now, to roll back to. For tests.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(lock(&self.shared.tables).clone())
+    }
+
+    /// Another life of the server, on the data of a snapshot. For tests.
+    pub fn roll_back(&self, to: &Snapshot) {
+        let mut tables = to.0.clone();
+        tables.server = new_server();
+        *lock(&self.shared.tables) = tables;
     }
 
     fn live_handles(&self) -> Vec<Arc<Handle>> {
@@ -73,6 +97,13 @@ impl MemoryStore {
         handles.retain(|handle| handle.strong_count() > 0);
         handles.iter().filter_map(Weak::upgrade).collect()
     }
+}
+
+/// The tables at a point of time.
+pub struct Snapshot(Tables);
+
+fn new_server() -> ServerId {
+    ServerId::new(crate::ids::random_hex::<20>())
 }
 
 impl Default for MemoryStore {
@@ -149,8 +180,24 @@ impl Coordinator for MemoryCoordinator {
         self.step(|_, now| now)
     }
 
+    fn server(&self) -> Option<ServerId> {
+        self.handle.with_listening(|_| ()).ok().map(|()| lock(&self.store.shared.tables).server.clone())
+    }
+
     async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration> {
         self.step(|tables, now| membership::register(tables, record, ttl, now))
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Joined> {
+        self.step(|tables, now| healing::announce(tables, announcement, now))
+    }
+
+    async fn restore(&self, owner: &Incarnation, held: &[Held]) -> CoordinationResult<Restoration> {
+        self.step(|tables, _| healing::restore(tables, owner, held))
+    }
+
+    async fn settle(&self, owner: &Incarnation, joined: &Joined) -> CoordinationResult<bool> {
+        self.step(|tables, _| healing::settle(tables, owner, joined))
     }
 
     async fn renew(&self, incarnation: &Incarnation, ttl: Duration) -> CoordinationResult<Renewal> {
@@ -169,8 +216,8 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, now| placement::place(tables, request, now))
     }
 
-    async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Vec<Option<Entry>>> {
-        self.step(|tables, _| ids.iter().map(|id| entries::activate(tables, owner, id)).collect())
+    async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Activation> {
+        self.step(|tables, _| entries::activate(tables, owner, ids))
     }
 
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {

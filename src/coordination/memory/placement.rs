@@ -1,6 +1,7 @@
 //! How a worker gets an owner: by being placed on the least loaded broker, or by being claimed.
 
 use super::super::*;
+use super::healing::unsettled;
 use super::membership::waiting;
 use super::tables::{Hold, Tables, Worker};
 
@@ -10,13 +11,17 @@ fn outlived(entry: &Entry, ttl: Duration, now: ServerTime) -> bool {
 }
 
 pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime) -> Placement {
+    let unsure = unsettled(tables);
     if !tables.is_member(&request.by, now) {
-        return Placement::NotMember;
+        return if unsure { Placement::Unsettled } else { Placement::NotMember };
     }
     let known = request.id.as_ref().and_then(|id| tables.workers.get(id));
     if let Some(Worker { entry, hold: Some(hold) }) = known {
         let (id, class, owner) = (entry.id.clone(), entry.class.clone(), tables.owner(&hold.owner));
         return Placement::Existing { id, class, owner, epoch: entry.epoch, state: hold.state };
+    }
+    if unsure {
+        return Placement::Unsettled;
     }
     let pending = known.map(|worker| &worker.entry).filter(|entry| !outlived(entry, request.ttl, now)).cloned();
     let (class, cluster) = match &pending {
@@ -68,6 +73,9 @@ fn next_id(tables: &mut Tables, class: &ClassName) -> WorkerId {
 }
 
 pub(super) fn claim(tables: &mut Tables, request: &ClaimRequest, now: ServerTime) -> Claim {
+    if unsettled(tables) {
+        return Claim::Unsettled;
+    }
     if !tables.is_member(&request.by, now) {
         return Claim::NotMember;
     }

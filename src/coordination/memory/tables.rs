@@ -8,17 +8,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Workers oldest first; ids tell those of one millisecond apart.
 pub(super) type ByAge = BTreeSet<(ServerTime, WorkerId)>;
 
+/// What tells a namespace in one database.
+#[derive(Clone)]
+pub(super) struct Identity {
+    pub generation: String,
+    pub secret: String,
+}
+
+#[derive(Clone)]
 pub(super) struct Registered {
     pub record: BrokerRecord,
     pub lease_expires: ServerTime,
 }
 
+#[derive(Clone)]
 pub(super) struct Hold {
     pub owner: Incarnation,
     pub state: EntryState,
     pub load: u64,
 }
 
+#[derive(Clone)]
 pub(super) struct Worker {
     pub entry: Entry,
     /// `None`: pending.
@@ -26,15 +36,32 @@ pub(super) struct Worker {
 }
 
 /// What stands under one incarnation, registered or not.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Holding {
     pub load: u64,
     pub workers: ByAge,
 }
 
+/// While members are awaited.
+#[derive(Clone)]
+pub(super) struct Healing {
+    /// When it ends at the latest.
+    pub ends: ServerTime,
+    pub patience: Duration,
+    /// `true`: still awaited.
+    pub awaited: BTreeMap<Incarnation, bool>,
+}
+
+#[derive(Clone)]
 pub(super) struct Tables {
-    pub generation: String,
-    pub secret: String,
+    /// The life of the server that the tables stand on, and the one that the cluster has agreed on.
+    pub server: ServerId,
+    pub agreed: Option<ServerId>,
+    pub healing: Option<Healing>,
+    /// Made by the first that joins.
+    pub identity: Option<Identity>,
+    /// The generations that members knew who announced themselves in this one.
+    pub generations_before: BTreeSet<String>,
     pub restart_number: u64,
     pub members: BTreeMap<Incarnation, Registered>,
     pub workers: HashMap<WorkerId, Worker>,
@@ -47,10 +74,14 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub fn new() -> Self {
+    /// Empty ones on this server.
+    pub fn new(server: ServerId) -> Self {
         Self {
-            generation: crate::ids::random_hex::<16>(),
-            secret: crate::ids::random_hex::<32>(),
+            server,
+            agreed: None,
+            healing: None,
+            identity: None,
+            generations_before: BTreeSet::new(),
             restart_number: 0,
             members: BTreeMap::new(),
             workers: HashMap::new(),
@@ -91,6 +122,11 @@ impl Tables {
     pub fn next_epoch(&mut self, now: ServerTime) -> Epoch {
         self.highest_epoch = Epoch((self.highest_epoch.0 + 1).max(now.0 * 1000));
         self.highest_epoch
+    }
+
+    /// An epoch that was given somewhere.
+    pub fn saw_epoch(&mut self, epoch: Epoch) {
+        self.highest_epoch = self.highest_epoch.max(epoch);
     }
 
     /// The hold on a worker, where it stands under this owner and epoch.

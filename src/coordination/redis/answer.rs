@@ -1,7 +1,7 @@
 //! The scripts' answers as domain values; `None` for an answer of another shape.
 
 use super::record;
-use super::reply::{load, number, text, Parts};
+use super::reply::{flags, load, number, text, Parts};
 use crate::coordination::{
     Cause, Claim, Entry, Eviction, Joined, Location, Member, Membership, Placement, Registration, Renewal,
 };
@@ -14,11 +14,15 @@ pub fn micros(value: Value) -> Option<u64> {
     parts.number()?.checked_mul(1_000_000)?.checked_add(parts.number()?)
 }
 
-/// PUBSUB NUMSUB of one channel.
+/// PUBSUB NUMSUB: of all channels that were asked for together.
 pub fn subscribers(value: Value) -> Option<u64> {
     let mut parts = Parts::of(value)?;
-    parts.text()?;
-    parts.number()
+    let mut sum: u64 = 0;
+    while parts.left() > 0 {
+        parts.text()?;
+        sum = sum.saturating_add(parts.number()?);
+    }
+    Some(sum)
 }
 
 /// `Err`: the namespace belongs to this other version.
@@ -31,6 +35,7 @@ pub fn registered(value: Value) -> Option<Result<Registration, String>> {
             restart_number: parts.number()?,
             generation: parts.text()?,
             secret: parts.text()?,
+            server: parts.server()?,
         })),
         "used" => {
             let incarnation = parts.incarnation()?;
@@ -44,11 +49,23 @@ pub fn registered(value: Value) -> Option<Result<Registration, String>> {
 
 pub fn renewed(value: Value) -> Option<Renewal> {
     let mut parts = Parts::of(value)?;
-    let now = parts.time()?;
+    let (now, server, server_agreed) = (parts.time()?, parts.server()?, parts.text()? == "1");
+    let generation = match parts.value() {
+        None | Some(Value::Nil) => None,
+        Some(value) => Some(text(value)?),
+    };
     if parts.left() == 0 {
-        return Some(Renewal::Evicted { now });
+        return Some(Renewal::Evicted { now, generation, server, server_agreed });
     }
-    Some(Renewal::Renewed { now, lease_expires: parts.time()?, next_expiry: parts.maybe_time()? })
+    Some(Renewal::Renewed {
+        now,
+        lease_expires: parts.time()?,
+        next_expiry: parts.maybe_time()?,
+        // Only foreign hands take it away from a namespace with leases.
+        generation: generation.unwrap_or_default(),
+        server,
+        server_agreed,
+    })
 }
 
 pub fn membership(value: Value) -> Option<Membership> {
@@ -57,13 +74,14 @@ pub fn membership(value: Value) -> Option<Membership> {
     let restart_number = parts.number()?;
     let generation = parts.text()?;
     let claimable = parts.number()?;
+    let settled = parts.text()? == "1";
     let mut members = Vec::with_capacity(parts.left() / 4);
     while parts.left() > 0 {
         let record = record::decode(parts.incarnation()?, &parts.text()?)?;
         members.push(Member { record, lease_expires: parts.time()?, load: load(parts.value()?)? });
     }
     members.sort_by(|a, b| a.record.incarnation.cmp(&b.record.incarnation));
-    Some(Membership { now, members, claimable, restart_number, generation })
+    Some(Membership { now, members, claimable, restart_number, generation, settled })
 }
 
 /// The inner `None`: the counter went past ids that are taken, ask again.
@@ -81,12 +99,17 @@ pub fn placement(value: Value) -> Option<Option<Placement>> {
         }
         "none" => Placement::NoBroker,
         "stranger" => Placement::NotMember,
+        "unsettled" => Placement::Unsettled,
         "again" => return Some(None),
         _ => return None,
     }))
 }
 
-pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Vec<Option<Entry>>> {
+/// The inner `None`: unsettled.
+pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Option<Entry>>>> {
+    if value == Value::Int(0) {
+        return Some(None);
+    }
     let mut parts = Parts::of(value)?;
     if parts.left() != ids.len() {
         return None;
@@ -102,10 +125,21 @@ pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Vec<Option<Entry>>> {
             fields.entry(id.clone(), cause).map(Some)
         }
     };
-    ids.iter().map(entry).collect()
+    ids.iter().map(entry).collect::<Option<_>>().map(Some)
+}
+
+/// The inner `None`: the owner is not registered.
+pub fn restored(value: Value, count: usize) -> Option<Option<Vec<bool>>> {
+    match value {
+        Value::Int(0) => Some(None),
+        value => flags(value, count).map(Some),
+    }
 }
 
 pub fn location(value: Value) -> Option<Location> {
+    if value == Value::Int(0) {
+        return Some(Location::Unsettled);
+    }
     let mut parts = Parts::of(value)?;
     if parts.left() == 0 {
         return Some(Location::None);
@@ -121,8 +155,10 @@ pub fn location(value: Value) -> Option<Location> {
 pub fn claim(value: Value) -> Option<Claim> {
     let mut parts = Parts::of(value)?;
     let first = parts.text()?;
-    if first == "stranger" {
-        return Some(Claim::NotMember);
+    match first.as_str() {
+        "stranger" => return Some(Claim::NotMember),
+        "unsettled" => return Some(Claim::Unsettled),
+        _ => {}
     }
     let (remaining, expired) = (first.parse().ok()?, parts.number()?);
     let mut entries = Vec::with_capacity(parts.left());
@@ -142,6 +178,8 @@ pub fn eviction(value: Value) -> Option<Eviction> {
             Eviction::Evicted { recovered: parts.number()?, deleted: parts.number()?, remaining: parts.number()? }
         }
         "stranger" => Eviction::NotMember,
+        "unsettled" => Eviction::Unsettled,
+        "off" => Eviction::ClockOff { now: parts.time()? },
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! Three connections and the scripts that run on them: how one operation is sent and how all of it starts.
+//! Two connections and the scripts that run on them: how one operation is sent and how all of it starts.
 
 use super::answer;
 use super::dial::Dialer;
@@ -8,7 +8,7 @@ use super::script::{Arguments, Lua};
 use super::signals::Signals;
 use super::Clock;
 use crate::config::RedisConfig;
-use crate::coordination::keys::Keys;
+use crate::coordination::keys::{Channels, Keys};
 use crate::coordination::CoordinationResult;
 use redis::{Cmd, Value};
 use std::sync::Arc;
@@ -26,30 +26,26 @@ const RENEW_DEADLINE: Duration = Duration::from_secs(1);
 /// What the coordinator is made of. Dropping it ends its connections.
 pub struct Client {
     pub dialer: Arc<Dialer>,
-    pub keys: Arc<Keys>,
+    pub keys: Keys,
     /// Instead of the server's.
     pub clock: Option<Clock>,
     pub commands: Arc<Link>,
     pub signals: Arc<Signals>,
-    /// Renewals have a connection of their own: no batch of commands is in front of them.
-    lease: Arc<Link>,
     /// What every script gets: the keys that all name, the prefix, the channel of hints.
     shared: Arguments,
     runtime: Handle,
-    /// The three tasks that keep the connections; aborted when this is dropped.
+    /// The tasks that keep the connections; aborted when this is dropped.
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl Client {
     /// Connects to nothing yet.
-    pub fn new(config: &RedisConfig, namespace: &str, runtime: Handle) -> Self {
+    pub fn new(config: &RedisConfig, keys: Keys, channels: Channels, runtime: Handle) -> Self {
         let dialer = Arc::new(Dialer::new(config));
-        let keys = Arc::new(Keys::new(namespace, config.db));
         let commands = Arc::new(Link::new(dialer.clone()));
         Self {
             clock: None,
-            lease: Arc::new(Link::new(dialer.clone())),
-            signals: Arc::new(Signals::new(dialer.clone(), keys.clone(), commands.clone())),
+            signals: Arc::new(Signals::new(dialer.clone(), channels, commands.clone())),
             commands,
             shared: Arguments {
                 keys: vec![keys.meta(), keys.leases(), keys.brokers()],
@@ -69,20 +65,17 @@ impl Client {
         let first = tasks.is_empty();
         if first {
             tasks.spawn_on(self.commands.clone().supervise(), &self.runtime);
-            tasks.spawn_on(self.lease.clone().supervise(), &self.runtime);
             tasks.spawn_on(self.signals.clone().supervise(), &self.runtime);
         } else {
-            let up = async { tokio::join!(self.commands.up(), self.lease.up(), self.signals.up()) };
+            let up = async { tokio::join!(self.commands.up(), self.signals.up()) };
             // What is not up by then says why below.
             let _ = timeout(CONNECT_DEADLINE, up).await;
         }
-        let (commands, lease, signals) =
-            tokio::join!(self.commands.settled(), self.lease.settled(), self.signals.settled());
-        let outcome = commands.map(drop).and(lease.map(drop)).and(signals);
+        let (commands, signals) = tokio::join!(self.commands.settled(), self.signals.settled());
+        let outcome = commands.map(drop).and(signals);
         if first && outcome.is_err() {
             tasks.shutdown().await;
             self.commands.reset();
-            self.lease.reset();
             self.signals.reset();
         }
         outcome
@@ -91,39 +84,33 @@ impl Client {
     /// Ends everything for good.
     pub async fn close(&self) {
         self.commands.close();
-        self.lease.close();
         self.signals.close();
         self.tasks.lock().await.shutdown().await;
     }
 
-    /// Runs a script on the connection for commands.
+    /// Runs a script.
     pub async fn run(&self, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
-        self.run_on(&self.commands, COMMAND_DEADLINE, lua, arguments).await
+        self.run_within(COMMAND_DEADLINE, lua, arguments).await
     }
 
-    /// Runs a script on the connection for the lease.
+    /// Runs a script that is worth nothing late.
     pub async fn run_urgently(&self, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
-        self.run_on(&self.lease, RENEW_DEADLINE, lua, arguments).await
+        self.run_within(RENEW_DEADLINE, lua, arguments).await
     }
 
-    async fn run_on(
-        &self,
-        link: &Link,
-        deadline: Duration,
-        lua: &Lua,
-        arguments: Arguments,
-    ) -> CoordinationResult<Value> {
+    async fn run_within(&self, deadline: Duration, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
+        let link = &self.commands;
         let (live, began) = (link.live()?, Instant::now());
         let left = || deadline.saturating_sub(began.elapsed());
         let clock = match &self.clock {
             Some(clock) => (clock() * 1000).to_string(),
             None if live.script_clock || !lua.is_timed() => String::new(),
-            None => self.micros(link, &live, deadline).await?.to_string(),
+            None => self.micros(&live, deadline).await?.to_string(),
         };
-        let command = lua.command(true, &self.shared, &clock, &arguments);
+        let command = lua.command(true, &self.shared, &clock, &live.server, &arguments);
         let mut answer = link.send(&live, &command, lua.name, left()).await?;
         if answer.as_ref().is_err_and(is_no_script) {
-            let command = lua.command(false, &self.shared, &clock, &arguments);
+            let command = lua.command(false, &self.shared, &clock, &live.server, &arguments);
             answer = link.send(&live, &command, lua.name, left()).await?;
         }
         answer.map_err(|error| translate(self.dialer.place(), lua.name, &error))
@@ -138,11 +125,11 @@ impl Client {
 
     /// The server's TIME.
     pub async fn server_micros(&self) -> CoordinationResult<u64> {
-        self.micros(&self.commands, &self.commands.live()?, COMMAND_DEADLINE).await
+        self.micros(&self.commands.live()?, COMMAND_DEADLINE).await
     }
 
-    async fn micros(&self, link: &Link, live: &Live, deadline: Duration) -> CoordinationResult<u64> {
-        let answer = link.send(live, &redis::cmd("TIME"), "TIME", deadline).await?;
+    async fn micros(&self, live: &Live, deadline: Duration) -> CoordinationResult<u64> {
+        let answer = self.commands.send(live, &redis::cmd("TIME"), "TIME", deadline).await?;
         let answer = answer.map_err(|error| translate(self.dialer.place(), "TIME", &error))?;
         self.read("TIME", answer::micros(answer))
     }

@@ -1,9 +1,11 @@
 //! A supervised connection for commands: dialed again without end, refusing at once while it is down.
 
 use super::dial::Dialer;
-use super::failure::{late, translate};
+use super::failure::{foreign, late, translate};
+use super::reply::text;
 use super::retry::Retry;
 use crate::coordination::{CoordinationError, CoordinationResult};
+use crate::ids::ServerId;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use std::future::Future;
@@ -30,6 +32,8 @@ pub struct Live {
     /// Scripts read the clock themselves.
     pub script_clock: bool,
     pub local: Option<IpAddr>,
+    /// The life of the server process that this leads to.
+    pub server: ServerId,
 }
 
 #[derive(Clone)]
@@ -204,8 +208,24 @@ impl Link {
             () = &mut driver => return Err(self.not_there("was lost")),
         };
         let script_clock = answer == Value::Int(1);
-        Ok((Live { connection, number, script_clock, local: dialed.local }, driver))
+        let info = redis::cmd("INFO").arg("server").to_owned();
+        let answer = tokio::select! {
+            answer = connection.req_packed_command(&info) => answer.and_then(Value::extract_error).map_err(failed)?,
+            () = &mut driver => return Err(self.not_there("was lost")),
+        };
+        let server = run_id(answer).ok_or_else(|| foreign(self.dialer.place(), "INFO server"))?;
+        Ok((Live { connection, number, script_clock, local: dialed.local, server }, driver))
     }
+}
+
+/// The run id that INFO tells.
+fn run_id(info: Value) -> Option<ServerId> {
+    let info = match info {
+        Value::VerbatimString { text, .. } => text,
+        info => text(info)?,
+    };
+    let id = info.lines().find_map(|line| line.strip_prefix("run_id:"))?.trim();
+    (!id.is_empty()).then(|| ServerId::new(id))
 }
 
 /// Whether the server wants the whole text of a script.

@@ -7,6 +7,7 @@
 //! | hints, who listens | `signals.rs`, `subscription.rs` |
 //! | how an operation is sent | `client.rs` |
 //! | scripts and their pieces | `script.rs`, `../lua/` |
+//! | what scripts are asked | `question.rs` |
 //! | what scripts answer | `reply.rs`, `answer.rs` |
 //! | the form of a broker's record | `record.rs` |
 //! | whether the namespace is ours | `schema.rs` |
@@ -17,6 +18,7 @@ mod client;
 mod dial;
 mod failure;
 mod link;
+mod question;
 mod record;
 mod reply;
 mod retry;
@@ -26,15 +28,16 @@ mod signals;
 mod subscription;
 
 use self::client::Client;
+use self::question::{flag, millis};
 use self::script::Arguments;
-use super::keys::escape;
+use super::keys::{escape, Keys};
 use super::{
-    BrokerRecord, Claim, ClaimRequest, CoordinationResult, Coordinator, Death, Entry, Eviction, Fate, LoadChange,
-    Location, Membership, PlaceRequest, Placement, Registration, Release, Renewal, Signal, CHUNK, MAX_LOAD,
-    RESERVED_LOAD, SCHEMA_VERSION,
+    Activation, Announcement, BrokerRecord, Claim, ClaimRequest, CoordinationResult, Coordinator, Death, Eviction,
+    Fate, Held, Joined, LoadChange, Location, Membership, PlaceRequest, Placement, Registration, Release, Renewal,
+    Restoration, Signal, CHUNK, CLOCK_TOLERANCE, MAX_LOAD, RESERVED_LOAD, SCHEMA_VERSION,
 };
 use crate::config::RedisConfig;
-use crate::ids::{Epoch, Incarnation, ServerTime, WorkerId};
+use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +55,17 @@ pub struct RedisCoordinator {
 impl RedisCoordinator {
     /// Connects to nothing yet. The connections live on `runtime`.
     pub fn new(config: &RedisConfig, namespace: &str, runtime: Handle) -> Self {
-        Self { client: Client::new(config, namespace, runtime) }
+        let keys = Keys::new(namespace, config.db);
+        let channels = keys.signal_channels();
+        Self { client: Client::new(config, keys, channels, runtime) }
+    }
+
+    /// One for a lease's thread: it listens on the channel of leases and hears no hints. No batch of a broker's commands
+    /// is in front of its renewals.
+    pub fn for_lease(config: &RedisConfig, namespace: &str, runtime: Handle) -> Self {
+        let keys = Keys::new(namespace, config.db);
+        let channels = keys.lease_channels();
+        Self { client: Client::new(config, keys, channels, runtime) }
     }
 
     /// Takes this clock for the server's.
@@ -60,15 +73,6 @@ impl RedisCoordinator {
         self.client.clock = Some(clock);
         self
     }
-}
-
-/// Milliseconds as scripts take them.
-fn millis(duration: Duration) -> String {
-    duration.as_millis().to_string()
-}
-
-fn flag(set: bool) -> String {
-    u8::from(set).to_string()
 }
 
 #[async_trait]
@@ -98,6 +102,10 @@ impl Coordinator for RedisCoordinator {
         }
     }
 
+    fn server(&self) -> Option<ServerId> {
+        self.client.commands.live().ok().map(|live| live.server)
+    }
+
     async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration> {
         let arguments = Arguments::of([
             record.incarnation.to_string(),
@@ -113,6 +121,38 @@ impl Coordinator for RedisCoordinator {
             Ok(registration) => Ok(registration),
             Err(version) => Err(schema::foreign_version(&self.client, &version)),
         }
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Joined> {
+        let answer = self.client.run(&script::ANNOUNCE, question::announce(announcement)).await?;
+        match self.client.read("announce", answer::registered(answer))? {
+            Ok(Registration::Joined(joined)) => Ok(joined),
+            Ok(Registration::IdInUse { .. }) => self.client.read("announce", None),
+            Err(version) => Err(schema::foreign_version(&self.client, &version)),
+        }
+    }
+
+    async fn restore(&self, owner: &Incarnation, held: &[Held]) -> CoordinationResult<Restoration> {
+        let mut done = Vec::with_capacity(held.len());
+        let mut left = held;
+        while !left.is_empty() {
+            let (chunk, rest) = left.split_at(question::restorable(left));
+            left = rest;
+            let mut arguments = Arguments::of([owner.to_string()]).key(self.client.keys.own(owner));
+            chunk.iter().for_each(|held| arguments.values.extend(question::restore(held)));
+            let answer = self.client.run(&script::RESTORE, arguments).await?;
+            match self.client.read("restore", answer::restored(answer, chunk.len()))? {
+                Some(stand) => done.extend(stand),
+                None => return Ok(Restoration::NotMember),
+            }
+        }
+        Ok(Restoration::Restored(done))
+    }
+
+    async fn settle(&self, owner: &Incarnation, joined: &Joined) -> CoordinationResult<bool> {
+        let arguments = Arguments::of([owner.to_string(), joined.server.to_string(), joined.generation.clone()]);
+        let answer = self.client.run(&script::SETTLE, arguments).await?;
+        self.client.read("settle", reply::number(answer)).map(|number| number == 1)
     }
 
     async fn renew(&self, incarnation: &Incarnation, ttl: Duration) -> CoordinationResult<Renewal> {
@@ -134,22 +174,25 @@ impl Coordinator for RedisCoordinator {
 
     async fn place(&self, request: &PlaceRequest) -> CoordinationResult<Placement> {
         loop {
-            let answer = self.client.run(&script::PLACE, place_arguments(request)).await?;
+            let answer = self.client.run(&script::PLACE, question::place(request)).await?;
             if let Some(placement) = self.client.read("place", answer::placement(answer))? {
                 return Ok(placement);
             }
         }
     }
 
-    async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Vec<Option<Entry>>> {
+    async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Activation> {
         let mut entries = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
             let mut arguments = Arguments::of([owner.to_string()]);
             arguments.keys.extend(chunk.iter().map(|id| self.client.keys.worker(id)));
             let answer = self.client.run(&script::ACTIVATE, arguments).await?;
-            entries.extend(self.client.read("activate", answer::activated(answer, chunk))?);
+            match self.client.read("activate", answer::activated(answer, chunk))? {
+                Some(found) => entries.extend(found),
+                None => return Ok(Activation::Unsettled),
+            }
         }
-        Ok(entries)
+        Ok(Activation::Answers(entries))
     }
 
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
@@ -214,12 +257,16 @@ impl Coordinator for RedisCoordinator {
         death: &Death,
         limit: usize,
     ) -> CoordinationResult<Eviction> {
-        let seen = match death {
-            Death::Expired => String::new(),
-            Death::Proven { lease_expires } | Death::Succeeded { lease_expires } => lease_expires.0.to_string(),
+        let none = String::new;
+        let (by, seen, expected, server) = match death {
+            Death::Expired { expected } => (by.to_string(), none(), expected.0.to_string(), none()),
+            Death::Proven { lease_expires, server } => {
+                (by.to_string(), lease_expires.0.to_string(), none(), server.to_string())
+            }
+            Death::Succeeded { lease_expires } => (none(), lease_expires.0.to_string(), none(), none()),
         };
-        let by = if matches!(death, Death::Succeeded { .. }) { String::new() } else { by.to_string() };
-        let arguments = Arguments::of([by, dead.to_string(), seen, limit.min(CHUNK).to_string()]);
+        let (limit, tolerance) = (limit.min(CHUNK).to_string(), millis(CLOCK_TOLERANCE));
+        let arguments = Arguments::of([by, dead.to_string(), seen, limit, expected, tolerance, server]);
         let answer = self.client.run(&script::EVICT, arguments.key(self.client.keys.own(dead))).await?;
         self.client.read("evict", answer::eviction(answer))
     }
@@ -252,7 +299,8 @@ impl Coordinator for RedisCoordinator {
 
     async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool> {
         let mut command = redis::cmd("PUBSUB");
-        command.arg("NUMSUB").arg(self.client.keys.alive(incarnation));
+        command.arg("NUMSUB").arg(self.client.keys.signal_channels().alive(incarnation));
+        command.arg(self.client.keys.lease_channels().alive(incarnation));
         let answer = self.client.command(&command, "PUBSUB NUMSUB").await?;
         self.client.read("PUBSUB NUMSUB", answer::subscribers(answer)).map(|count| count > 0)
     }
@@ -260,19 +308,4 @@ impl Coordinator for RedisCoordinator {
     async fn listen_as(&self, incarnation: Option<&Incarnation>) -> CoordinationResult<()> {
         self.client.signals.listen_as(incarnation).await
     }
-}
-
-fn place_arguments(request: &PlaceRequest) -> Arguments {
-    Arguments::of([
-        request.by.to_string(),
-        flag(request.id.is_some()),
-        request.id.as_ref().map_or_else(|| request.class.to_string(), WorkerId::to_string),
-        escape(request.class.as_str()),
-        escape(request.cluster.as_str()),
-        flag(request.recoverable),
-        millis(request.ttl),
-        request.attributes.clone(),
-        RESERVED_LOAD.to_string(),
-        CHUNK.to_string(),
-    ])
 }

@@ -3,7 +3,7 @@
 use super::record::endpoint;
 use crate::coordination::keys::unescape;
 use crate::coordination::{Cause, Entry, EntryState, Owner};
-use crate::ids::{ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerTime, WorkerId};
+use crate::ids::{ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use redis::Value;
 use std::vec::IntoIter;
 
@@ -48,6 +48,9 @@ impl Parts {
     }
     pub fn incarnation(&mut self) -> Option<Incarnation> {
         self.text().map(Incarnation::new)
+    }
+    pub fn server(&mut self) -> Option<ServerId> {
+        self.text().map(ServerId::new)
     }
     pub fn worker(&mut self) -> Option<WorkerId> {
         self.text().map(WorkerId::new)

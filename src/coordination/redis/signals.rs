@@ -5,7 +5,7 @@ use super::failure::late;
 use super::link::{Link, CONNECT_DEADLINE};
 use super::retry::Retry;
 use super::subscription::{Subscription, ANSWER_DEADLINE};
-use crate::coordination::keys::Keys;
+use crate::coordination::keys::Channels;
 use crate::coordination::{CoordinationError, CoordinationResult, Signal};
 use crate::ids::Incarnation;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ enum State {
 /// The handle and the task share this.
 pub struct Signals {
     dialer: Arc<Dialer>,
-    keys: Arc<Keys>,
+    channels: Channels,
     /// `Resync` is worth something only when commands work again.
     commands: Arc<Link>,
     hints: broadcast::Sender<Signal>,
@@ -38,10 +38,10 @@ pub struct Signals {
 }
 
 impl Signals {
-    pub fn new(dialer: Arc<Dialer>, keys: Arc<Keys>, commands: Arc<Link>) -> Self {
+    pub fn new(dialer: Arc<Dialer>, channels: Channels, commands: Arc<Link>) -> Self {
         Self {
             dialer,
-            keys,
+            channels,
             commands,
             hints: broadcast::Sender::new(HINTS),
             wanted: watch::Sender::new(None),
@@ -144,7 +144,7 @@ impl Signals {
         };
         let subscription = Subscription {
             dialer: &self.dialer,
-            keys: &self.keys,
+            channels: &self.channels,
             commands: &self.commands,
             hints: &self.hints,
             wanted: &self.wanted,

@@ -6,7 +6,7 @@
 use super::dial::{Dialer, Socket};
 use super::failure::{late, translate};
 use super::link::Link;
-use crate::coordination::keys::Keys;
+use crate::coordination::keys::Channels;
 use crate::coordination::{CoordinationError, CoordinationResult, Signal};
 use crate::ids::Incarnation;
 use redis::{parse_redis_value_async, RedisError, Value};
@@ -28,7 +28,7 @@ type Writer = WriteHalf<Box<dyn Socket>>;
 /// What a session needs of its owner.
 pub struct Subscription<'a> {
     pub dialer: &'a Dialer,
-    pub keys: &'a Keys,
+    pub channels: &'a Channels,
     pub commands: &'a Link,
     pub hints: &'a broadcast::Sender<Signal>,
     pub wanted: &'a watch::Sender<Option<Incarnation>>,
@@ -85,7 +85,7 @@ impl Subscription<'_> {
     fn take(&self, value: Value, answers: &watch::Sender<Answers>) {
         let Value::Array(parts) = value else { return };
         let [Value::BulkString(kind), Value::BulkString(channel), last] = parts.as_slice() else { return };
-        let incarnation = self.keys.alive_incarnation(&String::from_utf8_lossy(channel));
+        let incarnation = self.channels.alive_incarnation(&String::from_utf8_lossy(channel));
         match (kind.as_slice(), last, incarnation) {
             (b"subscribe", _, Some(incarnation)) => {
                 answers.send_modify(|(_, listening)| *listening = Some(incarnation))
@@ -142,7 +142,7 @@ impl Subscription<'_> {
         seen: &mut watch::Receiver<Answers>,
     ) -> CoordinationResult<()> {
         let before = seen.borrow().0;
-        self.write(writer, "SUBSCRIBE", self.keys.hints()).await?;
+        self.write(writer, "SUBSCRIBE", &self.channels.heard).await?;
         match timeout(ANSWER_DEADLINE, seen.wait_for(|(confirmed, _)| *confirmed > before)).await {
             Ok(_) => Ok(()),
             Err(_) => Err(late(self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE)),
@@ -156,10 +156,10 @@ impl Subscription<'_> {
         next: Option<&Incarnation>,
     ) -> CoordinationResult<()> {
         if let Some(before) = before {
-            self.write(writer, "UNSUBSCRIBE", &self.keys.alive(before)).await?;
+            self.write(writer, "UNSUBSCRIBE", &self.channels.alive(before)).await?;
         }
         if let Some(next) = next {
-            self.write(writer, "SUBSCRIBE", &self.keys.alive(next)).await?;
+            self.write(writer, "SUBSCRIBE", &self.channels.alive(next)).await?;
         }
         Ok(())
     }
@@ -188,9 +188,14 @@ fn parse_hint(text: &[u8]) -> Option<Signal> {
         "members" => Some(Signal::Members),
         "pending" => Some(Signal::Pending),
         "restart" => Some(Signal::Restart),
+        "settled" => Some(Signal::Settled),
         other => {
-            let dead = other.strip_prefix("dead:").filter(|dead| !dead.is_empty())?;
-            Some(Signal::Dead(Incarnation::new(dead)))
+            let (what, whom) = other.split_once(':').filter(|(_, whom)| !whom.is_empty())?;
+            match what {
+                "dead" => Some(Signal::Dead(Incarnation::new(whom))),
+                "overruled" => Some(Signal::Overruled(Incarnation::new(whom))),
+                _ => None,
+            }
         }
     }
 }
@@ -203,7 +208,10 @@ mod tests {
     fn hints_are_read_and_anything_else_is_none() {
         assert_eq!(parse_hint(b"members"), Some(Signal::Members));
         assert_eq!(parse_hint(b"dead:00ff"), Some(Signal::Dead("00ff".into())));
-        for text in [&b"null"[..], b"", b"dead:", b"\xff\xfe", b"{\"m\":\"destroy\"}", b"Members"] {
+        assert_eq!(parse_hint(b"overruled:00ff"), Some(Signal::Overruled("00ff".into())));
+        for text in
+            [&b"null"[..], b"", b"dead:", b"overruled:", b"alive:00ff", b"\xff\xfe", b"{\"m\":\"destroy\"}", b"Members"]
+        {
             assert_eq!(parse_hint(text), None);
         }
     }

@@ -1,0 +1,90 @@
+//! What the longer scripts are asked, in the order of their headers.
+
+use super::record;
+use super::script::Arguments;
+use crate::coordination::keys::escape;
+use crate::coordination::{
+    Announcement, EntryState, Held, PlaceRequest, CHUNK, MAX_LOAD, RESERVED_LOAD, SCHEMA_VERSION,
+};
+use crate::ids::{Incarnation, WorkerId};
+use std::time::Duration;
+
+/// Workers that one call puts back: about 20 µs each, and Redis serves nobody meanwhile.
+const RESTORED_AT_ONCE: usize = 200;
+/// And bytes of their attributes: to copy a megabyte takes about as long.
+const RESTORED_BYTES: usize = 1 << 20;
+
+/// Milliseconds as scripts take them.
+pub fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}
+
+pub fn flag(set: bool) -> String {
+    u8::from(set).to_string()
+}
+
+pub fn place(request: &PlaceRequest) -> Arguments {
+    Arguments::of([
+        request.by.to_string(),
+        flag(request.id.is_some()),
+        request.id.as_ref().map_or_else(|| request.class.to_string(), WorkerId::to_string),
+        escape(request.class.as_str()),
+        escape(request.cluster.as_str()),
+        flag(request.recoverable),
+        millis(request.ttl),
+        request.attributes.clone(),
+        RESERVED_LOAD.to_string(),
+        CHUNK.to_string(),
+    ])
+}
+
+pub fn announce(announcement: &Announcement) -> Arguments {
+    let mut arguments = Arguments::of([
+        announcement.record.incarnation.to_string(),
+        record::encode(&announcement.record),
+        millis(announcement.ttl),
+        SCHEMA_VERSION.to_string(),
+        crate::ids::random_hex::<16>(),
+        announcement.generation.clone(),
+        announcement.secret.clone(),
+        announcement.epoch.to_string(),
+        announcement.restart_number.to_string(),
+        millis(announcement.patience),
+        announcement.counters.len().to_string(),
+    ]);
+    for (class, n) in &announcement.counters {
+        arguments.values.extend([escape(class.as_str()), n.to_string()]);
+    }
+    arguments.values.extend(announcement.remembered.iter().map(Incarnation::to_string));
+    arguments
+}
+
+/// How many of these workers one call puts back, at least one.
+pub fn restorable(held: &[Held]) -> usize {
+    let mut bytes = 0;
+    let fits = held.iter().take(RESTORED_AT_ONCE).take_while(|held| {
+        bytes += held.entry.attributes.len();
+        bytes <= RESTORED_BYTES
+    });
+    fits.count().max(1)
+}
+
+pub fn restore(held: &Held) -> [String; 10] {
+    let entry = &held.entry;
+    [
+        entry.id.to_string(),
+        escape(entry.class.as_str()),
+        escape(entry.cluster.as_str()),
+        entry.epoch.to_string(),
+        (entry.cause as u8).to_string(),
+        entry.created.0.to_string(),
+        flag(entry.recoverable),
+        entry.attributes.clone(),
+        match held.state {
+            EntryState::Placing => "placing",
+            EntryState::Active => "active",
+        }
+        .into(),
+        held.load.min(MAX_LOAD).to_string(),
+    ]
+}
