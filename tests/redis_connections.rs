@@ -177,7 +177,7 @@ async fn killed_command_connections_come_back() {
     let coordinator = opened(&server).await;
     let incarnation = join(&coordinator, "a").await;
     for _ in 0..5 {
-        assert!(server.kill_clients(false) >= 2);
+        assert!(server.kill_clients(false) >= 1);
         until("commands work", || async { coordinator.time().await.is_ok() }).await;
         until("renewals work", || async { coordinator.renew(&incarnation, TTL).await.is_ok() }).await;
     }
