@@ -151,7 +151,7 @@ impl World {
     fn with_own_texts(&self, operation: &Operation) -> Operation {
         let mut operation = operation.clone();
         match &mut operation {
-            Operation::Signals(inner) => *inner = Box::new(self.with_own_texts(inner)),
+            Operation::Signals(inner) => **inner = self.with_own_texts(inner),
             Operation::Announce(announcement) => {
                 announcement.generation = self.own(&announcement.generation);
                 announcement.secret = self.own(&announcement.secret);
