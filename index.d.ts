@@ -159,6 +159,13 @@ export interface CreateOptions {
   attributes?: { recoverable?: boolean; [name: string]: any } | null;
 }
 
+export interface AskOptions {
+  /** ms, instead of `rpcTimeout`. */
+  timeout?: number;
+  /** Ends the ask with `DW_ERR_ABORTED`. */
+  signal?: AbortSignal;
+}
+
 export interface DestroyOptions {
   /** Of a broker: `true` hands no worker over. Of a worker: `false` makes it again somewhere in its cluster. */
   noRecover?: boolean;
@@ -192,6 +199,8 @@ export interface WorkerClass<W extends Worker = Worker> {
   /** The name that it is registered by, where none is given. */
   classname?: string;
   clustername?: string;
+  concurrency?: 'parallel' | 'serial';
+  maxQueue?: number;
   /** A subclass of Agent that `createWorker` and `findWorker` return. */
   agent?: new (id: string, broker: Broker) => Agent;
 }
@@ -297,6 +306,18 @@ export interface CreateInfo {
   readonly epoch: string;
 }
 
+/** The call that is being handled. */
+export interface CallContext {
+  /** Until when its answer is waited for, as `Date.now()` counts; `Infinity` for a tell. */
+  readonly deadline: number;
+  /**
+   * Aborts when nobody waits for the answer any more (timeout, abort, lost connection), and when this broker is suspended.
+   */
+  readonly signal: AbortSignal;
+  /** The id of the broker that it came from; `undefined` where its connection has ended. */
+  readonly callerBroker: string | undefined;
+}
+
 export interface DestroyInfo {
   /** One of `Worker.DestroyCause`. */
   cause: 0 | 1 | 2;
@@ -319,6 +340,15 @@ export class Worker<Attributes = any> {
   static readonly CreateCause: { readonly NEW: 0; readonly RECOVERY: 1 };
   static readonly DestroyCause: { readonly SELF: 0; readonly SYSTEM: 1; readonly FENCED: 2 };
   static readonly DEFAULT_LOAD: 1;
+  /**
+   * The call that is being handled, for all that its handler runs, through `await` and the promises of this package.
+   * `undefined` outside of handlers, and after the answer.
+   */
+  static context(): CallContext | undefined;
+  /** `'serial'`: one message at a time, the next one when the handler has settled. Default: `'parallel'`. */
+  static concurrency?: 'parallel' | 'serial';
+  /** How many messages wait for a serial worker at most; callers beyond it get `DW_ERR_OVERLOADED`. Default: 10000. */
+  static maxQueue?: number;
   static classname?: string;
   static clustername?: string;
   static agent?: new (id: string, broker: Broker) => Agent;
@@ -357,8 +387,12 @@ export class Agent {
   /** Of the worker. */
   readonly id: string;
 
-  /** Waits for the handler's answer, for `rpcTimeout` at most. `data` is JSON, and copied. */
+  /**
+   * Waits for the handler's answer, for `rpcTimeout` at most. `data` is JSON, and copied. Inside of a handler it ends
+   * with the call that is being handled, if that is earlier.
+   */
   ask<T = any>(method: string, data?: any, callback?: Callback<T>): Answer<T>;
+  ask<T = any>(method: string, data?: any, option?: AskOptions | null, callback?: Callback<T>): Answer<T>;
 
   /** Waits until the message is handed to the transport. A rejection that nobody awaits is no `unhandledRejection`. */
   tell(method: string, data?: any, callback?: Callback<void>): Answer<void>;

@@ -97,6 +97,10 @@ describe('a started broker', () => {
     ['ask with a method that is too long', (b, cb) => new Agent('w', b).ask('é'.repeat(129), 1, cb), 'method'],
     ['ask with circular data', (b, cb) => new Agent('w', b).ask('m', circular, cb), 'data'],
     ['ask with a BigInt', (b, cb) => new Agent('w', b).ask('m', 10n, cb), 'data'],
+    ['ask with an option that is no object', (b, cb) => new Agent('w', b).ask('m', 1, 5, cb), 'option of ask()'],
+    ['ask with a timeout of 0', (b, cb) => new Agent('w', b).ask('m', 1, { timeout: 0 }, cb), 'option.timeout'],
+    ['ask with a timeout that is no number', (b, cb) => new Agent('w', b).ask('m', 1, { timeout: '5' }, cb), 'option.timeout'],
+    ['ask with a signal that is none', (b, cb) => new Agent('w', b).ask('m', 1, { signal: {} }, cb), 'option.signal'],
     ['tell without a method', (b, cb) => new Agent('w', b).tell(null, 1, cb), 'method'],
     ['tell with a BigInt', (b, cb) => new Agent('w', b).tell('m', { n: 10n }, cb), 'data'],
   ];
@@ -111,7 +115,7 @@ describe('a started broker', () => {
 
   test('rejects a callback that is no function', async (t) => {
     const broker = await memorySystem(t).start('b');
-    for (const call of [() => broker.findWorker('x', 'cb'), () => broker.restart(5), () => new Agent('x', broker).ask('m', 1, {})]) {
+    for (const call of [() => broker.findWorker('x', 'cb'), () => broker.restart(5), () => new Agent('x', broker).ask('m', 1, {}, {})]) {
       isBadArgument('callback')(await rejection(call()));
     }
     assert.equal(broker.state, Broker.State.ACTIVE);

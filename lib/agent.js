@@ -33,19 +33,27 @@ Object.defineProperty(Agent.prototype, 'id', {
 
 /**
  * Sends a message and waits for the handler's answer, for `rpcTimeout` at most. The handler runs once or not at all.
+ * Inside of a handler the ask ends with the call that is being handled, if that is earlier.
  *
  * @param {string} method
  * @param {*} [data] JSON; the worker gets a copy
+ * @param {object} [option]
+ * @param {number} [option.timeout] ms, instead of `rpcTimeout`
+ * @param {AbortSignal} [option.signal] ends the ask with `DW_ERR_ABORTED`
  * @param {function(Error, *)} [callback]
  * @returns {Promise<*>} the answer. Errors have `code` and `delivered`
  */
-Agent.prototype.ask = function (method, data, callback) {
+Agent.prototype.ask = function (method, data, option, callback) {
   const { br, id } = this.__priv;
+  if (typeof option === 'function') {
+    callback = option;
+    option = undefined;
+  }
   const core = br ? br[kCore] : undefined;
   let promise;
   try {
     if (callback !== undefined) checkCallback(callback);
-    promise = ask(linked(core, id), id, method, data);
+    promise = ask(linked(core, id), id, method, data, option);
   } catch (error) {
     promise = promiseClass(core).reject(error);
   }

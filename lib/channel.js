@@ -7,24 +7,29 @@
  */
 'use strict';
 
+const { AbortableCall } = require('./abortable');
+const { current, forget, leave } = require('./context');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
-const { contain, throwLater } = require('./promises');
+const { contain, keepingContext, throwLater } = require('./promises');
 
 /** Kinds of events. */
 const REPLY = 0;
 const FAIL = 1;
 const ASK = 2;
+const TELL = 3;
 /** Added to a kind whose data is large: an index stands in its place, for `take()`. */
 const LARGE = 16;
 /** Where the data stands in an event of each kind that can be large. */
-const DATA_AT = [2, 5, 4, 3, 7, 2, 2, 2, 1, 0, 2, 1];
+const DATA_AT = [2, 5, 4, 4, 7, 2, 2, 2, 1, 0, 2, 1];
 
 /**
  * Events handled in one turn of the event loop; the rest waits for the next one, so that the application's own timers
  * and sockets live under load. 256 handlers of the usual few µs are about one millisecond.
  */
 const EVENTS_PER_TURN = 256;
+/** A batch that is worked on for longer than this may hold asks that nobody waits for any more. */
+const STALE_MS = 5;
 /** Slots stay small integers of V8, which need no allocation. */
 const MAX_SLOT = 0x3fffffff;
 
@@ -60,6 +65,8 @@ class Channel {
     this.calls = new Map();
     this.lastSlot = 0;
     this.batch = null;
+    /** When the batch was taken, ms: what is in it was wanted then. */
+    this.taken = 0;
     this.position = 0;
     this.draining = false;
     this.backlog = false;
@@ -85,9 +92,10 @@ class Channel {
     return this.lastSlot;
   }
 
-  /** Promises the outcome of the operation that goes by `slot`. */
-  promise(slot) {
-    const promise = new this.PromiseClass(capture);
+  /** Promises the outcome of the operation that goes by `slot`. `turn`: of the handler that wants it, if one does. */
+  promise(slot, turn) {
+    const PromiseClass = turn === undefined ? this.PromiseClass : keepingContext(this.PromiseClass);
+    const promise = new PromiseClass(capture);
     this.calls.set(slot, new Call(capturedResolve, capturedReject));
     return promise;
   }
@@ -97,7 +105,7 @@ class Channel {
     const slot = this.freeSlot();
     start(this.native, slot);
     this.touch();
-    return this.promise(slot);
+    return this.promise(slot, current());
   }
 
   /** Starts an operation that `settled.resolve(value)` or `.reject(error)` hears of at once, between two events. */
@@ -108,11 +116,26 @@ class Channel {
     this.touch();
   }
 
-  ask(workerId, method, json, timeout) {
+  ask(workerId, method, json, timeout, signal) {
     const slot = this.freeSlot();
-    this.native.ask(slot, workerId, method, json, timeout);
+    const turn = current();
+    if (turn === undefined || turn.inbound <= 0) this.native.ask(slot, workerId, method, json, timeout);
+    else this.askFor(turn, slot, workerId, method, json, timeout);
     this.touch();
-    return this.promise(slot);
+    const promise = this.promise(slot, turn);
+    if (signal !== undefined) this.calls.set(slot, new AbortableCall(this, slot, workerId, signal, this.calls.get(slot)));
+    return promise;
+  }
+
+  /** A handler asks: within what is left of the call that it handles. */
+  askFor(turn, slot, workerId, method, json, timeout) {
+    if (turn.workers.core.channel === this) {
+      this.native.askFor(slot, workerId, method, json, timeout, turn.inbound);
+      return;
+    }
+    // Through another broker of this process, which knows nothing of the call.
+    const left = Math.ceil(turn.context().deadline - Date.now());
+    this.native.ask(slot, workerId, method, json, Math.max(Math.min(timeout, left), 0));
   }
 
   /** Mostly the tell is handed over at once: then there is nothing to settle. */
@@ -120,7 +143,8 @@ class Channel {
     const slot = this.freeSlot();
     const handedOver = this.native.tell(slot, workerId, method, json);
     this.touch();
-    return handedOver ? this.done : contain(this.promise(slot));
+    if (!handedOver) return contain(this.promise(slot, current()));
+    return current() === undefined ? this.done : keepingContext(this.PromiseClass).resolve();
   }
 
   /** Something was written: one flush at the end of this turn sends it, whatever the number of messages. */
@@ -147,6 +171,7 @@ class Channel {
   drain() {
     if (this.draining) return;
     this.draining = true;
+    forget();
     let left = EVENTS_PER_TURN;
     while (!this.closed && (this.batch !== null || this.next())) {
       const { batch } = this;
@@ -162,6 +187,7 @@ class Channel {
       }
     }
     this.draining = false;
+    leave();
     if (this.dirty) END_OF_TURN.then(this.flushTurn);
   }
 
@@ -170,6 +196,7 @@ class Channel {
     const text = this.native.drain();
     if (text === null) return false;
     this.batch = JSON.parse(text);
+    this.taken = Date.now();
     this.position = 0;
     return true;
   }
@@ -182,12 +209,18 @@ class Channel {
         kind -= LARGE;
         if (!this.unfold(kind, event)) return;
       }
+      if (kind !== ASK && kind !== TELL) leave();
       if (kind === REPLY) this.settle(event[1]).resolve(event[2]);
       else if (kind === FAIL) this.settle(event[1]).reject(rebuild(event[2], event[3], event[4], event[5]));
       else this.receive(kind, event, index);
     } catch (error) {
       throwLater(error);
     }
+  }
+
+  /** Whether anybody waits for the ask at this place of the batch. One that nobody waits for is gone then. */
+  wants(index) {
+    return Date.now() - this.taken < STALE_MS || this.native.wants(index);
   }
 
   settle(slot) {
@@ -210,6 +243,8 @@ class Channel {
       if (kind === REPLY) this.settle(event[1]).reject(failure('DW_ERR_REJECTED', message));
       else if (kind === FAIL) this.settle(event[1]).reject(failure(event[2], event[4], event[3]));
       else if (kind === ASK) this.native.fail(event[1], message, JSON.stringify({ name: 'Error', message }));
+      else if (kind === TELL && event[1] > 0) this.native.done(event[1]);
+      this.touch();
       return false;
     }
   }

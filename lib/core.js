@@ -23,6 +23,7 @@ const CREATE = 4;
 const DESTROY = 5;
 const LOG = 6;
 const NOTICE = 7;
+const CANCEL = 8;
 
 class Core {
   /**
@@ -211,7 +212,7 @@ class Core {
       case ASK:
         return this.workers.ask(event[1], event[2], event[3], event[4], index);
       case TELL:
-        return this.workers.tell(event[1], event[2], event[3], index);
+        return this.workers.tell(event[1], event[2], event[3], event[4], index);
       case CREATE:
         return this.workers.create(event[1], event[2], event[3], event[5], event[6], event[7]);
       case DESTROY:
@@ -220,12 +221,15 @@ class Core {
         return this.log(event[1], event[2]);
       case NOTICE:
         return this.notice(event[1], event[2], event[3]);
+      case CANCEL:
+        return this.workers.cancelled(event[1]);
       default:
         return undefined;
     }
   }
 
   notice(name, detail, reason) {
+    if (name === 'suspended') this.workers.suspended();
     if (name === 'restart') this.restartTold();
     else if (name === 'stopped') this.stopped(detail);
     else if (name === 'brokerDead') this.emit(name, detail);

@@ -3,11 +3,25 @@
  */
 'use strict';
 
-const { badArgument, checkMethod } = require('./arguments');
+const { aborted, checkSignal } = require('./abortable');
+const { badArgument, checkMethod, optionsObject } = require('./arguments');
+const { milliseconds } = require('./options/checks');
 
-function ask(core, workerId, method, data) {
+const checkTimeout = milliseconds(1);
+
+/** `option`: `{timeout, signal}`, or nothing. */
+function ask(core, workerId, method, data, option) {
   checkMethod(method);
-  return core.started().ask(workerId, method, toJson('data', data), core.config.rpcTimeout);
+  if (option === undefined || option === null) {
+    return core.started().ask(workerId, method, toJson('data', data), core.config.rpcTimeout, undefined);
+  }
+  const { timeout, signal } = optionsObject('option of ask()', option);
+  const limit = timeout === undefined ? core.config.rpcTimeout : checkTimeout(timeout, 'option.timeout');
+  if (signal !== undefined) checkSignal(signal);
+  const channel = core.started();
+  const json = toJson('data', data);
+  if (signal !== undefined && signal.aborted) throw aborted(workerId, 'no', signal);
+  return channel.ask(workerId, method, json, limit, signal);
 }
 
 function tell(core, workerId, method, data) {

@@ -55,18 +55,48 @@ class Outcome {
 }
 
 /**
- * An ask that waits for its answer, which leaves exactly once.
+ * One message that a worker handles. `inbound` is its number in the core; of a tell to a worker that takes others
+ * meanwhile it is the connection that it came over, below zero.
  */
-class AskOutcome extends Outcome {
+class Turn extends Outcome {
   constructor(workers, inbound, record, method) {
     super();
     this.workers = workers;
     this.inbound = inbound;
     this.record = record;
     this.method = method;
+    this.suspensions = workers.suspensions;
+    this.known = null;
   }
 
+  /** What `Worker.context()` gives while it is open. */
+  context() {
+    if (this.known === null) this.known = this.workers.contextOf(this);
+    return this.known;
+  }
+
+  unwatch() {
+    if (this.known !== null) this.workers.unwatch(this);
+  }
+}
+
+/**
+ * A tell: nobody waits for it, but the next message of a worker that takes one at a time.
+ */
+class TellOutcome extends Turn {
   end(failed, value) {
+    this.unwatch();
+    if (failed) this.workers.report(this.record, this.method, value, 'error');
+    if (this.inbound > 0) this.workers.done(this.inbound);
+  }
+}
+
+/**
+ * An ask that waits for its answer, which leaves exactly once.
+ */
+class AskOutcome extends Turn {
+  end(failed, value) {
+    this.unwatch();
     if (failed) this.workers.answerFailure(this.inbound, value);
     else this.workers.answer(this.inbound, value, this.record, this.method);
   }
@@ -91,4 +121,5 @@ class StepOutcome extends Outcome {
 }
 
 module.exports.AskOutcome = AskOutcome;
+module.exports.TellOutcome = TellOutcome;
 module.exports.StepOutcome = StepOutcome;

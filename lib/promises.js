@@ -11,11 +11,35 @@ function isThenable(value) {
   return value !== null && (typeof value === 'object' || typeof value === 'function') && typeof value.then === 'function';
 }
 
+/** Copies of bluebird whose `then` keeps the context of a handler, by the constructor that they stand for. */
+const keeping = new WeakMap();
+
+/**
+ * What the package's own promises are made of inside of handlers. A bluebird promise calls back in whatever context
+ * happens to be; a private copy can be told to keep the one of `then`. Not everywhere: `then` takes 1.7 times as long
+ * (measured on 2 cores, Node 20: 2.7 instead of 1.6 µs).
+ */
+function keepingContext(PromiseClass) {
+  if (typeof PromiseClass.getNewLibraryCopy !== 'function') return PromiseClass;
+  let copy = keeping.get(PromiseClass);
+  if (copy === undefined) {
+    copy = PromiseClass.getNewLibraryCopy();
+    copy.config({ asyncHooks: true });
+    keeping.set(PromiseClass, copy);
+  }
+  return copy;
+}
+
+function isContextKeeping(value) {
+  const copy = keeping.get(Bluebird);
+  return copy !== undefined && value instanceof copy;
+}
+
 /**
  * Calls `succeed(value)` or `fail(reason)` once when `thenable` settles, whatever it does wrong itself.
  */
 function observe(thenable, succeed, fail) {
-  if (thenable instanceof Bluebird) {
+  if (thenable instanceof Bluebird || isContextKeeping(thenable)) {
     // Workers of the original answer with `Promise.resolve(data)`: looking into it instead of waiting for it
     // saves 10 to 20 % of a call (measured on 2 cores, Node 20, caller and worker in one process).
     if (thenable.isFulfilled()) succeed(thenable.value());
@@ -82,6 +106,7 @@ function contain(promise) {
 }
 
 module.exports.Bluebird = Bluebird;
+module.exports.keepingContext = keepingContext;
 module.exports.isThenable = isThenable;
 module.exports.observe = observe;
 module.exports.throwLater = throwLater;

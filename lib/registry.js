@@ -5,6 +5,7 @@
 
 const { Agent } = require('./agent');
 const { badArgument, checkName, optionsObject } = require('./arguments');
+const { concurrencyOf } = require('./concurrency');
 const { failure } = require('./errors');
 const { Worker } = require('./worker');
 
@@ -44,6 +45,7 @@ function readRegistration(args) {
   if (agent && agent !== Agent && !(typeof agent === 'function' && agent.prototype instanceof Agent)) {
     throw badArgument('a subclass of Agent', 'agent of the worker class', agent);
   }
+  concurrencyOf(WorkerClass);
   const registered = name === undefined ? WorkerClass.classname || WorkerClass.name : name;
   checkName('name of the worker class', registered);
   const { clustername } = optionsObject('option of registerWorker()', option);

@@ -4,6 +4,7 @@
 'use strict';
 
 const { badArgument } = require('./arguments');
+const { current } = require('./context');
 const { Bluebird, nodeify } = require('./promises');
 const { kCore, kRecord, hide } = require('./symbols');
 
@@ -47,6 +48,8 @@ class WorkerRecord {
     /** The core's name for this instance; 0 before it is taken over by {@link Workers}, which then is `owner`. */
     this.handle = 0;
     this.owner = null;
+    /** How many messages wait at most, where it takes one at a time; else 0. */
+    this.maxQueue = 0;
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
     this.ending = null;
   }
@@ -190,6 +193,23 @@ function construct(WorkerClass, className, id, broker, attributes, epoch) {
   return record;
 }
 
+/**
+ * The call that is being handled, for all that its handler runs, through `await` and the promises of this package;
+ * `undefined` outside of handlers and after the answer.
+ *
+ * @returns {{deadline: number, signal: AbortSignal, callerBroker: string}|undefined} `deadline`: comparable with
+ *   `Date.now()`, `Infinity` for a tell. `signal` aborts when nobody waits for the answer any more, or this broker cannot
+ *   prove that it lives. `callerBroker`: the id of the broker that it came from
+ */
+Worker.context = function () {
+  const turn = current();
+  return turn === undefined ? undefined : turn.context();
+};
+
+/** One message at a time (`'serial'`), or the next one while handlers await something. */
+Worker.concurrency = 'parallel';
+/** How many messages wait for a serial worker at most. */
+Worker.maxQueue = 10000;
 Worker.State = State;
 Worker.CreateCause = CreateCause;
 Worker.DestroyCause = DestroyCause;

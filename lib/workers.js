@@ -3,9 +3,11 @@
  */
 'use strict';
 
+const { concurrencyOf } = require('./concurrency');
+const { CallContext, enter, outside } = require('./context');
+const { failure } = require('./errors');
 const { describe } = require('./failures');
-const { AskOutcome, StepOutcome } = require('./outcome');
-const { isThenable, observe } = require('./promises');
+const { AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
 const { Worker, construct } = require('./worker');
 
 const { State, DestroyCause, DEFAULT_LOAD } = Worker;
@@ -27,6 +29,10 @@ class Workers {
     this.core = core;
     this.records = new Map();
     this.load = 0;
+    /** What `Worker.context()` gave, by the number of the message (or its turn), until the handler has settled. */
+    this.contexts = new Map();
+    /** How often this broker was suspended. */
+    this.suspensions = 0;
   }
 
   get native() {
@@ -42,8 +48,10 @@ class Workers {
       this.refuse(index);
       return;
     }
+    if (!this.core.channel.wants(index)) return;
     const { worker } = record;
     const outcome = new AskOutcome(this, inbound, record, method);
+    enter(outcome);
     try {
       const result = worker.onAsk(method, data, outcome.callback());
       outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
@@ -53,6 +61,7 @@ class Workers {
   }
 
   answer(inbound, value, record, method) {
+    if (this.core.channel === null) return;
     let json;
     try {
       json = JSON.stringify(value);
@@ -66,6 +75,7 @@ class Workers {
   }
 
   answerFailure(inbound, reason) {
+    if (this.core.channel === null) return;
     const body = describe(reason);
     this.native.fail(inbound, body.message, JSON.stringify(body));
     this.core.channel.touch();
@@ -77,18 +87,59 @@ class Workers {
     this.core.channel.touch();
   }
 
-  tell(handle, method, data, index) {
+  tell(origin, handle, method, data, index) {
     const record = this.records.get(handle);
     if (record === undefined || record.state !== State.ACTIVE) {
       this.refuse(index);
       return;
     }
+    const outcome = new TellOutcome(this, origin, record, method);
+    enter(outcome);
     try {
-      const result = record.worker.onTell(method, data);
-      if (isThenable(result)) observe(result, ignore, (reason) => this.report(record, method, reason, 'error'));
+      outcome.returned(record.worker.onTell(method, data), false);
     } catch (error) {
-      this.report(record, method, error, 'error');
+      outcome.settle(true, error);
     }
+  }
+
+  /** A tell of a worker that takes one message at a time. */
+  done(inbound) {
+    if (this.core.channel === null) return;
+    this.native.done(inbound);
+    this.core.channel.touch();
+  }
+
+  // --- their contexts ---
+
+  contextOf(turn) {
+    const { channel } = this.core;
+    const known = channel === null ? null : whatIsKnown(channel.native, turn.inbound);
+    const { left, cancelled, caller } = known === null ? { left: 0, cancelled: true } : known;
+    const context = new CallContext(Date.now() + Math.ceil(left), caller === null ? undefined : caller);
+    this.contexts.set(keyOf(turn), context);
+    if (cancelled) CallContext.abort(context, nobodyWaits());
+    else if (turn.suspensions !== this.suspensions) CallContext.abort(context, this.cannotProve());
+    return context;
+  }
+
+  unwatch(turn) {
+    this.contexts.delete(keyOf(turn));
+  }
+
+  /** Nobody waits any more for the answer to this ask. */
+  cancelled(inbound) {
+    const context = this.contexts.get(inbound);
+    if (context !== undefined) CallContext.abort(context, nobodyWaits());
+  }
+
+  /** This broker cannot prove that it lives. */
+  suspended() {
+    this.suspensions += 1;
+    for (const context of this.contexts.values()) CallContext.abort(context, this.cannotProve());
+  }
+
+  cannotProve() {
+    return failure('DW_ERR_SUSPENDED', `Broker ${this.core.id} cannot prove that it lives`);
   }
 
   // --- life ---
@@ -97,9 +148,11 @@ class Workers {
   create(handle, id, className, cause, epoch, attributes) {
     const { core } = this;
     let WorkerClass;
+    let maxQueue;
     let record;
     try {
       WorkerClass = core.lookUp(className);
+      maxQueue = concurrencyOf(WorkerClass);
       record = construct(WorkerClass, className, id, core.broker, attributes, epoch);
     } catch (error) {
       this.notMade(handle, id, className, WorkerClass === undefined ? CLASS_UNKNOWN : CONSTRUCTOR_THREW, error);
@@ -108,6 +161,7 @@ class Workers {
     this.records.set(handle, record);
     record.handle = handle;
     record.owner = this;
+    record.maxQueue = maxQueue;
     record.state = State.ACTIVATING;
     const { load } = record;
     record.load = 0;
@@ -119,7 +173,7 @@ class Workers {
   notMade(handle, id, className, outcome, error) {
     const { core } = this;
     const text = firstLine(error);
-    this.native.created(handle, outcome, text);
+    this.native.created(handle, outcome, text, 0);
     core.channel.touch();
     core.log('error', `Worker ${id} of class ${className} cannot be made: ${text}`);
     core.emit('workerError', { id, method: 'constructor', error });
@@ -129,7 +183,7 @@ class Workers {
     if (record.state !== State.ACTIVATING) return;
     if (record.load === 0) this.changeLoad(record, DEFAULT_LOAD);
     record.state = State.ACTIVE;
-    this.native.created(record.handle, MADE, '');
+    this.native.created(record.handle, MADE, '', record.maxQueue);
     this.core.channel.touch();
     if (record.ending !== null) this.begin(record);
   }
@@ -157,7 +211,7 @@ class Workers {
     this.core.channel.touch();
     this.changeLoad(record, 0);
     // Not inside of worker.destroy(): what the handler that called it does next comes before onDestroy.
-    setImmediate(() => this.destroy(record));
+    outside(setImmediate, () => this.destroy(record));
   }
 
   destroy(record) {
@@ -215,6 +269,18 @@ function firstLine(error) {
   return describe(error).message.split('\n', 1)[0];
 }
 
-function ignore() {}
+/** Its number in the core; a tell that has none stands for itself. */
+function keyOf(turn) {
+  return turn.inbound > 0 ? turn.inbound : turn;
+}
+
+function whatIsKnown(native, inbound) {
+  if (inbound > 0) return native.callContext(inbound);
+  return { left: Infinity, cancelled: false, caller: native.caller(-inbound) };
+}
+
+function nobodyWaits() {
+  return failure('DW_ERR_ABORTED', 'Nobody waits any more for the call that is being handled');
+}
 
 module.exports.Workers = Workers;

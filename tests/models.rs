@@ -3,11 +3,12 @@
 //! A failing run prints its seed; `SHUTTLE_RANDOM_SEED=… cargo test …` runs that one again.
 
 use bytes::Bytes;
-use dworker::broker::calls::{Calls, Waiter};
+use dworker::broker::calls::{Calls, Place, Waiter};
 use dworker::broker::event::{Delivery, Event};
 use dworker::broker::inbound::Origin;
 use dworker::broker::inbox::{Inbox, MAX_BYTES};
 use dworker::ids::{Epoch, WorkerId};
+use dworker::wire::chain::Chain;
 use dworker::wire::message::{Envelope, Payload};
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::sync::{Arc, Condvar, Mutex};
@@ -55,6 +56,7 @@ fn message(bytes: Bytes) -> Event {
     Event::Message(Delivery {
         handle: 1,
         inbound: 0,
+        turn: false,
         origin: Origin::Local { slot: 0 },
         deadline: u64::MAX,
         envelope: Envelope {
@@ -62,6 +64,7 @@ fn message(bytes: Bytes) -> Event {
             epoch: Epoch(1),
             sequence: 0,
             method: Bytes::new(),
+            chain: Chain::EMPTY,
             payload: Payload::json(bytes),
         },
     })
@@ -165,7 +168,7 @@ fn a_call_settles_once_whichever_of_answer_deadline_and_broken_connection_comes_
     check(|| {
         let calls = Arc::new(Mutex::new(Calls::default()));
         calls.lock().unwrap().insert(1, 0, Waiter::JavaScript);
-        calls.lock().unwrap().route(1, 7);
+        calls.lock().unwrap().route(1, Place::There { connection: 7 });
         let settled = Arc::new(AtomicUsize::new(0));
         let ends: [fn(&mut Calls) -> usize; 3] = [
             |calls| usize::from(calls.settle(1).is_some()),
@@ -202,10 +205,10 @@ fn no_call_is_left_waiting_for_a_connection_that_breaks_while_it_is_written() {
             })
         };
         // As sending does: routed before it is written, taken back when it was not accepted.
-        calls.lock().unwrap().route(1, 7);
+        calls.lock().unwrap().route(1, Place::There { connection: 7 });
         let written = *outbox_open.lock().unwrap();
         if !written {
-            calls.lock().unwrap().route(1, 0);
+            calls.lock().unwrap().route(1, Place::Nowhere);
         }
         let lost = breaker.join().unwrap();
         let calls = calls.lock().unwrap();

@@ -4,6 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use dworker::error::Code;
 use dworker::ids::{Epoch, WorkerId};
+use dworker::wire::chain::{Chain, Link};
 use dworker::wire::codec::*;
 use dworker::wire::message::{Envelope, Message, Payload};
 use proptest::collection::vec;
@@ -33,13 +34,19 @@ fn codes() -> impl Strategy<Value = Code> {
     proptest::sample::select(Code::ALL)
 }
 
+fn chains() -> impl Strategy<Value = Chain> {
+    let links = (text(MAX_WORKER_BYTES), any::<u64>());
+    vec(links.prop_map(|(worker, turn)| Link { worker: WorkerId::new(worker), turn }), 0..70).prop_map(Chain::new)
+}
+
 fn envelopes() -> impl Strategy<Value = Envelope> {
-    (text(MAX_WORKER_BYTES), any::<(u64, u32)>(), text(MAX_METHOD_BYTES), payloads()).prop_map(
-        |(worker, (epoch, sequence), method, payload)| Envelope {
+    (text(MAX_WORKER_BYTES), any::<(u64, u32)>(), text(MAX_METHOD_BYTES), chains(), payloads()).prop_map(
+        |(worker, (epoch, sequence), method, chain, payload)| Envelope {
             worker: WorkerId::new(worker),
             epoch: Epoch(epoch),
             sequence,
             method: Bytes::from(method),
+            chain,
             payload,
         },
     )
@@ -163,7 +170,7 @@ proptest! {
         encode(&Message::Ask { call, time_left, envelope: envelope.clone() }, MAX, &mut long).unwrap();
         encode(&Message::Tell { envelope: envelope.clone() }, MAX, &mut long).unwrap();
         encode(&Message::Reply { call, payload: envelope.payload.clone() }, MAX, &mut long).unwrap();
-        let to = Address { time_left, epoch: envelope.epoch, sequence: envelope.sequence, worker, method };
+        let to = Address { time_left, epoch: envelope.epoch, sequence: envelope.sequence, worker, method, chain: &envelope.chain };
         encode_ask(&mut short, MAX, call, to, payload).unwrap();
         encode_tell(&mut short, MAX, Address { time_left: 0, ..to }, payload).unwrap();
         encode_reply(&mut short, MAX, call, payload).unwrap();
@@ -317,5 +324,5 @@ fn a_payload_is_a_slice_of_what_was_read() {
 }
 
 fn address<'a>(worker: &'a str, method: &'a str) -> Address<'a> {
-    Address { time_left: 0, epoch: Epoch(1), sequence: 0, worker, method: method.as_bytes() }
+    Address { time_left: 0, epoch: Epoch(1), sequence: 0, worker, method: method.as_bytes(), chain: &Chain::EMPTY }
 }

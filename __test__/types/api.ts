@@ -41,6 +41,11 @@ class Room extends Worker<Seats> {
   }
 }
 
+class Serial extends Worker {
+  static concurrency = 'serial' as const;
+  static maxQueue = 10;
+}
+
 async function brokers() {
   const options: BrokerOptions = {
     ns: 'app',
@@ -102,6 +107,14 @@ async function brokers() {
   expectTypeOf(await agent.ask<string>('name')).toEqualTypeOf<string>();
   expectTypeOf(agent.tell('say', 'hello')).toEqualTypeOf<Answer<void>>();
   agent.ask('name', null, (error, value) => [error, value]);
+  expectTypeOf(agent.ask<string>('name', null, { timeout: 50, signal: AbortSignal.timeout(9) })).toEqualTypeOf<Answer<string>>();
+  agent.ask('name', null, { timeout: 50 }, (error, value) => [error, value]);
+  // @ts-expect-error a timeout is a number
+  agent.ask('name', null, { timeout: '50' });
+  const context = Worker.context();
+  if (context) expectTypeOf(context.signal).toEqualTypeOf<AbortSignal>();
+  expectTypeOf(context?.deadline).toEqualTypeOf<number | undefined>();
+  expectTypeOf(Serial.concurrency).toEqualTypeOf<'serial'>();
   try {
     await new Agent('r', broker).ask('name');
   } catch (error) {

@@ -4,15 +4,19 @@ use crate::binding::text::{self, Text};
 use crate::binding::{environment, log, runtime, wake};
 use crate::broker::batch::BatchWriter;
 use crate::broker::core::Core;
-use crate::broker::event::{Event, Handle, Mark};
+use crate::broker::event::{Delivery, Event, Handle, Mark};
 use crate::broker::hosting::Creation;
-use crate::broker::inbox::Inbox;
+use crate::broker::inbound::Origin;
+use crate::broker::inbox::{lock, Inbox};
 use crate::broker::joining::Home;
+use crate::broker::life::Life;
+use crate::broker::sending::Outgoing;
 use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials};
 use crate::coordination::{Fate, PlaceRequest};
-use crate::error::Failure;
+use crate::error::{Delivered, Failure};
 use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
+use crate::wire::chain::Chain;
 use napi::bindgen_prelude::Function;
 use napi::{Env, Error, JsString, Status};
 use napi_derive::napi;
@@ -31,6 +35,17 @@ struct Batch {
     writer: BatchWriter,
     /// Passed when the batch has been worked off.
     marks: Vec<Mark>,
+}
+
+/// What is known of a message that is being handled.
+#[napi(object)]
+pub struct CallContext {
+    /// ms until nobody waits for its answer any more.
+    pub left: f64,
+    /// Nobody waits any more.
+    pub cancelled: bool,
+    /// The id of the broker that it came from.
+    pub caller: String,
 }
 
 #[napi]
@@ -138,6 +153,66 @@ impl NativeBroker {
         }
     }
 
+    /// An ask of the handler of `inbound`.
+    #[napi(catch_unwind)]
+    pub fn ask_for(&self, slot: f64, worker: Text, method: Text, json: Option<Text>, timeout: f64, inbound: f64) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.ask_for(
+                inbound as u64,
+                Outgoing {
+                    worker: &worker,
+                    method: &method,
+                    json: json.as_deref(),
+                    slot: slot as u64,
+                    ask: true,
+                    deadline: boot_millis().saturating_add(timeout as u64),
+                    chain: Chain::EMPTY,
+                },
+            ),
+        }
+    }
+
+    /// The caller's signal aborted an ask: `delivered` of its error, `null` when its outcome is on its way.
+    #[napi(catch_unwind)]
+    pub fn abort(&self, slot: f64) -> Option<&'static str> {
+        self.core.life().ok()?.abort(slot as u64).map(Delivered::as_str)
+    }
+
+    /// What is known of a message that is being handled, where its answer has not left yet.
+    #[napi(catch_unwind)]
+    pub fn call_context(&self, inbound: f64) -> Option<CallContext> {
+        let life = self.core.life().ok()?;
+        let (deadline, origin, cancelled) = lock(&life.inbound).watch(inbound as u64)?;
+        let left = match deadline {
+            u64::MAX => f64::INFINITY,
+            deadline => deadline as f64 - boot_millis() as f64,
+        };
+        let caller = match origin {
+            Origin::Local { .. } => life.broker.to_string(),
+            Origin::Remote { connection, .. } => connection.peer().broker.to_string(),
+        };
+        Some(CallContext { left, cancelled, caller })
+    }
+
+    /// The broker at the other end of a connection; this one's where it is 0, `null` where it has ended.
+    #[napi(catch_unwind)]
+    pub fn caller(&self, connection: f64) -> Option<String> {
+        let life = self.core.life().ok()?;
+        match connection as u64 {
+            0 => Some(life.broker.to_string()),
+            connection => lock(&life.callers).get(&connection).map(ToString::to_string),
+        }
+    }
+
+    /// The handler of a tell ended, of a worker that takes one message at a time.
+    #[napi(catch_unwind)]
+    pub fn done(&self, inbound: f64) {
+        if let Ok(life) = self.core.life() {
+            life.handled(inbound as u64);
+        }
+    }
+
     #[napi(catch_unwind)]
     pub fn tell(&self, slot: f64, worker: Text, method: Text, json: Option<Text>) -> bool {
         match self.core.life() {
@@ -163,6 +238,19 @@ impl NativeBroker {
         }
     }
 
+    /// Whether anybody waits for this ask of the current batch; if not, it is dropped.
+    #[napi(catch_unwind)]
+    pub fn wants(&self, index: u32) -> bool {
+        let batch = self.batch.borrow();
+        match (self.core.life(), batch.events.get(index as usize)) {
+            (Ok(life), Some(Event::Message(delivery))) if !life.is_wanted(delivery, boot_millis()) => {
+                life.drop_message(delivery);
+                false
+            }
+            _ => true,
+        }
+    }
+
     /// A message of the current batch came for a worker that takes none: it goes back, or waits.
     #[napi(catch_unwind)]
     pub fn refuse(&self, index: u32) {
@@ -175,9 +263,10 @@ impl NativeBroker {
         }
     }
 
-    /// `outcome`: 0 made, 1 the constructor threw, 2 the class is not registered.
+    /// `outcome`: 0 made, 1 the constructor threw, 2 the class is not registered. `max_queue` of a worker that takes one
+    /// message at a time, else 0.
     #[napi(catch_unwind)]
-    pub fn created(&self, handle: Handle, outcome: u32, message: String) {
+    pub fn created(&self, handle: Handle, outcome: u32, message: String, max_queue: u32) {
         let creation = match outcome {
             0 => Creation::Done,
             1 => Creation::Threw,
@@ -187,7 +276,7 @@ impl NativeBroker {
             if creation == Creation::ClassMissing {
                 self.core.unhost(&life, handle);
             }
-            life.created(handle, creation, &message);
+            life.created(handle, creation, &message, (max_queue > 0).then_some(max_queue as usize));
         }
     }
 
@@ -234,12 +323,14 @@ impl NativeBroker {
                 return Ok(None);
             }
             let now = boot_millis();
+            let cancelled = life.as_ref().is_some_and(|life| lock(&life.inbound).has_cancelled());
+            let is_wanted = |delivery: &Delivery, life: &Life| {
+                (!cancelled && delivery.deadline >= now) || life.is_wanted(delivery, now)
+            };
             events.retain(|event| match event {
-                Event::Message(delivery) if delivery.deadline < now => {
-                    if let Some(life) = &life {
-                        life.drop_expired(delivery);
-                    }
-                    false
+                Event::Message(delivery) => {
+                    let lost = life.as_ref().filter(|life| !is_wanted(delivery, life));
+                    lost.inspect(|life| life.drop_message(delivery)).is_none()
                 }
                 Event::Mark(mark) => {
                     marks.push(mark.clone());

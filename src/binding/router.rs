@@ -8,6 +8,7 @@ use crate::broker::sending::send_failure;
 use crate::error::{Code, Failure};
 use crate::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use crate::transport::{CloseReason, Connection, Events, Transport, TransportConfig};
+use crate::wire::chain::Chain;
 use crate::wire::handshake::{Identity, Secrets};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::Bytes;
@@ -112,7 +113,14 @@ impl Events for Links {
 fn data_message(json: Option<&str>) -> Message {
     let payload = json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())));
     Message::Tell {
-        envelope: Envelope { worker: WorkerId::new(""), epoch: Epoch(0), sequence: 0, method: Bytes::new(), payload },
+        envelope: Envelope {
+            worker: WorkerId::new(""),
+            epoch: Epoch(0),
+            sequence: 0,
+            method: Bytes::new(),
+            chain: Chain::EMPTY,
+            payload,
+        },
     }
 }
 

@@ -4,6 +4,7 @@
 //! ([`is_one_json_value`]) or is large and stands apart, where JavaScript parses it alone.
 
 use crate::broker::event::{Delivery, Event};
+use crate::broker::inbound::Origin;
 use crate::error::Failure;
 use crate::wire::message::{Encoding, Payload};
 use bytes::Bytes;
@@ -103,16 +104,29 @@ impl BatchWriter {
 
     fn message(&mut self, delivery: &Delivery) {
         let envelope = &delivery.envelope;
-        if delivery.inbound == 0 {
-            self.open(3, &envelope.payload);
-        } else {
+        if delivery.origin.is_ask() {
             self.open(2, &envelope.payload);
             self.number(delivery.inbound);
+        } else {
+            self.open(3, &envelope.payload);
+            self.tell_origin(delivery);
         }
         self.number(u64::from(delivery.handle));
         // The codec checked it to be UTF-8.
         self.string(&String::from_utf8_lossy(&envelope.method));
         self.payload(&envelope.payload);
+    }
+
+    /// The number of a turn; otherwise the connection that the tell came over, below zero.
+    fn tell_origin(&mut self, delivery: &Delivery) {
+        match &delivery.origin {
+            _ if delivery.turn => self.number(delivery.inbound),
+            Origin::Remote { connection, .. } => {
+                self.text.extend_from_slice(b",-");
+                self.digits(connection.id());
+            }
+            Origin::Local { .. } => self.number(0),
+        }
     }
 
     fn failed(&mut self, slot: u64, failure: &Failure, body: &Bytes) {

@@ -1,6 +1,6 @@
 //! Calls that wait for an answer: who waits, until when, on which connection. Pure: takes `now`.
 
-use crate::error::Failure;
+use crate::error::{Delivered, Failure};
 use crate::wire::message::Payload;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
@@ -27,12 +27,33 @@ pub enum Waiter {
     Internal(oneshot::Sender<Settled>),
 }
 
+/// Where a call is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Not written, or known to have come back.
+    Nowhere,
+    /// Written to this connection.
+    There { connection: u64 },
+    /// With a worker of this broker, under this number.
+    Here { inbound: u64 },
+}
+
 #[derive(Debug)]
 pub struct Call {
     pub deadline: u64,
-    /// The connection that it was written to; 0: not written, or known to have come back.
-    pub connection: u64,
+    pub place: Place,
     pub waiter: Waiter,
+}
+
+impl Call {
+    /// Whether it may have run, as far as the transport knows.
+    pub fn delivered(&self) -> Delivered {
+        if self.place == Place::Nowhere {
+            Delivered::No
+        } else {
+            Delivered::Unknown
+        }
+    }
 }
 
 /// See the module.
@@ -46,7 +67,7 @@ pub struct Calls {
 impl Calls {
     /// `true` when the timer must be set anew: this deadline comes before all others.
     pub fn insert(&mut self, call: u64, deadline: u64, waiter: Waiter) -> bool {
-        self.waiting.insert(call, Call { deadline, connection: 0, waiter });
+        self.waiting.insert(call, Call { deadline, place: Place::Nowhere, waiter });
         let step = deadline / STEP + 1;
         let first = self.deadlines.first_key_value().is_none_or(|(first, _)| step < *first);
         self.deadlines.entry(step).or_default().push(call);
@@ -66,10 +87,10 @@ impl Calls {
         self.listed = self.deadlines.values().map(Vec::len).sum();
     }
 
-    /// It is about to be written to this connection; `0`: it was not, or came back.
-    pub fn route(&mut self, call: u64, connection: u64) {
+    /// It is about to be there.
+    pub fn route(&mut self, call: u64, place: Place) {
         if let Some(waiting) = self.waiting.get_mut(&call) {
-            waiting.connection = connection;
+            waiting.place = place;
         }
     }
 
@@ -111,12 +132,12 @@ impl Calls {
 
     /// Whether an answer is awaited on this connection. Looks at every call: for rare questions.
     pub fn has_in_flight(&self, connection: u64) -> bool {
-        self.waiting.values().any(|call| call.connection == connection)
+        self.waiting.values().any(|call| call.place == Place::There { connection })
     }
 
     /// Ends everything that was in flight on a connection.
     pub fn lost(&mut self, connection: u64) -> Vec<(u64, Call)> {
-        self.waiting.extract_if(|_, call| call.connection == connection).collect()
+        self.waiting.extract_if(|_, call| call.place == Place::There { connection }).collect()
     }
 
     /// Ends everything.
@@ -155,8 +176,8 @@ mod tests {
         for call in 1..=3 {
             calls.insert(call, 1000, Waiter::JavaScript);
         }
-        calls.route(1, 7);
-        calls.route(2, 8);
+        calls.route(1, Place::There { connection: 7 });
+        calls.route(2, Place::There { connection: 8 });
         let lost: Vec<_> = calls.lost(7).into_iter().map(|(call, _)| call).collect();
         assert_eq!(lost, [1]);
         assert!(calls.is_waiting(2) && calls.is_waiting(3));

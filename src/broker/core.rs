@@ -36,6 +36,7 @@ pub struct Core {
     pub credentials: Mutex<Credentials>,
     pub runtime: Handle,
     pub handles: Arc<AtomicU32>,
+    pub inbounds: Arc<AtomicU64>,
     pub hosted: Mutex<BTreeSet<ClassName>>,
     /// Told of every new incarnation before anything happens under it.
     pub on_life: OnLife,
@@ -53,6 +54,7 @@ impl Core {
             credentials: Mutex::default(),
             runtime,
             handles: Arc::default(),
+            inbounds: Arc::default(),
             hosted: Mutex::default(),
             on_life,
             life: Mutex::default(),
@@ -294,8 +296,7 @@ async fn end(life: &Arc<Life>, politely: bool) {
     }
     let waiting = lock(&life.calls).drain();
     for (call, ended) in waiting {
-        let delivered = if ended.connection == 0 { Delivered::No } else { Delivered::Unknown };
-        let failure = Failure::new(Code::PeerLost, "The broker ended.").with_delivered(delivered);
+        let failure = Failure::new(Code::PeerLost, "The broker ended.").with_delivered(ended.delivered());
         life.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
     }
 }

@@ -41,8 +41,10 @@ impl Level {
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub handle: Handle,
-    /// 0 for a tell.
+    /// 0 for a tell, unless it is a turn.
     pub inbound: u64,
+    /// The worker takes nothing else until this one is done.
+    pub turn: bool,
     /// Who gets it back when it cannot be handled.
     pub origin: Origin,
     /// On the local clock; an ask is dropped unexecuted after it. `u64::MAX` for a tell.
@@ -104,7 +106,7 @@ pub enum Event {
     },
     Suspended,
     Resumed,
-    /// The caller lost interest in this ask.
+    /// Nobody waits for the answer to this ask any more.
     Cancel {
         inbound: u64,
     },

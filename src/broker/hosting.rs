@@ -5,6 +5,7 @@ use crate::broker::event::{Delivery, DestroyCause, Event, Handle, Level};
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
+use crate::broker::mailbox::Turns;
 use crate::broker::residents::{Creator, State};
 use crate::broker::sending::send_failure;
 use crate::coordination::{Fate, Release};
@@ -28,8 +29,8 @@ pub enum Creation {
 }
 
 impl Life {
-    /// Its construction and `onCreate` ended.
-    pub fn created(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str) {
+    /// Its construction and `onCreate` ended. `max_queue`: it takes one message at a time, and so many wait at most.
+    pub fn created(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>) {
         if creation != Creation::Done {
             return self.creation_failed(handle, creation, message);
         }
@@ -37,11 +38,15 @@ impl Life {
             let mut residents = lock(&self.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
             resident.state = State::Active;
-            for delivery in resident.mailbox.drain(..) {
-                self.inbox.push(Event::Message(delivery));
+            resident.turns = max_queue.map(Turns::new);
+            if max_queue.is_none() {
+                while let Some(delivery) = resident.mailbox.pop() {
+                    self.inbox.push(Event::Message(delivery));
+                }
             }
             std::mem::take(&mut resident.creators)
         };
+        self.next_turn(handle, 0);
         self.tell_creators(creators, &Ok(()));
         if self.is_leaving() {
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
@@ -130,8 +135,8 @@ impl Life {
             // Both locks: nobody may see the worker gone before all that waited for it is back in its place.
             let mut lanes = lock(&self.lanes);
             let mut residents = lock(&self.residents);
-            let Some(resident) = residents.remove(handle) else { return };
-            for delivery in resident.mailbox {
+            let Some(mut resident) = residents.remove(handle) else { return };
+            while let Some(delivery) = resident.mailbox.pop() {
                 if let Origin::Remote { connection, .. } = &delivery.origin {
                     touched.push(connection.clone());
                 }
@@ -165,18 +170,21 @@ impl Life {
     pub fn refuse(self: &Arc<Self>, delivery: Delivery) {
         let mut residents = lock(&self.residents);
         match residents.get_mut(delivery.handle) {
-            Some(resident) if resident.state == State::Leaving => resident.mailbox.push_back(delivery),
+            Some(resident) if resident.state == State::Leaving => resident.mailbox.put_back(delivery),
             _ => {
                 drop(residents);
+                let (turn, worker, inbound) = (delivery.turn, delivery.handle, delivery.inbound);
                 self.send_back(delivery, Code::WorkerNotFound);
+                if turn {
+                    self.next_turn(worker, inbound);
+                }
             }
         }
     }
 
     /// The handler's result.
     pub fn reply(self: &Arc<Self>, inbound: u64, json: Option<&str>) {
-        let origin = lock(&self.inbound).close(inbound);
-        match origin {
+        match self.handled(inbound) {
             None => {}
             Some(Origin::Local { slot }) if json.is_some_and(|json| json.len() > self.config.max_message_bytes) => {
                 let length = json.map_or(0, str::len);
@@ -206,8 +214,7 @@ impl Life {
 
     /// The handler failed; `body` is its error as JSON text.
     pub fn fail(self: &Arc<Self>, inbound: u64, message: &str, body: &str) {
-        let origin = lock(&self.inbound).close(inbound);
-        match origin {
+        match self.handled(inbound) {
             None => {}
             Some(Origin::Local { slot }) => {
                 let failure = Failure::new(Code::Rejected, message);
@@ -230,16 +237,9 @@ impl Life {
         }
     }
 
-    fn answered(&self, connection: &Arc<Connection>) {
+    pub fn answered(&self, connection: &Arc<Connection>) {
         connection.in_flight().fetch_sub(1, Ordering::AcqRel);
         self.mark_dirty(connection);
-    }
-
-    /// The deadline of this ask passed before its handler started: it is dropped.
-    pub fn drop_expired(&self, delivery: &Delivery) {
-        if let Some(Origin::Remote { connection, .. }) = lock(&self.inbound).close(delivery.inbound) {
-            connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-        }
     }
 
     /// The class of this resident is offered no longer; which one that is.

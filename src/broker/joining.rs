@@ -2,6 +2,7 @@
 
 use crate::broker::core::Core;
 use crate::broker::event::{Event, Level};
+use crate::broker::inbound::Inbound;
 use crate::broker::inbox::lock;
 use crate::broker::life::{Life, LifeParts};
 use crate::broker::membership::View;
@@ -70,7 +71,8 @@ impl Core {
             coordinator,
             hub,
             inbox: self.inbox.clone(),
-            residents: Residents::new(self.handles.clone()),
+            residents: Residents::new(self.handles.clone(), self.inbounds.clone()),
+            inbound: Inbound::new(self.inbounds.clone()),
             hosted: lock(&self.hosted).clone(),
             tasks: Tasks::new(self.runtime.clone(), on_panic),
         });

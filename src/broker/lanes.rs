@@ -7,6 +7,7 @@
 
 use crate::ids::{Epoch, WorkerId};
 use crate::transport::Connection;
+use crate::wire::chain::Chain;
 use crate::wire::message::Payload;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
@@ -30,6 +31,7 @@ pub struct Parked {
     /// On the local clock.
     pub deadline: u64,
     pub method: Bytes,
+    pub chain: Chain,
     pub payload: Payload,
 }
 

@@ -112,6 +112,7 @@ impl Life {
             if !self.lease.holds() && !self.lease.suspended.swap(true, Ordering::AcqRel) {
                 self.log(Level::Warn, "The lease runs out: workers get nothing until it is renewed.");
                 self.inbox.push(Event::Suspended);
+                self.abort_calls_of_handlers();
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One life of a broker, from `start()` to its end: all state that carries one incarnation.
 
-use crate::broker::calls::{Call, Calls, Settled, Waiter};
+use crate::broker::calls::{Call, Calls, Place, Settled, Waiter};
 use crate::broker::event::{Event, Level};
 use crate::broker::inbound::Inbound;
 use crate::broker::inbox::{lock, Inbox};
@@ -13,7 +13,7 @@ use crate::broker::watching::Watch;
 use crate::clock::boot_millis;
 use crate::config::BrokerConfig;
 use crate::coordination::{BrokerRecord, Coordinator, Member};
-use crate::error::{Code, Delivered, Failure};
+use crate::error::{Code, Failure};
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
 use crate::transport::{Connection, MemoryHub, Transport};
 use crate::wire::message::PROTOCOL;
@@ -48,6 +48,8 @@ pub struct Life {
     pub operations: Mutex<HashSet<u64>>,
     /// Open outgoing connections by whom they lead to.
     pub peers: Mutex<HashMap<Incarnation, Arc<Connection>>>,
+    /// Who is at the other end of the connections that messages come over.
+    pub callers: Mutex<HashMap<u64, BrokerId>>,
     /// The members at the last look.
     pub members: Mutex<Vec<Member>>,
     /// The neighbours that this broker watches, and whose death is being proven.
@@ -90,6 +92,7 @@ pub struct LifeParts {
     pub hub: Option<MemoryHub>,
     pub inbox: Arc<Inbox>,
     pub residents: Residents,
+    pub inbound: Inbound,
     pub hosted: BTreeSet<ClassName>,
     pub tasks: Tasks,
 }
@@ -108,10 +111,11 @@ impl Life {
             hub: parts.hub,
             lanes: Mutex::new(Lanes::new(config.routes.max, config.routes.max_age)),
             residents: Mutex::new(parts.residents),
-            inbound: Mutex::default(),
+            inbound: Mutex::new(parts.inbound),
             calls: Mutex::default(),
             operations: Mutex::default(),
             peers: Mutex::default(),
+            callers: Mutex::default(),
             members: Mutex::default(),
             watch: Watch::default(),
             dirty: Mutex::default(),
@@ -222,13 +226,13 @@ impl Life {
                 () = async { match wait { Some(wait) => tokio::time::sleep(wait).await, None => std::future::pending().await } } => {}
             }
             let expired = lock(&self.calls).expire(boot_millis());
+            self.withdraw(expired.iter().map(|(call, ended)| (*call, ended.place)));
             for (call, ended) in expired {
-                let failure = if ended.connection == 0 {
-                    Failure::new(Code::Timeout, "No route to the worker was found in time.")
-                        .with_delivered(Delivered::No)
-                } else {
-                    Failure::new(Code::Timeout, "No answer arrived in time.")
+                let text = match ended.place {
+                    Place::Nowhere => "No route to the worker was found in time.",
+                    _ => "No answer arrived in time.",
                 };
+                let failure = Failure::new(Code::Timeout, text).with_delivered(ended.delivered());
                 self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
             }
         }

@@ -10,7 +10,9 @@
 //! | what arrives from peers | [`receiving`] |
 //! | `createWorker`, `findWorker` | [`creating`] |
 //! | workers that live here, replies of handlers | [`hosting`], [`residents`], [`inbound`] |
+//! | workers that take one message at a time | [`mailbox`], [`turns`] |
 //! | deadlines and answers of calls | [`calls`] |
+//! | calls that end before their answer | [`cancelling`] |
 //! | the lease and the gate | [`lease`] |
 //! | dead brokers, hosted classes, `restartAll` | [`membership`] |
 //! | control connections, proof of death | [`watching`], [`proving`] |
@@ -20,6 +22,7 @@
 
 pub mod batch;
 pub mod calls;
+pub mod cancelling;
 pub mod core;
 pub mod creating;
 pub mod event;
@@ -30,6 +33,7 @@ pub mod joining;
 pub mod lanes;
 pub mod lease;
 pub mod life;
+pub mod mailbox;
 pub mod membership;
 pub mod proving;
 pub mod receiving;
@@ -40,4 +44,5 @@ pub mod resolving;
 pub mod sending;
 pub mod succession;
 pub mod tasks;
+pub mod turns;
 pub mod watching;

@@ -1,7 +1,7 @@
 //! What arrives from peers: each message is decided on where it is read, in the order of its connection.
 
 use crate::broker::batch::{is_one_json_value, LARGE};
-use crate::broker::calls::Settled;
+use crate::broker::calls::{Place, Settled};
 use crate::broker::event::{Delivery, Event, Level, Mark};
 use crate::broker::inbound::{Origin, MAX_PER_CONNECTION};
 use crate::broker::inbox::lock;
@@ -9,6 +9,7 @@ use crate::broker::lanes::{Parked, Returned};
 use crate::broker::life::Life;
 use crate::broker::proving::Sign;
 use crate::broker::residents::{Admission, Creator};
+use crate::broker::turns::cycle;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{Epoch, WorkerId};
@@ -24,7 +25,11 @@ use std::sync::{Arc, Weak};
 pub struct Receiver(pub Weak<Life>);
 
 impl Events for Receiver {
-    fn on_open(&self, _connection: &Arc<Connection>) {}
+    fn on_open(&self, connection: &Arc<Connection>) {
+        if let Some(life) = self.0.upgrade() {
+            lock(&life.callers).insert(connection.id(), connection.peer().broker.clone());
+        }
+    }
 
     fn on_message(&self, connection: &Arc<Connection>, message: Message) {
         if let Some(life) = self.0.upgrade() {
@@ -89,7 +94,7 @@ impl Life {
             Message::Cancel { call } => {
                 let inbound = lock(&self.inbound).find(from.id(), call);
                 if let Some(inbound) = inbound {
-                    self.inbox.push(Event::Cancel { inbound });
+                    self.cancel(inbound);
                 }
             }
             Message::Unknown { kind, call } => {
@@ -146,16 +151,30 @@ impl Life {
                 self.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
                 return;
             }
-            lock(&self.inbound).open(origin.clone(), deadline)
+            lock(&self.inbound).open(origin.clone(), deadline, envelope.chain.clone())
         } else {
             0
         };
-        let admission = lock(&self.residents).admit(Delivery { handle: 0, inbound, origin, deadline, envelope });
+        let delivery = Delivery { handle: 0, inbound, turn: false, origin, deadline, envelope };
+        let admission = lock(&self.residents).admit(delivery);
         match admission {
-            Admission::Ready(delivery) => self.inbox.push(Event::Message(delivery)),
+            Admission::Ready(delivery) => {
+                self.begin_turn(&delivery);
+                self.inbox.push(Event::Message(delivery));
+            }
             Admission::Held => {}
             Admission::Full(delivery) => self.send_back(delivery, Code::Overloaded),
             Admission::Absent(delivery) => self.send_back(delivery, Code::WorkerNotFound),
+            Admission::Cycle(delivery) => self.refuse_cycle(delivery),
+        }
+    }
+
+    /// The worker is at a message that waits for this one.
+    fn refuse_cycle(&self, delivery: Delivery) {
+        let closed = lock(&self.inbound).close(delivery.inbound);
+        if let Some(Origin::Remote { connection, call }) = closed.map(|closed| closed.origin) {
+            connection.in_flight().fetch_sub(1, Ordering::AcqRel);
+            self.refuse_call(&connection, call, Code::Cycle, &cycle(&delivery).message);
         }
     }
 
@@ -197,13 +216,14 @@ impl Life {
             self.give_up(&worker, call, code);
             return;
         }
-        lock(&self.calls).route(call, 0);
+        lock(&self.calls).route(call, Place::Nowhere);
         let parked = Parked {
             sequence: envelope.sequence,
             call,
             tell_slot: 0,
             deadline,
             method: envelope.method,
+            chain: envelope.chain,
             payload: envelope.payload,
         };
         let sync = self.internal_call();
@@ -228,6 +248,8 @@ impl Life {
         for message in unsent {
             waiting.extend(self.take_back(message));
         }
+        lock(&self.callers).remove(&connection.id());
+        self.callers_lost(connection.id());
         let lost = lock(&self.calls).lost(connection.id());
         for (call, ended) in lost {
             let text = format!("The connection to the broker \"{}\" broke.", connection.peer().broker);
@@ -255,10 +277,11 @@ impl Life {
             _ => return None,
         };
         let mut lanes = lock(&self.lanes);
-        lock(&self.calls).route(call, 0);
+        lock(&self.calls).route(call, Place::Nowhere);
         lanes.lane(envelope.worker.as_str(), boot_millis());
-        let (sequence, method, payload) = (envelope.sequence, envelope.method, envelope.payload);
-        lanes.park(envelope.worker.as_str(), Parked { sequence, call, tell_slot: 0, deadline, method, payload });
+        let Envelope { sequence, method, chain, payload, .. } = envelope;
+        let parked = Parked { sequence, call, tell_slot: 0, deadline, method, chain, payload };
+        lanes.park(envelope.worker.as_str(), parked);
         Some(envelope.worker)
     }
 }

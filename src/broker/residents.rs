@@ -1,17 +1,15 @@
 //! The workers that live in this broker: their state, their mailbox, who waits for their creation. Pure.
 
 use crate::broker::event::{Delivery, Handle};
+use crate::broker::mailbox::{Mailbox, Turns, MAX_MAILBOX};
 use crate::coordination::Entry;
 use crate::error::Failure;
 use crate::ids::{ClassName, Epoch, WorkerId};
 use crate::transport::Connection;
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-
-/// Messages that one worker's mailbox holds at most while it takes none: `Worker.maxQueue`'s default.
-pub const MAX_MAILBOX: usize = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
@@ -33,7 +31,9 @@ pub struct Resident {
     pub class: ClassName,
     pub epoch: Epoch,
     pub state: State,
-    pub mailbox: VecDeque<Delivery>,
+    pub mailbox: Mailbox,
+    /// Of a worker that takes one message at a time.
+    pub turns: Option<Turns>,
     pub creators: Vec<Creator>,
     /// As the registry has it.
     pub load: u64,
@@ -43,6 +43,29 @@ pub struct Resident {
     pub successor: Option<(Entry, Vec<Creator>)>,
     /// It was made again after its broker ended.
     pub recovered: bool,
+}
+
+impl Resident {
+    fn admit(&mut self, mut delivery: Delivery, last_inbound: &AtomicU64) -> Admission {
+        let limit = match (&mut self.turns, self.state) {
+            (None, State::Active) => return Admission::Ready(delivery),
+            (Some(turns), State::Active) => {
+                if turns.is_waited_for(&self.id, &delivery) {
+                    return Admission::Cycle(delivery);
+                }
+                if turns.current == 0 && self.mailbox.is_empty() {
+                    turns.begin(&mut delivery, last_inbound);
+                    return Admission::Ready(delivery);
+                }
+                turns.max_queue
+            }
+            _ => MAX_MAILBOX,
+        };
+        match self.mailbox.push(delivery, limit) {
+            None => Admission::Held,
+            Some(delivery) => Admission::Full(delivery),
+        }
+    }
 }
 
 /// What became of a worker that is to live here.
@@ -65,6 +88,8 @@ pub enum Admission {
     Full(Delivery),
     /// There is no such worker here: it goes back.
     Absent(Delivery),
+    /// The worker is at a message that waits for this one.
+    Cycle(Delivery),
 }
 
 /// See the module.
@@ -72,12 +97,14 @@ pub struct Residents {
     by_id: HashMap<WorkerId, Handle>,
     by_handle: HashMap<Handle, Resident>,
     last: Arc<AtomicU32>,
+    last_inbound: Arc<AtomicU64>,
 }
 
 impl Residents {
-    /// `last` is shared by all lives of a broker, so that a handle is never used again.
-    pub fn new(last: Arc<AtomicU32>) -> Self {
-        Self { by_id: HashMap::new(), by_handle: HashMap::new(), last }
+    /// `last` is shared by all lives of a broker, so that a handle is never used again; so is `last_inbound`, which
+    /// numbers the messages that are being handled.
+    pub fn new(last: Arc<AtomicU32>, last_inbound: Arc<AtomicU64>) -> Self {
+        Self { by_id: HashMap::new(), by_handle: HashMap::new(), last, last_inbound }
     }
 
     /// Takes a worker in. One that is here already stays: its creators are given back; one that is leaving remembers
@@ -97,7 +124,8 @@ impl Residents {
             class: entry.class.clone(),
             epoch: entry.epoch,
             state: State::Activating,
-            mailbox: VecDeque::new(),
+            mailbox: Mailbox::default(),
+            turns: None,
             creators,
             load,
             failure: None,
@@ -137,14 +165,24 @@ impl Residents {
         match self.by_handle.get_mut(handle) {
             // Meant for another activation: what that one was sent before may still be on its way back.
             Some(resident) if resident.epoch != delivery.envelope.epoch => Admission::Absent(delivery),
-            Some(resident) if resident.state == State::Active => Admission::Ready(delivery),
-            Some(resident) if resident.mailbox.len() >= MAX_MAILBOX => Admission::Full(delivery),
-            Some(resident) => {
-                resident.mailbox.push_back(delivery);
-                Admission::Held
-            }
+            Some(resident) => resident.admit(delivery, &self.last_inbound),
             None => Admission::Absent(delivery),
         }
+    }
+
+    /// The worker is done with a message: the next one, whose turn begins.
+    pub fn next_turn(&mut self, handle: Handle, ended: u64) -> Option<Delivery> {
+        let resident = self.by_handle.get_mut(&handle)?;
+        let turns = resident.turns.as_mut()?;
+        if turns.current == ended {
+            turns.current = 0;
+        }
+        if turns.current > 0 || resident.state != State::Active {
+            return None;
+        }
+        let mut delivery = resident.mailbox.pop()?;
+        turns.begin(&mut delivery, &self.last_inbound);
+        Some(delivery)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Handle, &Resident)> {

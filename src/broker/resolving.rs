@@ -1,7 +1,7 @@
 //! From a worker's id to a route: asks the registry where it is, connects, and lets go what waits.
 
 use crate::backoff::Backoff;
-use crate::broker::calls::{Settled, Waiter};
+use crate::broker::calls::{Place, Settled, Waiter};
 use crate::broker::creating::unsettled;
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
@@ -9,6 +9,7 @@ use crate::broker::lanes::{Lanes, Parked, Route};
 use crate::broker::life::Life;
 use crate::broker::residents::{Admission, Creator};
 use crate::broker::sending::{send_failure, time_left};
+use crate::broker::turns::cycle;
 use crate::clock::boot_millis;
 use crate::coordination::{Location, Owner};
 use crate::error::{Code, Failure, Outcome};
@@ -169,7 +170,7 @@ impl Life {
         let (sender, receiver) = oneshot::channel();
         let call = self.internal_call();
         self.open_call(call, deadline, Waiter::Internal(sender));
-        lock(&self.calls).route(call, to.id());
+        lock(&self.calls).route(call, Place::There { connection: to.id() });
         let time_left = time_left(deadline, boot_millis());
         let create = Message::Create { call, time_left, worker: worker.clone(), epoch };
         match to.send(&create) {
@@ -259,6 +260,7 @@ impl Life {
                     Admission::Ready(_) | Admission::Held => Ok(()),
                     Admission::Full(_) => Err(Some(Failure::new(Code::Overloaded, "The worker's mailbox is full."))),
                     Admission::Absent(_) => Err(None),
+                    Admission::Cycle(delivery) => Err(Some(cycle(&delivery))),
                 }
             }
             Route::None | Route::Fence { .. } => return Err(None),
@@ -268,16 +270,17 @@ impl Life {
             epoch,
             sequence: parked.sequence,
             method: parked.method.clone(),
+            chain: parked.chain.clone(),
             payload: parked.payload.clone(),
         };
         let message = if parked.call > 0 {
-            lock(&self.calls).route(parked.call, connection.id());
+            lock(&self.calls).route(parked.call, Place::There { connection: connection.id() });
             Message::Ask { call: parked.call, time_left: time_left(parked.deadline, now), envelope }
         } else {
             Message::Tell { envelope }
         };
         connection.send(&message).map_err(|error| {
-            lock(&self.calls).route(parked.call, 0);
+            lock(&self.calls).route(parked.call, Place::Nowhere);
             match error {
                 crate::transport::SendError::Closed => None,
                 error => Some(send_failure(error)),

@@ -1,16 +1,18 @@
 //! The way of a message out: on the JavaScript thread, straight into the peer's outbox where the route is known.
 
-use crate::broker::calls::Waiter;
+use crate::broker::calls::{Place, Waiter};
 use crate::broker::event::{Delivery, Event, Level, Mark};
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::lanes::{Lanes, Parked, Returned, Route};
 use crate::broker::life::Life;
 use crate::broker::residents::Admission;
+use crate::broker::turns::cycle;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::{Epoch, WorkerId};
 use crate::transport::{Connection, SendError};
+use crate::wire::chain::Chain;
 use crate::wire::codec::{self, Address};
 use crate::wire::message::{Envelope, Payload};
 use bytes::Bytes;
@@ -27,6 +29,8 @@ pub struct Outgoing<'a> {
     pub ask: bool,
     /// On the local clock: when an ask ends; until when a tell looks for a route.
     pub deadline: u64,
+    /// Whose turns wait for the answer.
+    pub chain: Chain,
 }
 
 impl Outgoing<'_> {
@@ -41,6 +45,7 @@ impl Outgoing<'_> {
             tell_slot: if self.ask { 0 } else { self.slot },
             deadline: self.deadline,
             method: Bytes::copy_from_slice(self.method.as_bytes()),
+            chain: self.chain.clone(),
             payload: self.payload(),
         }
     }
@@ -70,10 +75,13 @@ impl Life {
     pub fn ask(self: &Arc<Self>, worker: &str, method: &str, json: Option<&str>, slot: u64, timeout: u64) {
         let now = boot_millis();
         let deadline = now.saturating_add(timeout);
-        self.open_call(slot, deadline, Waiter::JavaScript);
-        let outgoing = Outgoing { worker, method, json, slot, ask: true, deadline };
-        if let Err(failure) = self.send(&outgoing, now) {
-            self.fail_call(slot, failure);
+        self.send_ask(&Outgoing { worker, method, json, slot, ask: true, deadline, chain: Chain::EMPTY }, now);
+    }
+
+    pub fn send_ask(self: &Arc<Self>, outgoing: &Outgoing<'_>, now: u64) {
+        self.open_call(outgoing.slot, outgoing.deadline, Waiter::JavaScript);
+        if let Err(failure) = self.send(outgoing, now) {
+            self.fail_call(outgoing.slot, failure);
         }
     }
 
@@ -81,7 +89,7 @@ impl Life {
     pub fn tell(self: &Arc<Self>, worker: &str, method: &str, json: Option<&str>, slot: u64) -> bool {
         let now = boot_millis();
         let deadline = now.saturating_add(self.config.retries.duration);
-        let outgoing = Outgoing { worker, method, json, slot, ask: false, deadline };
+        let outgoing = Outgoing { worker, method, json, slot, ask: false, deadline, chain: Chain::EMPTY };
         match self.send(&outgoing, now) {
             Ok(sent) => sent == Sent::HandedOver,
             Err(failure) => {
@@ -130,6 +138,7 @@ impl Life {
                         Admission::Full(_) => {
                             return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full."))
                         }
+                        Admission::Cycle(delivery) => return Err(cycle(&delivery)),
                         Admission::Absent(_) => {
                             let sync = self.internal_call();
                             lanes.fence_here(outgoing.worker, sync);
@@ -167,13 +176,13 @@ impl Life {
         let (max, payload) = (to.max_message_bytes(), outgoing.json.map(str::as_bytes));
         let time_left = if outgoing.ask { time_left(outgoing.deadline, now) } else { 0 };
         let method = outgoing.method.as_bytes();
-        let address = Address { time_left, epoch, sequence, worker: outgoing.worker, method };
+        let address = Address { time_left, epoch, sequence, worker: outgoing.worker, method, chain: &outgoing.chain };
         if outgoing.ask {
             // Before it is written: the answer may be faster than this thread.
-            lock(&self.calls).route(outgoing.slot, to.id());
+            lock(&self.calls).route(outgoing.slot, Place::There { connection: to.id() });
             let written = to.send_with(|out| codec::encode_ask(out, max, outgoing.slot, address, payload));
             if written.is_err() {
-                lock(&self.calls).route(outgoing.slot, 0);
+                lock(&self.calls).route(outgoing.slot, Place::Nowhere);
             }
             written?;
         } else {
@@ -186,10 +195,15 @@ impl Life {
     /// A message of this broker to a worker in this broker: no socket, still a copy, still its mailbox.
     pub fn deliver_here(&self, worker: &str, epoch: Epoch, parked: &Parked) -> Admission {
         let origin = Origin::Local { slot: parked.call };
-        let inbound = if parked.call > 0 { lock(&self.inbound).open(origin.clone(), parked.deadline) } else { 0 };
+        let inbound = if parked.call > 0 {
+            lock(&self.inbound).open(origin.clone(), parked.deadline, parked.chain.clone())
+        } else {
+            0
+        };
         let delivery = Delivery {
             handle: 0,
             inbound,
+            turn: false,
             origin,
             deadline: if parked.call > 0 { parked.deadline } else { u64::MAX },
             envelope: Envelope {
@@ -197,21 +211,23 @@ impl Life {
                 epoch,
                 sequence: parked.sequence,
                 method: parked.method.clone(),
+                chain: parked.chain.clone(),
                 payload: parked.payload.clone(),
             },
         };
         // A call that is in the worker's hands may have run: it counts as written.
-        lock(&self.calls).route(parked.call, u64::MAX);
+        lock(&self.calls).route(parked.call, Place::Here { inbound });
         let admission = lock(&self.residents).admit(delivery);
         match admission {
             Admission::Ready(delivery) => {
+                self.begin_turn(&delivery);
                 self.inbox.push_quietly(Event::Message(delivery.clone()));
                 Admission::Ready(delivery)
             }
             Admission::Held => Admission::Held,
             back => {
                 lock(&self.inbound).close(inbound);
-                lock(&self.calls).route(parked.call, 0);
+                lock(&self.calls).route(parked.call, Place::Nowhere);
                 back
             }
         }
@@ -266,7 +282,7 @@ impl Life {
     }
 
     fn came_back_here(self: &Arc<Self>, lanes: &mut Lanes, slot: u64, code: Code, delivery: Delivery) {
-        lock(&self.calls).route(slot, 0);
+        lock(&self.calls).route(slot, Place::Nowhere);
         let worker = delivery.envelope.worker.clone();
         let deadline = if slot > 0 { delivery.deadline } else { boot_millis() + self.config.retries.duration };
         let parked = Parked {
@@ -275,6 +291,7 @@ impl Life {
             tell_slot: 0,
             deadline,
             method: delivery.envelope.method,
+            chain: delivery.envelope.chain,
             payload: delivery.envelope.payload,
         };
         let sync = self.internal_call();

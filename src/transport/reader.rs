@@ -140,10 +140,11 @@ impl<'a> Reader<'a> {
                     self.leave(Mode::Left, CloseReason::Peer { code, message });
                     self.connection.outbox.end();
                 }
-                Ok(Some(message)) if self.mode == Mode::Leaving => match self.bounce(message) {
-                    Ok(()) => {}
-                    Err(answer) => self.hand_on(answer)?,
-                },
+                Ok(Some(message)) if self.mode == Mode::Leaving => {
+                    if let Some(answer) = self.bounce(message) {
+                        self.hand_on(answer)?;
+                    }
+                }
                 Ok(Some(message)) => self.hand_on(message)?,
                 Err(error) => {
                     self.shared.incidents.note(Incident::BadFrame, &self.connection.remote(), &error);
@@ -163,7 +164,7 @@ impl<'a> Reader<'a> {
 
     /// A request that came after our goodbye goes back untouched; an answer is returned. The code is the one that lets
     /// the sender look again for where its worker is, whatever the goodbye was about.
-    fn bounce(&self, message: Message) -> Result<(), Message> {
+    fn bounce(&self, message: Message) -> Option<Message> {
         let code = Code::WorkerNotFound;
         let back = match message {
             Message::Ask { call, time_left, envelope } => Message::Bounce { call, time_left, code, envelope },
@@ -175,12 +176,12 @@ impl<'a> Reader<'a> {
                 body: Bytes::new(),
             },
             Message::Reply { .. } | Message::Failure { .. } | Message::Bounce { .. } | Message::Synced { .. } => {
-                return Err(message)
+                return Some(message)
             }
-            _ => return Ok(()),
+            _ => return None,
         };
         self.connection.outbox.answer(&back);
-        Ok(())
+        None
     }
 
     fn leave(&mut self, mode: Mode, reason: CloseReason) {

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! u32 length of the rest (big endian, as all numbers here)
-//! u8 kind   u8 flags (0, ignored)   u8 encoding of the payload   u8 error code   u64 call
-//! ask, tell, bounce   u32 time left   u64 epoch   u32 sequence   u16 worker length   u16 method length   worker   method   payload
+//! u8 kind   u8 flags (1: a chain follows)   u8 encoding of the payload   u8 error code   u64 call
+//! ask, tell, bounce   u32 time left   u64 epoch   u32 sequence   u16 worker length   u16 method length   worker   method   [chain]   payload
 //! reply               payload
 //! failure, close      u32 message length   message   body
 //! create              u32 time left   u64 epoch   worker
+//! chain: u16 length of the rest, then one by one   u64 turn   u16 worker length   worker
 //! ```
 //! A bounce has the layout of the ask that it brings back: what fitted one way fits the other way.
 
@@ -32,8 +33,15 @@ const HEADER_BYTES: usize = 12;
 const ADDRESS_BYTES: usize = 20;
 /// Time left and epoch.
 const CREATE_BYTES: usize = 12;
+/// The length of a chain.
+const CHAIN_BYTES: usize = 2;
 /// The length of a message text.
 const TEXT_BYTES: usize = 4;
+
+/// Bits of the flags; the others are ignored.
+mod flag {
+    pub const CHAIN: u8 = 1;
+}
 
 /// First byte of a frame.
 mod kind {

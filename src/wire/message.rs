@@ -2,6 +2,7 @@
 
 use crate::error::Code;
 use crate::ids::{Epoch, WorkerId};
+use crate::wire::chain::Chain;
 use bytes::Bytes;
 
 /// Lowest and highest protocol version that this build speaks.
@@ -42,6 +43,8 @@ pub struct Envelope {
     pub sequence: u32,
     /// Valid UTF-8, at most 256 bytes.
     pub method: Bytes,
+    /// Whose turns wait for the answer; of an ask.
+    pub chain: Chain,
     pub payload: Payload,
 }
 

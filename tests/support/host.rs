@@ -192,7 +192,7 @@ impl Host {
                     Event::Mark(mark) => marks.push(mark),
                     Event::Create { handle, entry } => {
                         self.workers.lock().expect("no test panics with it").insert(handle, entry.id.to_string());
-                        life.created(handle, Creation::Done, "");
+                        life.created(handle, Creation::Done, "", None);
                     }
                     Event::Destroy { handle, cause } => {
                         self.workers.lock().expect("no test panics with it").remove(&handle);
@@ -200,7 +200,7 @@ impl Host {
                             life.destroyed(handle, Fate::Recover);
                         }
                     }
-                    Event::Message(delivery) if delivery.deadline < boot_millis() => life.drop_expired(&delivery),
+                    Event::Message(delivery) if delivery.deadline < boot_millis() => life.drop_message(&delivery),
                     Event::Message(delivery) => {
                         let worker =
                             self.workers.lock().expect("no test panics with it").get(&delivery.handle).cloned();

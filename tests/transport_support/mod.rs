@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use dworker::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use dworker::transport::{CloseReason, Connection, Events, MemoryHub, Transport, TransportConfig};
+use dworker::wire::chain::Chain;
 use dworker::wire::codec::Address;
 use dworker::wire::handshake::{Identity, Secrets};
 use dworker::wire::message::{Envelope, Message, Payload};
@@ -189,6 +190,7 @@ pub fn envelope(sequence: u32, payload: &[u8]) -> Envelope {
         epoch: Epoch(1),
         sequence,
         method: Bytes::from_static(b"method"),
+        chain: Chain::EMPTY,
         payload: Payload::json(Bytes::copy_from_slice(payload)),
     }
 }
@@ -212,5 +214,12 @@ pub fn sequences(messages: &[Message]) -> Vec<u32> {
 
 /// Where a message of this number goes.
 pub fn address(sequence: u32, method: &str) -> Address<'_> {
-    Address { time_left: 1000, epoch: Epoch(1), sequence, worker: "Test#1", method: method.as_bytes() }
+    Address {
+        time_left: 1000,
+        epoch: Epoch(1),
+        sequence,
+        worker: "Test#1",
+        method: method.as_bytes(),
+        chain: &Chain::EMPTY,
+    }
 }

@@ -1,10 +1,12 @@
 //! Bytes to messages.
 
 use super::{
-    kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES,
+    flag, kind, ADDRESS_BYTES, CHAIN_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES,
+    MAX_WORKER_BYTES, TEXT_BYTES,
 };
 use crate::error::Code;
 use crate::ids::{Epoch, WorkerId};
+use crate::wire::chain::{Chain, Link, LINK_BYTES, MAX_CHAIN_BYTES, MAX_LINKS};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -111,8 +113,27 @@ impl Frame<'_> {
         Ok(worker)
     }
 
+    fn chain(&mut self) -> Result<Chain, DecodeError> {
+        self.claim(CHAIN_BYTES)?;
+        let mut left = self.buffer.get_u16() as usize;
+        if left > MAX_CHAIN_BYTES {
+            return Err(DecodeError::Malformed("a chain that is too long"));
+        }
+        let mut links = Vec::new();
+        while left > 0 {
+            self.claim(LINK_BYTES)?;
+            let turn = self.buffer.get_u64();
+            let length = self.buffer.get_u16() as usize;
+            let rest = left.checked_sub(LINK_BYTES + length);
+            left =
+                rest.filter(|_| links.len() < MAX_LINKS).ok_or(DecodeError::Malformed("a chain that is no chain"))?;
+            links.push(Link { worker: self.worker(length)?, turn });
+        }
+        Ok(Chain::new(links))
+    }
+
     /// Time left and envelope.
-    fn addressed(&mut self, encoding: u8) -> Result<(u32, Envelope), DecodeError> {
+    fn addressed(&mut self, flags: u8, encoding: u8) -> Result<(u32, Envelope), DecodeError> {
         self.claim(ADDRESS_BYTES)?;
         let time_left = self.buffer.get_u32();
         let epoch = Epoch(self.buffer.get_u64());
@@ -127,7 +148,8 @@ impl Frame<'_> {
         if std::str::from_utf8(&method).is_err() {
             return Err(DecodeError::Malformed("a method that is no UTF-8"));
         }
-        Ok((time_left, Envelope { worker, epoch, sequence, method, payload: self.payload(encoding)? }))
+        let chain = if flags & flag::CHAIN > 0 { self.chain()? } else { Chain::EMPTY };
+        Ok((time_left, Envelope { worker, epoch, sequence, method, chain, payload: self.payload(encoding)? }))
     }
 
     /// A text that is told how long it is.
@@ -154,19 +176,20 @@ fn message(mut frame: Frame<'_>) -> Result<Message, DecodeError> {
         return Ok(unknown(frame, number));
     }
     frame.claim(HEADER_BYTES)?;
-    frame.buffer.advance(2);
+    frame.buffer.advance(1);
+    let flags = frame.buffer.get_u8();
     let encoding = frame.buffer.get_u8();
     let code = frame.buffer.get_u8();
     let call = frame.buffer.get_u64();
     let code = || Code::from_number(code).ok_or(DecodeError::Malformed("an unknown error code"));
     let message = match number {
         kind::ASK => {
-            let (time_left, envelope) = frame.addressed(encoding)?;
+            let (time_left, envelope) = frame.addressed(flags, encoding)?;
             Message::Ask { call, time_left, envelope }
         }
-        kind::TELL => Message::Tell { envelope: frame.addressed(encoding)?.1 },
+        kind::TELL => Message::Tell { envelope: frame.addressed(flags, encoding)?.1 },
         kind::BOUNCE => {
-            let (time_left, envelope) = frame.addressed(encoding)?;
+            let (time_left, envelope) = frame.addressed(flags, encoding)?;
             Message::Bounce { call, time_left, code: code()?, envelope }
         }
         kind::REPLY => Message::Reply { call, payload: frame.payload(encoding)? },

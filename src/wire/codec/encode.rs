@@ -1,9 +1,11 @@
 //! Messages to bytes.
 
 use super::{
-    kind, ADDRESS_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES, TEXT_BYTES,
+    flag, kind, ADDRESS_BYTES, CHAIN_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES,
+    MAX_WORKER_BYTES, TEXT_BYTES,
 };
 use crate::ids::Epoch;
+use crate::wire::chain::Chain;
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::{BufMut, BytesMut};
 
@@ -18,6 +20,7 @@ pub struct TooLarge {
 /// The fixed part of a frame.
 struct Header {
     kind: u8,
+    flags: u8,
     encoding: Encoding,
     code: u8,
     call: u64,
@@ -25,7 +28,7 @@ struct Header {
 
 impl Header {
     fn new(kind: u8, call: u64) -> Self {
-        Self { kind, encoding: Encoding::Absent, code: 0, call }
+        Self { kind, flags: 0, encoding: Encoding::Absent, code: 0, call }
     }
 }
 
@@ -39,6 +42,7 @@ pub struct Address<'a> {
     pub worker: &'a str,
     /// UTF-8.
     pub method: &'a [u8],
+    pub chain: &'a Chain,
 }
 
 /// Appends `message` to `out` as one frame of at most `max` bytes after its length.
@@ -108,16 +112,18 @@ fn json(payload: Option<&[u8]>) -> (Encoding, &[u8]) {
 }
 
 fn addressed(out: &mut BytesMut, max: usize, header: Header, time_left: u32, parts: &Envelope) -> Result<(), TooLarge> {
-    let Envelope { worker, epoch, sequence, method, payload: Payload { encoding, bytes } } = parts;
+    let Envelope { worker, epoch, sequence, method, chain, payload: Payload { encoding, bytes } } = parts;
     let header = Header { encoding: *encoding, ..header };
-    let to = Address { time_left, epoch: *epoch, sequence: *sequence, worker: worker.as_str(), method };
+    let to = Address { time_left, epoch: *epoch, sequence: *sequence, worker: worker.as_str(), method, chain };
     envelope(out, max, header, to, bytes)
 }
 
 fn envelope(out: &mut BytesMut, max: usize, header: Header, to: Address<'_>, payload: &[u8]) -> Result<(), TooLarge> {
     let worker = name(to.worker.as_bytes(), MAX_WORKER_BYTES)?;
     let method = name(to.method, MAX_METHOD_BYTES)?;
-    frame(out, max, header, ADDRESS_BYTES + worker.len() + method.len() + payload.len(), |out| {
+    let chain_bytes = if to.chain.is_empty() { 0 } else { CHAIN_BYTES + to.chain.bytes() };
+    let header = Header { flags: if chain_bytes > 0 { flag::CHAIN } else { 0 }, ..header };
+    frame(out, max, header, ADDRESS_BYTES + worker.len() + method.len() + chain_bytes + payload.len(), |out| {
         out.put_u32(to.time_left);
         out.put_u64(to.epoch.0);
         out.put_u32(to.sequence);
@@ -126,8 +132,22 @@ fn envelope(out: &mut BytesMut, max: usize, header: Header, to: Address<'_>, pay
         out.put_u16(method.len() as u16);
         out.put_slice(worker);
         out.put_slice(method);
+        if chain_bytes > 0 {
+            put_chain(out, to.chain);
+        }
         out.put_slice(payload);
     })
+}
+
+/// A chain keeps its own lengths far below 65 536.
+fn put_chain(out: &mut BytesMut, chain: &Chain) {
+    out.put_u16(chain.bytes() as u16);
+    for link in chain.links() {
+        let worker = link.worker.as_str().as_bytes();
+        out.put_u64(link.turn);
+        out.put_u16(worker.len() as u16);
+        out.put_slice(worker);
+    }
 }
 
 fn reply(out: &mut BytesMut, max: usize, call: u64, encoding: Encoding, payload: &[u8]) -> Result<(), TooLarge> {
@@ -171,7 +191,7 @@ fn frame(
     out.reserve(LENGTH_BYTES + length);
     out.put_u32(length as u32);
     out.put_u8(header.kind);
-    out.put_u8(0);
+    out.put_u8(header.flags);
     out.put_u8(header.encoding as u8);
     out.put_u8(header.code);
     out.put_u64(header.call);

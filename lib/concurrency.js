@@ -1,0 +1,28 @@
+/**
+ * How many messages a worker of a class handles at once, as the class says.
+ */
+'use strict';
+
+const { badArgument } = require('./arguments');
+
+const DEFAULT_QUEUE = 10000;
+/** The longest queue that the core counts. */
+const LONGEST_QUEUE = 2 ** 31 - 1;
+
+/**
+ * How many messages wait at most for a worker that takes one at a time; 0 where it takes the next one meanwhile.
+ *
+ * @throws {Error} with `DW_ERR_CONFIG`
+ */
+function concurrencyOf(WorkerClass) {
+  const { concurrency = 'parallel', maxQueue = DEFAULT_QUEUE } = WorkerClass;
+  if (concurrency !== 'parallel' && concurrency !== 'serial') {
+    throw badArgument("'parallel' or 'serial'", 'concurrency of the worker class', concurrency);
+  }
+  if (!Number.isInteger(maxQueue) || maxQueue < 1 || maxQueue > LONGEST_QUEUE) {
+    throw badArgument(`an integer from 1 to ${LONGEST_QUEUE}`, 'maxQueue of the worker class', maxQueue);
+  }
+  return concurrency === 'serial' ? maxQueue : 0;
+}
+
+module.exports.concurrencyOf = concurrencyOf;

@@ -1,0 +1,75 @@
+//! What waits for a worker, bounded in number and bytes; whose turn it is at one that takes one message at a time. Pure.
+
+use crate::broker::event::Delivery;
+use crate::ids::WorkerId;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Messages that one worker's mailbox holds at most while it takes none: `Worker.maxQueue`'s default.
+pub const MAX_MAILBOX: usize = 10_000;
+/// Bytes of payload that one worker's mailbox holds at most: as much as one peer's outbox.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// See the module.
+#[derive(Default)]
+pub struct Mailbox {
+    queue: VecDeque<Delivery>,
+    bytes: usize,
+}
+
+impl Mailbox {
+    /// Gives the message back where it does not fit: `limit` messages at most.
+    pub fn push(&mut self, delivery: Delivery, limit: usize) -> Option<Delivery> {
+        let bytes = self.bytes + delivery.envelope.payload.bytes.len();
+        if self.queue.len() >= limit || bytes > MAX_BYTES {
+            return Some(delivery);
+        }
+        self.bytes = bytes;
+        self.queue.push_back(delivery);
+        None
+    }
+
+    /// Puts a message in that was let in before: the limits do not count.
+    pub fn put_back(&mut self, delivery: Delivery) {
+        self.bytes += delivery.envelope.payload.bytes.len();
+        self.queue.push_back(delivery);
+    }
+
+    pub fn pop(&mut self) -> Option<Delivery> {
+        let delivery = self.queue.pop_front()?;
+        self.bytes -= delivery.envelope.payload.bytes.len();
+        Some(delivery)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+/// The turns of a worker that takes one message at a time.
+pub struct Turns {
+    /// Messages that wait at most.
+    pub max_queue: usize,
+    /// The number of the message that it is at; 0: of none.
+    pub current: u64,
+}
+
+impl Turns {
+    pub fn new(max_queue: usize) -> Self {
+        Self { max_queue, current: 0 }
+    }
+
+    /// This message is the worker's from now on. A tell gets its number here, an ask has one.
+    pub fn begin(&mut self, delivery: &mut Delivery, last_inbound: &AtomicU64) {
+        if delivery.inbound == 0 {
+            delivery.inbound = last_inbound.fetch_add(1, Ordering::Relaxed) + 1;
+        }
+        delivery.turn = true;
+        self.current = delivery.inbound;
+    }
+
+    /// Whether the message that the worker is at waits for this one.
+    pub fn is_waited_for(&self, worker: &WorkerId, delivery: &Delivery) -> bool {
+        self.current > 0 && delivery.envelope.chain.holds(worker, self.current)
+    }
+}

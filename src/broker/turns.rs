@@ -1,0 +1,82 @@
+//! Workers that take one message at a time: when a turn begins, how it ends, what comes next.
+
+use crate::broker::event::{Delivery, Event, Handle};
+use crate::broker::inbound::Origin;
+use crate::broker::inbox::lock;
+use crate::broker::life::Life;
+use crate::clock::boot_millis;
+use crate::error::{Code, Failure};
+use std::sync::atomic::Ordering;
+
+/// What the sender of a message is told that its own turn's worker would have to take.
+pub fn cycle(delivery: &Delivery) -> Failure {
+    let envelope = &delivery.envelope;
+    Failure::new(Code::Cycle, format!("The call would wait for itself: {} → \"{}\".", envelope.chain, envelope.worker))
+}
+
+impl Life {
+    /// A message is the worker's from now on: before JavaScript can hear of it.
+    pub fn begin_turn(&self, delivery: &Delivery) {
+        if delivery.turn {
+            lock(&self.inbound).begin(delivery.inbound, delivery.handle, &delivery.origin);
+        }
+    }
+
+    /// A handler ended: whom its answer goes to, if anybody waits. The worker's next turn begins.
+    pub fn handled(&self, inbound: u64) -> Option<Origin> {
+        let closed = lock(&self.inbound).close(inbound)?;
+        if closed.turn_of > 0 {
+            self.next_turn(closed.turn_of, inbound);
+        }
+        if closed.cancelled {
+            free_place(&closed.origin);
+            return None;
+        }
+        Some(closed.origin)
+    }
+
+    /// A worker is done with the message of this number, or may begin (0). From the JavaScript thread.
+    pub fn next_turn(&self, worker: Handle, ended: u64) {
+        let mut ended = ended;
+        loop {
+            let next = lock(&self.residents).next_turn(worker, ended);
+            let Some(delivery) = next else { return };
+            if self.is_wanted(&delivery, boot_millis()) {
+                self.begin_turn(&delivery);
+                self.inbox.push_quietly(Event::Message(delivery));
+                return;
+            }
+            self.forget(&delivery);
+            ended = delivery.inbound;
+        }
+    }
+
+    /// Whether somebody waits for what this message leads to.
+    pub fn is_wanted(&self, delivery: &Delivery, now: u64) -> bool {
+        delivery.deadline >= now && !lock(&self.inbound).is_cancelled(delivery.inbound)
+    }
+
+    /// Nobody waits for this message, and its handler has not started: it is dropped.
+    pub fn drop_message(&self, delivery: &Delivery) {
+        self.forget(delivery);
+        if delivery.turn {
+            self.next_turn(delivery.handle, delivery.inbound);
+        }
+    }
+
+    fn forget(&self, delivery: &Delivery) {
+        let closed = lock(&self.inbound).close(delivery.inbound);
+        if let Some(closed) = closed {
+            free_place(&closed.origin);
+        }
+    }
+}
+
+/// One call less of this peer's is in flight.
+pub fn free_place(origin: &Origin) {
+    if let Origin::Remote { connection, call } = origin {
+        if *call > 0 {
+            connection.in_flight().fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
