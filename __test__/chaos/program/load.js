@@ -133,11 +133,13 @@ class Load {
     });
   }
 
-  /** All at once, `count` of them; how many had which outcome. */
-  async flood({ ids, count, method = 'quick' }) {
+  /** `count` calls without waiting for answers, `burst` a tick (absent: all at once); how many had which outcome. */
+  async flood({ ids, count, method = 'quick', pad = 0, burst = count }) {
     const outcomes = {};
-    await Promise.all(Array.from({ length: count }, async () => {
-      const { ok, code } = await this.send(this.random.pick(ids), 'ask', method);
+    const more = { pad: 'x'.repeat(pad) };
+    await Promise.all(Array.from({ length: count }, async (_, n) => {
+      if (n >= burst) await sleep(Math.floor(n / burst) * TICK_MS);
+      const { ok, code } = await this.send(this.random.pick(ids), 'ask', method, more);
       const key = ok ? 'ok' : code;
       outcomes[key] = (outcomes[key] || 0) + 1;
     }));

@@ -11,13 +11,15 @@ const { Worker } = require('../../..');
 /** How long the handler of a method runs; ms. */
 const LASTING = { quick: 0, short: 50, long: 2000, longest: 10000 };
 
+const never = () => new Promise(() => {});
+
 const WRONG = {
   throws: () => {
     throw new TypeError('thrown');
   },
   rejectsText: () => Promise.reject('a text'),
   rejectsNothing: () => Promise.reject(),
-  never: () => new Promise(() => {}),
+  never,
   bigint: () => 1n,
   cycle: () => {
     const cycle = {};
@@ -60,32 +62,17 @@ function classes(history) {
     }
   }
 
-  class CreateThrows extends Room {
-    onCreate(info) {
-      super.onCreate(info);
-      throw new Error('onCreate');
-    }
-  }
-
-  class CreateHangs extends Room {
-    onCreate(info) {
-      super.onCreate(info);
-      return new Promise(() => {});
-    }
-  }
-
-  class DestroyThrows extends Room {
-    onDestroy(info) {
-      super.onDestroy(info);
-      throw new Error('onDestroy');
-    }
-  }
-
-  class DestroyHangs extends Room {
-    onDestroy(info) {
-      super.onDestroy(info);
-      return new Promise(() => {});
-    }
+  /** A Room in which `hook` is followed by `fault`, on the broker that the attribute `at` names. */
+  function wrongAt(name, hook, fault) {
+    const holder = {
+      [name]: class extends Room {
+        [hook](info) {
+          super[hook](info);
+          return this.attributes.at === this.__priv.br.id ? fault() : undefined;
+        }
+      },
+    };
+    return holder[name];
   }
 
   class CreateSlow extends Room {
@@ -95,7 +82,14 @@ function classes(history) {
     }
   }
 
-  return [Room, CreateThrows, CreateHangs, CreateSlow, DestroyThrows, DestroyHangs];
+  return [
+    Room,
+    CreateSlow,
+    wrongAt('CreateThrows', 'onCreate', WRONG.throws),
+    wrongAt('CreateHangs', 'onCreate', never),
+    wrongAt('DestroyThrows', 'onDestroy', WRONG.throws),
+    wrongAt('DestroyHangs', 'onDestroy', never),
+  ];
 }
 
 module.exports = { classes };

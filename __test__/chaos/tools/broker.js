@@ -10,6 +10,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { killWithUs } = require('./cleanup');
 
+const WATCH_MS = 50;
+const MEBIBYTE = 1024 * 1024;
 const PROGRAM = path.join(__dirname, '..', 'program', 'main.js');
 
 class BrokerProcess {
@@ -20,7 +22,8 @@ class BrokerProcess {
     this.calls = new Map();
     this.last = 0;
     fs.writeFileSync(path.join(directory, this.file), '');
-    const output = fs.openSync(path.join(directory, `${name}.out`), 'a');
+    this.output = path.join(directory, `${name}.out`);
+    const output = fs.openSync(this.output, 'a');
     const task = JSON.stringify({ id, option, directory, file: this.file, seed });
     const [program, ...args] = [...wrap, process.execPath, '--expose-gc', PROGRAM, task];
     this.child = spawn(program, args, { stdio: ['ignore', output, output, 'ipc'], env: { ...process.env, ...env } });
@@ -45,7 +48,9 @@ class BrokerProcess {
   }
 
   async start() {
-    await Promise.race([this.ready, this.ended.then(() => Promise.reject(new Error(`The process of ${this.name} ended before it was ready`)))]);
+    await Promise.race([this.ready, this.ended.then(() => {
+      throw new Error(`The process of ${this.name} ended before it was ready: ${this.lastWords()}`);
+    })]);
     this.child.on('message', ({ call, value, error }) => {
       const one = this.calls.get(call);
       this.calls.delete(call);
@@ -54,6 +59,12 @@ class BrokerProcess {
     });
     await this.run('start');
     return this;
+  }
+
+  /** The error that it printed. */
+  lastWords() {
+    const lines = fs.readFileSync(this.output, 'utf8').split('\n');
+    return lines.find((line) => /Error/.test(line)) || lines.at(-1);
   }
 
   /** Runs an operation of the program. */
@@ -92,13 +103,31 @@ class BrokerProcess {
     await this.ended;
   }
 
-  /** Resident bytes and open descriptors. */
+  /** Notes resident bytes and open descriptors. */
   sample(phase) {
+    this.log.write('sample', { of: this.name, phase, rss: this.memory(), fds: fs.readdirSync(`/proc/${this.pid}/fd`).length });
+  }
+
+  /** Resident bytes. */
+  memory() {
     const status = fs.readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    const rss = Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
-    const fds = fs.readdirSync(`/proc/${this.pid}/fd`).length;
-    this.log.write('sample', { of: this.name, phase, rss, fds });
-    return { rss, fds };
+    return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
+  }
+
+  /** `grown()` of what it gives: by how many MiB the process was larger at most than now, until that is called. */
+  watchMemory() {
+    const before = this.memory();
+    let most = before;
+    const look = () => {
+      if (this.alive) most = Math.max(most, this.memory());
+    };
+    const timer = setInterval(look, WATCH_MS);
+    return {
+      grown() {
+        clearInterval(timer);
+        return (most - before) / MEBIBYTE;
+      },
+    };
   }
 }
 
