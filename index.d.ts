@@ -1,4 +1,5 @@
 /// <reference types="node" />
+import { KeyObject } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 
 /**
@@ -82,8 +83,20 @@ export interface DworkerError extends Error {
   [property: string]: unknown;
 }
 
+/** As for `tls.connect`; PEM. Without `ca` the certificates are trusted that Node trusts. */
+export interface RedisTlsOptions {
+  ca?: string | Uint8Array | (string | Uint8Array)[];
+  cert?: string | Uint8Array | (string | Uint8Array)[];
+  key?: string | Uint8Array | KeyObject;
+  passphrase?: string;
+  /** The name in the server's certificate, where it is not the host. */
+  servername?: string;
+  /** `false`: the server's certificate is not checked. Default: `true`. */
+  rejectUnauthorized?: boolean;
+}
+
 export interface RedisOptions {
-  /** `redis://`, `redis+unix://` or `memory://`; goes without `host`, `port` and `path`. */
+  /** `redis[s]://`, `redis[s]-sentinel://`, `redis+unix://` or `memory://`; goes without `host`, `port`, `path` and `sentinels`. */
   url?: string;
   /** Default: `'127.0.0.1'`. */
   host?: string;
@@ -94,6 +107,19 @@ export interface RedisOptions {
   username?: string;
   password?: string;
   db?: number | string;
+  /** TLS to the server. `false`, with sentinels too: none. */
+  tls?: boolean | RedisTlsOptions | null;
+  /** Who names the master; all of them. The default port is 26379. */
+  sentinels?: { host: string; port?: number | string | null }[] | null;
+  /** What the sentinels call the master. */
+  name?: string;
+  /** The account on the sentinels; `username` and `password` are that on Redis. */
+  sentinelUsername?: string;
+  sentinelPassword?: string;
+  /** TLS to the sentinels. Default: as `tls`. */
+  sentinelTls?: boolean | RedisTlsOptions | null;
+  /** Says that the server is a node of a Redis Cluster. Nothing changes: redirects are followed anyway. */
+  cluster?: boolean;
   /** A client object of the application's (`redis` 0.12 to 6, `ioredis` 5, 6): its address and account are taken over. */
   pub?: object;
   /** As `pub`. `quit()` of the broker also quits both. */
@@ -111,7 +137,7 @@ export interface BrokerOptions {
   /** The cluster that this broker belongs to. Default: `'main'`. */
   clustername?: string;
   /**
-   * Where the system's state lives: a URL (`redis://`, `redis+unix://`, `memory://`) or an object. Absent: the
+   * Where the system's state lives: a URL (`redis[s]://`, `redis[s]-sentinel://`, `redis+unix://`, `memory://`) or an object. Absent: the
    * environment's `DWORKER_REDIS_URL`, else `127.0.0.1:6379`.
    */
   redis?: string | RedisOptions | null;

@@ -35,6 +35,9 @@ function assertType(value, type, where) {
   const inner = /^Option<(\w+)>$/.exec(type)?.[1];
   if (inner !== undefined) return value === null || assertType(value, inner, where);
   if (type === 'String') return assert.ok(typeof value === 'string' && value.isWellFormed(), where);
+  if (type === 'bool') return assert.equal(typeof value, 'boolean', where);
+  const item = /^Vec<(\w+)>$/.exec(type)?.[1];
+  if (item !== undefined) return assert.ok(Array.isArray(value), where) ?? value.forEach((each) => assertType(each, item, where));
   if (type in LIMITS) return assert.ok(Number.isInteger(value) && value >= 0 && value <= LIMITS[type], `${where}: ${value}`);
   if (type === 'CoordinatorConfig') return assertCoordinator(value, where);
   assert.ok(type in STRUCTS, `${where}: the type ${type} is not known to the test`);

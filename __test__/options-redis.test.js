@@ -2,16 +2,28 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
+const tls = require('node:tls');
 const { inspect } = require('node:util');
 const { normalizeBrokerOptions } = require('../lib/options');
 const { assertCoreReads } = require('./options-core');
 
-const NOWHERE = { kind: 'redis', host: '127.0.0.1', port: 6379, path: null, username: null, password: null, db: 0 };
+const SENTINEL = { name: 'm', nodes: [{ host: 'a', port: 26379 }], username: null, password: null, tls: null };
+const TRUSTED_BY_NODE = 'what Node trusts';
+const TLS = { ca: TRUSTED_BY_NODE, cert: null, key: null, servername: null, rejectUnauthorized: true };
+const NOWHERE = { kind: 'redis', host: '127.0.0.1', port: 6379, path: null, username: null, password: null, db: 0, tls: null, sentinel: null };
+
+/** Hundreds of certificates as one word. */
+function shortened(options) {
+  return options && { ...options, ca: options.ca.includes(tls.rootCertificates[0]) ? TRUSTED_BY_NODE : options.ca };
+}
 
 function coordinatorOf(redis, env = {}) {
   const { config } = normalizeBrokerOptions('b', { redis }, env);
   assertCoreReads(config);
-  return config.coordinator;
+  const { coordinator } = config;
+  if (coordinator.kind === 'memory') return coordinator;
+  const sentinel = coordinator.sentinel && { ...coordinator.sentinel, tls: shortened(coordinator.sentinel.tls) };
+  return { ...coordinator, tls: shortened(coordinator.tls), sentinel };
 }
 
 describe('option.redis', () => {
@@ -25,6 +37,13 @@ describe('option.redis', () => {
     ['redis://[::1]:7000/1', { host: '::1', port: 7000, db: 1 }],
     ['redis://:pw@h', { host: 'h', password: 'pw' }],
     ['redis://user:p%40%2F%3A%25%23%3F@h:1/15', { host: 'h', port: 1, username: 'user', password: 'p@/:%#?', db: 15 }],
+    ['rediss://u:p@h:7000/1', { host: 'h', port: 7000, username: 'u', password: 'p', db: 1, tls: TLS }],
+    ['redis-sentinel://a/m', { sentinel: SENTINEL }],
+    ['redis-sentinel://a,b:1,[::1]:2/m', { sentinel: { ...SENTINEL, nodes: [...SENTINEL.nodes, { host: 'b', port: 1 }, { host: '::1', port: 2 }] } }],
+    ['redis-sentinel://u:p%40@a/m/3', { username: 'u', password: 'p@', db: 3, sentinel: SENTINEL }],
+    ['redis-sentinel://:p@a/m?db=3', { password: 'p', db: 3, sentinel: SENTINEL }],
+    ['redis-sentinel://a/m?sentinelUsername=u&sentinelPassword=p%26', { sentinel: { ...SENTINEL, username: 'u', password: 'p&' } }],
+    ['rediss-sentinel://a/m', { tls: TLS, sentinel: { ...SENTINEL, tls: TLS } }],
     ['redis+unix:///tmp/a%20b.sock', { path: '/tmp/a b.sock' }],
     ['redis+unix:///tmp/a.sock?user=u&pass=p%26w&db=4', { path: '/tmp/a.sock', username: 'u', password: 'p&w', db: 4 }],
   ];
@@ -64,20 +83,34 @@ describe('option.redis', () => {
     assert.deepEqual(coordinatorOf(undefined, { DWORKER_REDIS_URL: '' }), NOWHERE);
   });
 
-  test('says that TLS, Sentinel and Redis Cluster are not supported yet', () => {
-    const cases = [
-      ['rediss://h', 'TLS to Redis is not supported yet (rediss:// for redis)'],
-      [{ url: 'rediss://h' }, 'TLS to Redis is not supported yet (rediss:// for redis.url)'],
-      ['redis-sentinel://a:1,b:2/master', 'Redis Sentinel is not supported yet (redis-sentinel:// for redis)'],
-      [{ tls: true }, 'TLS to Redis is not supported yet (redis.tls)'],
-      [{ tls: {} }, 'TLS to Redis is not supported yet (redis.tls)'],
-      [{ sentinels: [{ host: 'a', port: 1 }], name: 'm' }, 'Redis Sentinel is not supported yet (redis.sentinels)'],
-      [{ url: 'redis://h', cluster: true }, 'Redis Cluster is not supported yet (redis.cluster)'],
-    ];
-    for (const [redis, message] of cases) assert.throws(() => coordinatorOf(redis), { code: 'DW_ERR_CONFIG', delivered: 'no', message });
-    assert.throws(() => coordinatorOf(undefined, { DWORKER_REDIS_URL: 'rediss://h' }), {
-      message: 'TLS to Redis is not supported yet (rediss:// for DWORKER_REDIS_URL)',
+  test('takes sentinels with a name, and their accounts and TLS apart from those of Redis', () => {
+    const redis = { sentinels: [{ host: 'a' }, { host: '[::1]', port: '7' }], name: 'm', password: 'p', sentinelUsername: 'u', sentinelPassword: 'q' };
+    const nodes = [...SENTINEL.nodes, { host: '::1', port: 7 }];
+    assert.deepEqual(coordinatorOf(redis), { ...NOWHERE, password: 'p', sentinel: { ...SENTINEL, nodes, username: 'u', password: 'q' } });
+    assert.deepEqual(coordinatorOf({ url: 'redis-sentinel://a/m?sentinelPassword=x', sentinelPassword: 'q', tls: true, sentinelTls: false }), {
+      ...NOWHERE,
+      tls: TLS,
+      sentinel: { ...SENTINEL, password: 'q' },
     });
+  });
+
+  test('refuses sentinels that say too little', () => {
+    const cases = [
+      [{ sentinels: [], name: 'm' }, /^Expected an array of 1 to 64 objects \{host, port\} for redis\.sentinels but/],
+      [{ sentinels: 'a:1', name: 'm' }, /for redis\.sentinels but received "a:1" of type string$/],
+      [{ sentinels: ['a:1'], name: 'm' }, /^Expected an object for redis\.sentinels\[0\] but/],
+      [{ sentinels: [{ port: 1 }], name: 'm' }, /for redis\.sentinels\[0\]\.host but/],
+      [{ sentinels: [{ host: 'a', port: 0 }], name: 'm' }, /for redis\.sentinels\[0\]\.port but/],
+      [{ sentinels: [{ host: 'a' }] }, /the sentinels' name of the master: .+ for redis\.name but received undefined/],
+      [{ sentinels: [{ host: 'a' }], name: 'm', host: 'h' }, /nothing beside redis\.sentinels for redis\.host but/],
+    ];
+    for (const [redis, message] of cases) assert.throws(() => coordinatorOf(redis), { code: 'DW_ERR_CONFIG', message });
+  });
+
+  test('takes cluster, which changes nothing, and refuses another database beside it', () => {
+    assert.deepEqual(coordinatorOf({ url: 'redis://h', cluster: true }), { ...NOWHERE, host: 'h' });
+    assert.throws(() => coordinatorOf({ cluster: true, db: 1 }), { code: 'DW_ERR_CONFIG', message: /one database\) for redis\.db but received 1/ });
+    assert.throws(() => coordinatorOf({ cluster: [{ host: 'h' }] }), { code: 'DW_ERR_CONFIG', message: /true or false for redis\.cluster but/ });
   });
 
   test('refuses two places at once', () => {
@@ -99,12 +132,14 @@ describe('option.redis', () => {
   const REFUSED_URLS = [
     'localhost:6379', 'http://h', 'redis:/h', 'redis//h', 'REDIS://h', 'redis://h:99999', 'redis://h:x', 'redis://h/x', 'redis://h/-1', 'redis://h/1.5',
     'redis://h/99999999999', 'redis://h?db=x', 'redis://h#1', 'redis://%zz@h', 'redis://u:%zz@h', 'redis+unix://tmp/x', 'redis+unix://u:p@/x', 'redis+unix://', 'redis+unix:///',
+    'redis-sentinel://', 'redis-sentinel://a', 'redis-sentinel://a/', 'redis-sentinel:///m', 'redis-sentinel://a,/m', 'redis-sentinel://a:x/m', 'redis-sentinel://a:99999/m',
+    'redis-sentinel://a/m/x', 'redis-sentinel://a/m/1/2', 'redis-sentinel://a/m#', 'redis-sentinel://%zz@a/m', 'redis-sentinel://a/m m', 'rediss://h:x', 'rediss://h/x',
     'redis+unix:///a%00b', 'redis+unix:///x?db=y', 'memory:', 'memory://a b', 'memory://a/b', 'memory://u:p@h', `memory://${'x'.repeat(129)}`, 'constructor://', '://',
   ];
   for (const url of REFUSED_URLS) {
     test(`refuses the URL ${url.slice(0, 40)}`, () => {
       for (const [redis, env] of [[url, {}], [{ url }, {}], [undefined, { DWORKER_REDIS_URL: url }]]) {
-        assert.throws(() => coordinatorOf(redis, env), { code: 'DW_ERR_CONFIG', message: /^Expected .+ for (redis|redis\.url|DWORKER_REDIS_URL)(\.\w+)? but received .+ of type string$/ });
+        assert.throws(() => coordinatorOf(redis, env), { code: 'DW_ERR_CONFIG', message: /^Expected .+ for (redis|redis\.url|DWORKER_REDIS_URL)[\w.[\]]* but received .+ of type (string|undefined)$/ });
       }
     });
   }
@@ -115,7 +150,8 @@ test('no error of the options shows a password, wherever it stands', () => {
   const wrongs = [
     `redis://:${secret}@h:x`, `redis://:${secret}@h/x`, `redis://user:1/${secret}@h`, `redis://user:1/${secret}?@h`, `redis://u:${secret}#@h`, `http://:${secret}@h`,
     `:${secret}@h`, `redis://:${secret}%zz@h`, `redis+unix://${secret}@tmp/x`, `redis+unix:///x?pass=${secret}&db=x`, `memory://:${secret}@h`, secret,
-    `redis-sentinel://:${secret}@h/m`, `rediss://:${secret}@h`,
+    `redis-sentinel://:${secret}@h`, `redis-sentinel://u:1/${secret}@h`, `redis-sentinel://u:a/${secret}@h/m`, `redis-sentinel://:${secret}@h:x/m`,
+    `redis-sentinel://h/m/x?sentinelPassword=${secret}`, `rediss://:${secret}@h:x`,
   ];
   const options = [
     ...wrongs.flatMap((url) => [{ redis: url }, { redis: { url } }]),
@@ -126,6 +162,12 @@ test('no error of the options shows a password, wherever it stands', () => {
     { redis: { username: 1, password: secret } },
     { redis: { url: `redis://:${secret}@h`, host: 'h' } },
     { redis: { url: { href: secret } } },
+    { redis: { tls: { key: secret, cert: secret } } },
+    { redis: { tls: { ca: secret } } },
+    { redis: { tls: { pfx: secret } } },
+    { redis: { tls: secret } },
+    { redis: { sentinels: [{ host: 'a' }], name: 'a b', sentinelPassword: secret } },
+    { redis: { sentinels: [`redis://:${secret}@h`], name: 'm' } },
     { redis: { path: `/x\0redis://:${secret}@h` } },
     { redis: { password: `${secret}\ud800` } },
     { redis: { password: secret, db: 'x' } },

@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { after, before, describe, test } = require('node:test');
+const tls = require('node:tls');
 const { normalizeBrokerOptions } = require('../lib/options');
 const { PACKAGES, load } = require('./redis-clients-packages');
 const { PASSWORD, USER, startServer } = require('./redis-clients-server');
@@ -129,8 +130,6 @@ describe('a client object that cannot be read', () => {
     'a sentinel of redis 6': () => load('redis-6').createSentinel({ name: 'm', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] }),
     'a cluster of ioredis 5': () => new (load('ioredis-5').Cluster)([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true }),
     'a cluster of ioredis 6': () => new (load('ioredis-6').Cluster)([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true }),
-    'sentinels of ioredis 5': () => new (load('ioredis-5'))({ sentinels: [{ host: '127.0.0.1', port: 1 }], name: 'm', lazyConnect: true }),
-    'sentinels of ioredis 6': () => new (load('ioredis-6'))({ sentinels: [{ host: '127.0.0.1', port: 1 }], name: 'm', lazyConnect: true }),
     'an object of another kind': () => ({ options: { host: 'h' }, quit() {} }),
     'a string': () => 'redis://127.0.0.1',
   };
@@ -139,28 +138,7 @@ describe('a client object that cannot be read', () => {
       const client = make();
       assert.throws(() => normalizeBrokerOptions('b', { redis: { pub: client } }, {}), {
         code: 'DW_ERR_CONFIG',
-        message: /^Expected a client object of redis 0\.12 to 6 or ioredis that names its one server \(no pool, cluster or sentinel\) for redis\.pub but received .+ of type (object|string)$/,
-      });
-    });
-  }
-
-  const TLS = {
-    'redis-2': (redis) => redis.createClient({ port: server.port, tls: {} }),
-    'redis-3': (redis) => redis.createClient(`rediss://127.0.0.1:${server.port}`),
-    'redis-4': (redis) => redis.createClient({ url: 'rediss://127.0.0.1' }),
-    'redis-5': (redis) => redis.createClient({ socket: { host: '127.0.0.1', tls: true } }),
-    'redis-6': (redis) => redis.createClient({ url: 'rediss://127.0.0.1' }),
-    'ioredis-5': (Redis) => new Redis('rediss://127.0.0.1', { lazyConnect: true }),
-    'ioredis-6': (Redis) => new Redis({ tls: {}, lazyConnect: true }),
-  };
-  for (const [name, make] of Object.entries(TLS)) {
-    test(`is refused as not supported yet: ${name} over TLS`, (t) => {
-      const client = make(load(name));
-      client.on('error', () => {});
-      t.after(() => client.end?.(true));
-      assert.throws(() => normalizeBrokerOptions('b', { redis: { sub: client } }, {}), {
-        code: 'DW_ERR_CONFIG',
-        message: 'TLS to Redis is not supported yet (the client object in redis.sub uses it)',
+        message: /^Expected a client object of redis 0\.12 to 6 or ioredis that names its server \(no pool or cluster, no sentinel of redis 5 and 6\) for redis\.pub but received .+ of type (object|string)$/,
       });
     });
   }
@@ -175,7 +153,43 @@ describe('a client object that cannot be read', () => {
       });
       const redis = { pub: client, username: USER.name, password: USER.password };
       const { coordinator } = normalizeBrokerOptions('b', { redis }, {}).config;
-      assert.deepEqual(coordinator, { kind: 'redis', host: 'localhost', port: 6379, path: null, username: USER.name, password: USER.password, db: 0 });
+      assert.deepEqual(coordinator, { kind: 'redis', host: 'localhost', port: 6379, path: null, username: USER.name, password: USER.password, db: 0, tls: null, sentinel: null });
+    });
+  }
+});
+
+describe('a client object that uses TLS or sentinels', () => {
+  const PEM = tls.rootCertificates[0];
+  const OVER_TLS = {
+    'redis-2': (redis) => redis.createClient({ port: server.port, tls: { ca: PEM } }),
+    'redis-3': (redis) => redis.createClient(`rediss://127.0.0.1:${server.port}`, { tls: { ca: PEM } }),
+    'redis-4': (redis) => redis.createClient({ url: 'rediss://127.0.0.1', socket: { ca: PEM } }),
+    'redis-5': (redis) => redis.createClient({ socket: { host: '127.0.0.1', tls: true, ca: [PEM] } }),
+    'redis-6': (redis) => redis.createClient({ url: 'rediss://127.0.0.1', socket: { ca: Buffer.from(PEM) } }),
+    'ioredis-5': (Redis) => new Redis('rediss://127.0.0.1', { lazyConnect: true, tls: { ca: PEM } }),
+    'ioredis-6': (Redis) => new Redis({ tls: { ca: PEM }, lazyConnect: true }),
+  };
+  for (const [name, make] of Object.entries(OVER_TLS)) {
+    test(`tells whom it trusts: ${name}`, (t) => {
+      const client = make(load(name));
+      client.on('error', () => {});
+      t.after(() => client.end?.(true));
+      const { coordinator } = normalizeBrokerOptions('b', { redis: { sub: client } }, {}).config;
+      assert.deepEqual(coordinator.tls, { ca: [PEM], cert: null, key: null, servername: null, rejectUnauthorized: true });
+    });
+  }
+
+  for (const name of ['ioredis-5', 'ioredis-6']) {
+    test(`tells its sentinels: ${name}`, () => {
+      const Redis = load(name);
+      const sentinels = { sentinels: [{ host: '127.0.0.1', port: 1 }], name: 'm', sentinelPassword: 's', lazyConnect: true };
+      const sentinel = { name: 'm', nodes: [{ host: '127.0.0.1', port: 1 }], username: null, password: 's', tls: null };
+      const of = (option) => normalizeBrokerOptions('b', { redis: { pub: new Redis({ ...sentinels, ...option }) } }, {}).config.coordinator;
+      assert.deepEqual([of({}).sentinel, of({}).tls], [sentinel, null]);
+      // its own rule: without the last option TLS is for nobody
+      assert.equal(of({ tls: { ca: PEM } }).tls, null);
+      assert.deepEqual(of({ tls: { ca: PEM }, enableTLSForSentinelMode: true }).tls.ca, [PEM]);
+      for (const option of [{ role: 'slave' }, { natMap: {} }]) assert.throws(() => of(option), { code: 'DW_ERR_CONFIG', message: /no role "slave", no natMap/ });
     });
   }
 });

@@ -5,9 +5,8 @@
 
 const { badArgument } = require('./arguments');
 const { failure } = require('./errors');
-const { notSupportedYet } = require('./options/refusal');
 
-const WANTED = 'a client object of redis 0.12 to 6 or ioredis that names its one server (no pool, cluster or sentinel)';
+const WANTED = 'a client object of redis 0.12 to 6 or ioredis that names its server (no pool or cluster, no sentinel of redis 5 and 6)';
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /** One entry a family of client packages: how its objects are known, and what they say. Reading changes nothing in them. */
@@ -36,12 +35,10 @@ const FAMILIES = [
     // ioredis 5 and 6: a path goes before host and port there too; a cluster says isCluster
     knows: (client) => client.isCluster === false && isObject(client.options),
     read: ({ options, condition }) => ({
-      ...address(options),
+      ...(options.sentinels ? sentinels(options) : { ...address(options), tls: options.tls }),
       username: options.username,
       password: options.password,
       db: condition?.select ?? options.db,
-      tls: options.tls,
-      sentinels: options.sentinels,
     }),
   },
   {
@@ -53,7 +50,8 @@ const FAMILIES = [
       username: options.username,
       password: options.password,
       db: options.database,
-      tls: options.socket?.tls,
+      // its TLS options stand among those of the socket
+      tls: options.socket?.tls && tlsOptions(options.socket),
       credentialsProvider: options.credentialsProvider,
     }),
   },
@@ -62,8 +60,8 @@ const FAMILIES = [
 /**
  * @param {{pub: ?Object, sub: ?Object, passwordKnown: boolean}} clients the application's objects, at least one of
  *   them. `passwordKnown`: a password stands beside them, so theirs is not needed
- * @returns {{facts: Object, name: string}} host, port, path, username, password and db as the client has them (of
- *   `pub` if it is given), and the name of the option that they come from
+ * @returns {{facts: Object, name: string}} host, port, path, username, password, db, tls and sentinels as the client has
+ *   them (of `pub` if it is given), and the name of the option that they come from
  */
 function readClients({ pub, sub, passwordKnown }) {
   const found = [['redis.pub', pub], ['redis.sub', sub]]
@@ -79,14 +77,26 @@ function readClients({ pub, sub, passwordKnown }) {
 function readClient(client, name, passwordKnown) {
   const family = isObject(client) ? FAMILIES.find(({ knows }) => knows(client)) : undefined;
   if (family === undefined) throw badArgument(WANTED, name, client);
-  const { tls, sentinels, credentialsProvider, ...facts } = family.read(client);
-  if (tls) throw notSupportedYet('TLS to Redis', `the client object in ${name} uses it`);
-  if (sentinels) throw badArgument(WANTED, name, client);
+  const { credentialsProvider, ...facts } = family.read(client);
   const hasPassword = passwordKnown || facts.password;
   if (credentialsProvider && !hasPassword) {
     throw failure('DW_ERR_CONFIG', `Expected redis.username and redis.password beside ${name}: its credentialsProvider cannot be read`);
   }
   return { ...facts, username: asText(facts.username), password: asText(facts.password) };
+}
+
+/** ioredis takes `tls` for the master only with `enableTLSForSentinelMode`; that of the sentinels stands apart. */
+function sentinels(options) {
+  if (options.role === 'slave' || options.natMap) {
+    throw failure('DW_ERR_CONFIG', 'Expected a client object that uses the master at the address that its sentinels name (no role "slave", no natMap)');
+  }
+  const { sentinelUsername, sentinelPassword, sentinelTLS } = options;
+  const tls = options.enableTLSForSentinelMode ? options.tls : undefined;
+  return { sentinels: options.sentinels, name: options.name, sentinelUsername, sentinelPassword, tls, sentinelTls: sentinelTLS ?? false };
+}
+
+function tlsOptions({ ca, cert, key, passphrase, servername, rejectUnauthorized, pfx, secureContext, checkServerIdentity }) {
+  return { ca, cert, key, passphrase, servername, rejectUnauthorized, pfx, secureContext, checkServerIdentity };
 }
 
 function address({ host, port, path }) {
@@ -124,7 +134,8 @@ function agree(pub, sub) {
   return server(pub) === server(sub) && (db === 0 || db === Number(pub.db ?? 0));
 }
 
-function server({ host, port, path }) {
+function server({ host, port, path, sentinels, name: master }) {
+  if (sentinels) return `the master ${master} of sentinels`;
   const name = String(host ?? 'localhost').toLowerCase();
   return path ?? `${LOOPBACK.has(name) ? 'localhost' : name} port ${port ?? 6379}`;
 }

@@ -54,7 +54,7 @@ pub enum CoordinatorConfig {
     Memory {
         name: String,
     },
-    Redis(RedisConfig),
+    Redis(Box<RedisConfig>),
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -67,6 +67,44 @@ pub struct RedisConfig {
     pub username: Option<String>,
     pub password: Option<String>,
     pub db: u32,
+    /// Absent: plain TCP.
+    pub tls: Option<RedisTlsConfig>,
+    /// The server is the master that they name; then host, port and path say nothing.
+    pub sentinel: Option<SentinelConfig>,
+}
+
+/// Certificates and keys are PEM.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RedisTlsConfig {
+    /// Whom we trust.
+    pub ca: Vec<String>,
+    /// Who we are, with the intermediate certificates.
+    pub cert: Option<String>,
+    pub key: Option<String>,
+    /// The name that the server's certificate must have, instead of the host's.
+    pub servername: Option<String>,
+    /// Whether the server's certificate is checked at all.
+    pub reject_unauthorized: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SentinelConfig {
+    /// What the sentinels call the master.
+    pub name: String,
+    /// Asked in turn.
+    pub nodes: Vec<NodeConfig>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    pub tls: Option<RedisTlsConfig>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    pub host: String,
+    pub port: u16,
 }
 
 #[derive(Clone, Debug, Deserialize)]

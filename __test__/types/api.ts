@@ -60,6 +60,8 @@ async function brokers() {
   };
   const broker = new Broker('a', options);
   new Broker('b', { redis: 'memory://', promise: Promise });
+  new Broker('b', { redis: { url: 'rediss://h', tls: { ca: ['PEM', Buffer.from('PEM')], cert: 'PEM', key: 'PEM', servername: 'h' }, cluster: true } });
+  new Broker('b', { redis: { sentinels: [{ host: 'a' }, { host: 'b', port: 1 }], name: 'm', sentinelPassword: 's', tls: true, sentinelTls: false } });
   new Broker('c').setSecret('a new secret of 16 characters');
   // @ts-expect-error an id is needed
   new Broker();

@@ -3,10 +3,14 @@
  */
 'use strict';
 
-const { notSupportedYet, secretRefusal } = require('./refusal');
+const { URLSearchParams } = require('node:url');
+const { secretRefusal } = require('./refusal');
 
-const FORMS = 'a URL redis://[user:password@]host[:port][/db], redis+unix:///path[?user=&pass=&db=] or memory://[name]';
-const NOT_YET = { 'rediss:': 'TLS to Redis', 'redis-sentinel:': 'Redis Sentinel' };
+const FORMS =
+  'a URL redis[s]://[user:password@]host[:port][/db], redis[s]-sentinel://[user:password@]host[:port][,host[:port]…]/name[/db], ' +
+  'redis+unix:///path[?user=&pass=&db=] or memory://[name]';
+const SENTINEL = /^rediss?-sentinel:\/\/(?:([^/?#]*)@)?([^/?#]*)(?:\/([^/?#]*)(?:\/([^/?#]*))?)?(?:\?([^#]*))?$/;
+const SENTINEL_NODE = /^(\[[\da-f:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/i;
 const MEMORY = 'memory://';
 const LONGEST_MEMORY_NAME = 128;
 
@@ -16,15 +20,17 @@ const LONGEST_MEMORY_NAME = 128;
  * @param {*} text
  * @param {string} name the option that holds the URL
  * @returns {Object} `{memory}` with the coordinator's name, or `host`, `port`, `path`, `username`, `password`, `db`, each
- *   a string or undefined
+ *   a string or undefined, `tls: true` where the scheme says so, and for sentinels what `option.redis` calls them
  * @throws {Error} without any part of the URL but its scheme
  */
 function parseRedisUrl(text, name) {
   if (typeof text !== 'string') throw secretRefusal(FORMS, name, text);
   if (text.startsWith(MEMORY)) return { memory: memoryName(text, name) };
   const scheme = /^([a-z+-]+:)\/\//.exec(text)?.[1];
-  if (scheme in NOT_YET) throw notSupportedYet(NOT_YET[scheme], `${scheme}// for ${name}`);
   if (scheme === 'redis:') return tcp(parse(text, name), name);
+  if (scheme === 'rediss:') return { ...tcp(parse(text, name), name), tls: true };
+  if (scheme === 'redis-sentinel:') return sentinel(text, name);
+  if (scheme === 'rediss-sentinel:') return { ...sentinel(text, name), tls: true };
   if (scheme === 'redis+unix:') return unix(parse(text, name), name);
   throw secretRefusal(FORMS, name, text);
 }
@@ -47,6 +53,24 @@ function tcp(url, name) {
   };
 }
 
+/** By hand: the parser of URLs knows one host. The account is the one on Redis; that on the sentinels stands in the query. */
+function sentinel(text, name) {
+  const [, account = '', hosts, master = '', db, query = ''] = SENTINEL.exec(text) ?? [];
+  const nodes = (hosts ?? '').split(',').map((each) => SENTINEL_NODE.exec(each));
+  if (nodes.includes(null)) throw secretRefusal(FORMS, name, text);
+  const [, username, password = ''] = /^([^:]*)(?::(.*))?$/s.exec(account);
+  const parameters = new URLSearchParams(query);
+  return {
+    sentinels: nodes.map(([, host, port]) => ({ host, port })),
+    name: decoded(master, name),
+    username: decoded(username, name) || undefined,
+    password: decoded(password, name) || undefined,
+    db: databaseNumber(db || parameters.get('db'), name),
+    sentinelUsername: parameters.get('sentinelUsername') ?? undefined,
+    sentinelPassword: parameters.get('sentinelPassword') ?? undefined,
+  };
+}
+
 /** An account stands in the query: a URL without a host has no other place for it. */
 function unix(url, name) {
   if (url.host !== '' || url.pathname.length < 2) {
@@ -62,7 +86,7 @@ function unix(url, name) {
 
 /** Checked for its digits here: behind a `/` that was not escaped it may be the rest of a password. */
 function databaseNumber(digits, name) {
-  if (digits === null || digits === '') return undefined;
+  if (digits === null || digits === undefined || digits === '') return undefined;
   if (!/^\d+$/.test(digits)) throw secretRefusal('a URL with a database number behind its host', name, digits);
   return digits;
 }

@@ -6,10 +6,16 @@
 const { readClients } = require('../redis-clients');
 const { credential, database, host, orNone, port, reader, socketPath } = require('./checks');
 const { FORMS, parseRedisUrl } = require('./redis-url');
-const { notSupportedYet, refusal, secretRefusal } = require('./refusal');
+const { normalizeSentinel } = require('./redis-sentinel');
+const { normalizeTls } = require('./redis-tls');
+const { refusal, secretRefusal } = require('./refusal');
 
 const ENVIRONMENT_URL = 'DWORKER_REDIS_URL';
-const NOT_YET = { tls: 'TLS to Redis', sentinels: 'Redis Sentinel', cluster: 'Redis Cluster' };
+/** What names a place; only one of them may. */
+const PLACES = ['url', 'host', 'port', 'path', 'sentinels'];
+const OPTIONS = [
+  ...PLACES, 'username', 'password', 'db', 'tls', 'name', 'sentinelUsername', 'sentinelPassword', 'sentinelTls', 'cluster', 'pub', 'sub',
+];
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 6379;
 const DEFAULT_DB = 0;
@@ -33,46 +39,75 @@ function normalizeRedis(redis, env) {
 }
 
 /** Each option is looked at once, so that a getter cannot change its mind. */
-function fromObject({ url, host, port, path, username, password, db, pub, sub, tls, sentinels, cluster }) {
-  for (const [key, value] of Object.entries({ tls, sentinels, cluster })) {
-    if (value) throw notSupportedYet(NOT_YET[key], `redis.${key}`);
-  }
-  const given = { url, host, port, path, username, password, db, pub: pub ?? undefined, sub: sub ?? undefined };
-  return { coordinator: withAccount(place(given), given), pub: given.pub, sub: given.sub };
+function fromObject(redis) {
+  const given = Object.fromEntries(OPTIONS.map((key) => [key, redis[key] ?? undefined]));
+  const { cluster, pub, sub } = given;
+  const coordinator = withAccount(place(given), given);
+  checkCluster(cluster, coordinator);
+  return { coordinator, pub, sub };
 }
 
 function place(given) {
   if (given.pub !== undefined || given.sub !== undefined) {
     // host and port beside client objects had no effect in the original, so they have none here
-    refuseBeside(given, ['url', 'path'], 'redis.pub or redis.sub');
+    refuseBeside(given, ['url', 'path', 'sentinels'], 'redis.pub or redis.sub');
     const { facts, name } = readClients({ pub: given.pub, sub: given.sub, passwordKnown: Boolean(given.password) });
-    return fromParts(facts, name);
+    return fromParts(withTls(facts, given.tls), name);
   }
-  if (given.url === undefined || given.url === null) return fromParts(given, 'redis');
-  refuseBeside(given, ['host', 'port', 'path'], 'redis.url');
-  return fromUrl(given.url, 'redis.url');
+  if (!isNone(given.url)) {
+    refuseBeside(given, PLACES.slice(1), 'redis.url');
+    return fromUrl(given.url, 'redis.url', given);
+  }
+  if (!isNone(given.sentinels)) refuseBeside(given, PLACES.slice(0, -1), 'redis.sentinels');
+  return fromParts(given, 'redis');
 }
 
 function refuseBeside(given, keys, other) {
   for (const key of keys) {
-    if (given[key] !== undefined && given[key] !== null) throw secretRefusal(`nothing beside ${other}`, `redis.${key}`, given[key]);
+    if (!isNone(given[key])) throw secretRefusal(`nothing beside ${other}`, `redis.${key}`, given[key]);
   }
 }
 
-function fromUrl(text, name) {
+/** Nothing is to be chosen: keys of a namespace are in one slot, and its node is found from any other. */
+function checkCluster(cluster, { db }) {
+  if (isNone(cluster)) return;
+  if (typeof cluster !== 'boolean') throw refusal('true or false', 'redis.cluster', cluster);
+  if (cluster && db > 0) throw refusal('0 (Redis Cluster has one database)', 'redis.db', db);
+}
+
+function isNone(value) {
+  return value === undefined || value === null;
+}
+
+function fromUrl(text, name, { tls, sentinelTls, sentinelUsername, sentinelPassword } = {}) {
   const parts = parseRedisUrl(text, name);
-  return parts.memory === undefined ? fromParts(parts, name) : { kind: 'memory', name: parts.memory };
+  if (parts.memory !== undefined) return { kind: 'memory', name: parts.memory };
+  if (parts.tls && tls === false) throw refusal('TLS options (the URL asks for TLS)', 'redis.tls', tls);
+  if (parts.sentinels === undefined) return fromParts(withTls(parts, tls), name);
+  const sentinel = { ...parts, sentinelTls };
+  if (!isNone(sentinelUsername)) sentinel.sentinelUsername = sentinelUsername;
+  if (!isNone(sentinelPassword)) sentinel.sentinelPassword = sentinelPassword;
+  return fromParts(withTls(sentinel, tls), name);
+}
+
+/** The option goes before what a URL or a client object says. */
+function withTls(parts, tls) {
+  return isNone(tls) ? parts : { ...parts, tls, tlsName: 'redis.tls' };
 }
 
 function fromParts(parts, name) {
   const read = reader(parts, `${name}.`);
-  return {
+  const tlsName = parts.tlsName ?? `${name}.tls`;
+  const tls = normalizeTls(parts.tls, tlsName);
+  const server = {
     kind: 'redis',
     host: read('host', null, orNone(host)) ?? DEFAULT_HOST,
     port: read('port', null, orNone(port)) ?? DEFAULT_PORT,
     path: read('path', null, orNone(socketPath)),
-    ...account(parts, name, DEFAULT_DB),
   };
+  if (tls !== null && server.path !== null) throw refusal('none with a Unix socket', tlsName, parts.tls);
+  const sentinel = isNone(parts.sentinels) ? null : normalizeSentinel(parts, name, tls);
+  return { ...server, ...account(parts, name, DEFAULT_DB), tls, sentinel };
 }
 
 /** `absent` is the database where none is named. */

@@ -27,11 +27,5 @@ function secretRefusal(what, name, value) {
   return failure('DW_ERR_CONFIG', `Expected ${what} for ${name} but received (hidden) of type ${typeof value}`);
 }
 
-/** For what this release cannot do: `what` names it, `name` the option that asks for it. */
-function notSupportedYet(what, name) {
-  return failure('DW_ERR_CONFIG', `${what} is not supported yet (${name})`);
-}
-
 module.exports.refusal = refusal;
 module.exports.secretRefusal = secretRefusal;
-module.exports.notSupportedYet = notSupportedYet;

@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Where the cluster's state lives, and with it how brokers reach each other.
 #[derive(Clone)]
 pub enum Home {
-    Redis(RedisConfig),
+    Redis(Box<RedisConfig>),
     /// The whole system in this process.
     Memory {
         store: MemoryStore,

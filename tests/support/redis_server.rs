@@ -58,11 +58,19 @@ impl RedisServer {
             username: None,
             password: self.password.clone(),
             db: 0,
+            tls: None,
+            sentinel: None,
         }
     }
 
     /// Starts it (again) on the same port, in the same directory.
     pub fn run(&mut self) {
+        self.run_with(&[]);
+    }
+
+    /// As `run`, with more arguments from now on.
+    pub fn run_with(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(|word| (*word).to_owned()));
         let end = Instant::now() + PATIENCE;
         while !self.attempt(end) {
             assert!(Instant::now() < end, "the server does not start: {}", self.log());
@@ -189,7 +197,7 @@ impl Drop for RedisServer {
     }
 }
 
-fn exchange(stream: &mut TcpStream, words: &[&str]) -> io::Result<String> {
+pub fn exchange(stream: &mut TcpStream, words: &[&str]) -> io::Result<String> {
     let mut text = format!("*{}\r\n", words.len());
     for word in words {
         text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
@@ -210,6 +218,6 @@ fn complete(answer: &[u8]) -> bool {
     redis::parse_redis_value(answer).is_ok()
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }

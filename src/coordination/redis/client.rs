@@ -1,27 +1,30 @@
 //! Two connections and the scripts that run on them: how one operation is sent and how all of it starts.
 
 use super::answer;
-use super::dial::Dialer;
-use super::failure::{foreign, translate};
-use super::link::{is_no_script, Link, Live, CONNECT_DEADLINE};
+use super::dial::{Dialer, CONNECT_DEADLINE};
+use super::failure::{foreign, judge, translate, Verdict};
+use super::link::{is_no_script, Link, Live};
 use super::script::{Arguments, Lua};
 use super::signals::Signals;
 use super::Clock;
 use crate::config::RedisConfig;
 use crate::coordination::keys::{Channels, Keys};
 use crate::coordination::CoordinationResult;
-use redis::{Cmd, Value};
+use redis::{Cmd, RedisError, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// An operation that a user waits for.
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(2);
 /// A renewal: shorter, so that several fit into a lease.
 const RENEW_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Between two tries of a command that the server cannot run at the moment.
+const AGAIN: Duration = Duration::from_millis(25);
 
 /// What the coordinator is made of. Dropping it ends its connections.
 pub struct Client {
@@ -34,14 +37,14 @@ pub struct Client {
     /// What every script gets: the keys that all name, the prefix, the channel of hints.
     shared: Arguments,
     runtime: Handle,
-    /// The tasks that keep the connections; aborted when this is dropped.
+    /// The tasks that keep the connections and follow the sentinels; aborted when this is dropped.
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl Client {
     /// Connects to nothing yet.
     pub fn new(config: &RedisConfig, keys: Keys, channels: Channels, runtime: Handle) -> Self {
-        let dialer = Arc::new(Dialer::new(config));
+        let dialer = Arc::new(Dialer::new(config, keys.meta()));
         let commands = Arc::new(Link::new(dialer.clone()));
         Self {
             clock: None,
@@ -66,6 +69,9 @@ impl Client {
         if first {
             tasks.spawn_on(self.commands.clone().supervise(), &self.runtime);
             tasks.spawn_on(self.signals.clone().supervise(), &self.runtime);
+            if let Some(sentinels) = self.dialer.sentinels() {
+                tasks.spawn_on(sentinels.clone().follow(), &self.runtime);
+            }
         } else {
             let up = async { tokio::join!(self.commands.up(), self.signals.up()) };
             // What is not up by then says why below.
@@ -99,28 +105,63 @@ impl Client {
     }
 
     async fn run_within(&self, deadline: Duration, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
-        let link = &self.commands;
-        let (live, began) = (link.live()?, Instant::now());
+        let (link, began) = (&self.commands, Instant::now());
         let left = || deadline.saturating_sub(began.elapsed());
-        let clock = match &self.clock {
-            Some(clock) => (clock() * 1000).to_string(),
-            None if live.script_clock || !lua.is_timed() => String::new(),
-            None => self.micros(&live, deadline).await?.to_string(),
-        };
-        let command = lua.command(true, &self.shared, &clock, &live.server, &arguments);
-        let mut answer = link.send(&live, &command, lua.name, left()).await?;
-        if answer.as_ref().is_err_and(is_no_script) {
-            let command = lua.command(false, &self.shared, &clock, &live.server, &arguments);
-            answer = link.send(&live, &command, lua.name, left()).await?;
+        loop {
+            let live = link.live()?;
+            let clock = match &self.clock {
+                Some(clock) => (clock() * 1000).to_string(),
+                None if live.script_clock || !lua.is_timed() => String::new(),
+                None => self.micros(&live, left()).await?.to_string(),
+            };
+            let command = lua.command(true, &self.shared, &clock, &live.server, &arguments);
+            let mut answer = link.send(&live, &command, lua.name, left()).await?;
+            if answer.as_ref().is_err_and(is_no_script) {
+                let command = lua.command(false, &self.shared, &clock, &live.server, &arguments);
+                answer = link.send(&live, &command, lua.name, left()).await?;
+            }
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.may_try_again(&live, lua.name, &error, left()).await?,
+            }
         }
-        answer.map_err(|error| translate(self.dialer.place(), lua.name, &error))
+    }
+
+    /// After an answer that is an error. `Ok` when the same may be sent once more, which is when nothing was done: at
+    /// once where Redis was found elsewhere, after a pause where it is the same one. Otherwise the error.
+    async fn may_try_again(
+        &self,
+        live: &Live,
+        what: &str,
+        error: &RedisError,
+        left: Duration,
+    ) -> CoordinationResult<()> {
+        let (link, verdict) = (&self.commands, judge(error, live.place()));
+        let error = translate(live.place(), what, error);
+        match verdict {
+            Verdict::Refused => return Err(error),
+            Verdict::Again if left <= AGAIN => return Err(error),
+            Verdict::Again => {
+                sleep(AGAIN).await;
+                return Ok(());
+            }
+            Verdict::NoMaster => link.leave(live, &error),
+            Verdict::Moved(place) => link.follow(live, place, &error),
+        }
+        timeout(left, link.up()).await.map_err(|_| error)
     }
 
     /// A plain command on the connection for commands.
     pub async fn command(&self, command: &Cmd, what: &str) -> CoordinationResult<Value> {
-        let live = self.commands.live()?;
-        let answer = self.commands.send(&live, command, what, COMMAND_DEADLINE).await?;
-        answer.map_err(|error| translate(self.dialer.place(), what, &error))
+        let began = Instant::now();
+        loop {
+            let live = self.commands.live()?;
+            let left = COMMAND_DEADLINE.saturating_sub(began.elapsed());
+            match self.commands.send(&live, command, what, left).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.may_try_again(&live, what, &error, left).await?,
+            }
+        }
     }
 
     /// The server's TIME.
@@ -130,12 +171,12 @@ impl Client {
 
     async fn micros(&self, live: &Live, deadline: Duration) -> CoordinationResult<u64> {
         let answer = self.commands.send(live, &redis::cmd("TIME"), "TIME", deadline).await?;
-        let answer = answer.map_err(|error| translate(self.dialer.place(), "TIME", &error))?;
+        let answer = answer.map_err(|error| translate(live.place(), "TIME", &error))?;
         self.read("TIME", answer::micros(answer))
     }
 
     /// An answer, or the error that says that it was none of ours.
     pub fn read<T>(&self, what: &str, answer: Option<T>) -> CoordinationResult<T> {
-        answer.ok_or_else(|| foreign(self.dialer.place(), what))
+        answer.ok_or_else(|| foreign(&self.dialer.place(), what))
     }
 }

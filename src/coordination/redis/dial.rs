@@ -1,113 +1,174 @@
-//! One socket to Redis: how it is opened, which options it gets.
+//! A new connection: to whom, how, and whether it may be used.
 
+use super::failure::{foreign, judge, late, translate, Verdict};
+use super::greeting::{greet, login, Account, Greeting, Unfit};
+use super::sentinel::Sentinels;
+use super::socket::{open, Dialed, Place, Socket};
+use super::tls::Tls;
+use super::whereabouts::{Target, Whereabouts};
 use crate::config::RedisConfig;
-use crate::coordination::CoordinationError;
-use redis::RedisConnectionInfo;
-use socket2::{SockRef, TcpKeepalive};
-use std::io;
+use crate::coordination::{CoordinationError, CoordinationResult};
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{lookup_host, TcpStream};
+use tokio::time::timeout;
 
-/// An idle connection is probed after this.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
-/// Then this often.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
-/// Unacknowledged data ends a connection after this: a black-holed socket failed in 3.4 s, without it not within 25 s.
-#[cfg(target_os = "linux")]
-const USER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Dialing, AUTH, SELECT and the first answer.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
+/// How often one attempt to connect follows the news that Redis is elsewhere.
+const TURNS: usize = 5;
 
-/// Either kind of socket.
-pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Socket for T {}
-
-/// A connected socket.
-pub struct Dialed {
+/// A connection to a master that takes our commands.
+pub struct Entered {
     pub socket: Box<dyn Socket>,
     /// Our address on it; none for a Unix socket.
     pub local: Option<IpAddr>,
+    pub target: Target,
+    pub greeting: Greeting,
 }
 
 /// Where Redis is, and who we are there.
 pub struct Dialer {
-    config: RedisConfig,
     place: String,
+    account: Account,
+    db: u32,
+    /// Of the namespace: tells which node of a cluster is ours.
+    key: String,
+    tls: Option<Result<Tls, String>>,
+    whereabouts: Arc<Whereabouts>,
+    sentinels: Option<Arc<Sentinels>>,
+    /// The last attempt failed there.
+    avoided: Mutex<Option<Place>>,
 }
 
 impl Dialer {
-    pub fn new(config: &RedisConfig) -> Self {
-        let place = match &config.path {
-            Some(path) => path.clone(),
-            None if config.host.contains(':') => format!("[{}]:{}", config.host, config.port),
-            None => format!("{}:{}", config.host, config.port),
+    pub fn new(config: &RedisConfig, key: String) -> Self {
+        let origin = match (&config.sentinel, &config.path) {
+            (Some(_), _) => None,
+            (None, Some(path)) => Some(Place::Unix(path.clone())),
+            (None, None) => Some(Place::tcp(&config.host, config.port)),
         };
-        Self { config: config.clone(), place }
+        let place = match (&origin, &config.sentinel) {
+            (None, Some(sentinel)) => format!("the master {:?} of its sentinels", sentinel.name),
+            (origin, _) => origin.as_ref().map(Place::to_string).unwrap_or_default(),
+        };
+        let whereabouts = Arc::new(Whereabouts::new(origin));
+        let sentinels =
+            config.sentinel.as_ref().map(|sentinel| Arc::new(Sentinels::new(sentinel, whereabouts.clone())));
+        Self {
+            place,
+            account: Account { username: config.username.clone(), password: config.password.clone() },
+            db: config.db,
+            key,
+            tls: config.tls.as_ref().map(Tls::new),
+            whereabouts,
+            sentinels,
+            avoided: Mutex::default(),
+        }
     }
 
-    /// host:port or path, for errors.
+    /// What the configuration says, for errors: host:port, path, or the name of the master.
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    pub fn config(&self) -> &RedisConfig {
-        &self.config
+    pub fn whereabouts(&self) -> &Whereabouts {
+        &self.whereabouts
     }
 
-    /// What the redis crate needs for AUTH and SELECT.
-    pub fn login(&self) -> RedisConnectionInfo {
-        let mut info = RedisConnectionInfo::default().set_db(i64::from(self.config.db)).set_skip_set_lib_name();
-        if let Some(password) = &self.config.password {
-            info = info.set_password(password);
-            if let Some(username) = &self.config.username {
-                info = info.set_username(username);
-            }
-        }
-        info
+    /// To be followed as long as there are connections.
+    pub fn sentinels(&self) -> Option<&Arc<Sentinels>> {
+        self.sentinels.as_ref()
     }
 
-    /// Opens a socket. Has no deadline of its own.
-    pub async fn dial(&self) -> Result<Dialed, CoordinationError> {
-        self.open().await.map_err(|error| {
-            CoordinationError::Unavailable(format!("Redis at {}: cannot connect: {error}", self.place))
-        })
-    }
-
-    async fn open(&self) -> io::Result<Dialed> {
-        if let Some(path) = &self.config.path {
-            return open_path(path).await;
-        }
-        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in lookup_host((self.config.host.as_str(), self.config.port)).await? {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    tune(&stream)?;
-                    let local = stream.local_addr()?.ip().to_canonical();
-                    return Ok(Dialed { socket: Box::new(stream), local: Some(local) });
+    /// One attempt, with a deadline. News that Redis is elsewhere ends it early and leads there.
+    pub async fn connect(&self) -> CoordinationResult<Entered> {
+        let mut failure = late(&self.place, "connecting", CONNECT_DEADLINE);
+        for _ in 0..TURNS {
+            let target = self.seek().await?;
+            let entered = tokio::select! {
+                () = self.whereabouts.moved(&target) => continue,
+                entered = timeout(CONNECT_DEADLINE, self.enter(&target)) => entered,
+            };
+            failure = match entered {
+                Ok(Ok(entered)) => {
+                    self.avoid(None);
+                    return Ok(entered);
                 }
-                Err(error) => failure = error,
-            }
+                Ok(Err(Refusal { moved: Some(place), error })) => {
+                    self.whereabouts.redirect(&target, place);
+                    failure = error;
+                    continue;
+                }
+                Ok(Err(Refusal { moved: None, error })) => error,
+                Err(_) => late(&target.place, "connecting", CONNECT_DEADLINE),
+            };
+            self.whereabouts.fail(&target);
+            self.avoid(Some(target.place));
+            break;
         }
         Err(failure)
     }
+
+    async fn seek(&self) -> CoordinationResult<Target> {
+        if let Some(sentinels) = &self.sentinels {
+            let avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            sentinels.find(avoided.as_ref()).await?;
+        }
+        let nowhere = || CoordinationError::Unavailable(format!("Redis at {}: nobody says where it is", self.place));
+        self.whereabouts.target().ok_or_else(nowhere)
+    }
+
+    fn avoid(&self, place: Option<Place>) {
+        *self.avoided.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    async fn enter(&self, target: &Target) -> Result<Entered, Refusal> {
+        let place = &target.place;
+        let tls = match &self.tls {
+            Some(Ok(tls)) => Some(tls),
+            Some(Err(text)) => return Err(CoordinationError::Refused(format!("Redis at {place}: {text}")).into()),
+            None => None,
+        };
+        let Dialed { mut socket, local } = open(place, tls)
+            .await
+            .map_err(|error| CoordinationError::Unavailable(format!("Redis at {place}: cannot connect: {error}")))?;
+        let unfit = |unfit| refusal(place, unfit);
+        login(&mut socket, &self.account).await.map_err(|error| unfit(Unfit::Failed("AUTH", error)))?;
+        let greeting = greet(&mut socket, self.db, &self.key).await.map_err(unfit)?;
+        Ok(Entered { socket, local, target: target.clone(), greeting })
+    }
 }
 
-#[cfg(unix)]
-async fn open_path(path: &str) -> io::Result<Dialed> {
-    let stream = tokio::net::UnixStream::connect(path).await?;
-    Ok(Dialed { socket: Box::new(stream), local: None })
+/// Why a connection is not used, and who else was named.
+struct Refusal {
+    error: CoordinationError,
+    moved: Option<Place>,
 }
 
-#[cfg(not(unix))]
-async fn open_path(_path: &str) -> io::Result<Dialed> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets"))
+impl From<CoordinationError> for Refusal {
+    fn from(error: CoordinationError) -> Self {
+        Self { error, moved: None }
+    }
 }
 
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL))?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-    Ok(())
+fn refusal(place: &Place, unfit: Unfit) -> Refusal {
+    match unfit {
+        Unfit::Failed(what, error) => {
+            let moved = match judge(&error, place) {
+                Verdict::Moved(place) => Some(place),
+                _ => None,
+            };
+            Refusal { error: translate(place, what, &error), moved }
+        }
+        Unfit::Replica(Some(master)) => CoordinationError::Unavailable(format!(
+            "Redis at {place}: it is a replica (of {master}) and takes no writes"
+        ))
+        .into(),
+        Unfit::Nameless => foreign(place, "INFO server").into(),
+        Unfit::Replica(None) => CoordinationError::Refused(format!(
+            "Redis at {place}: it is a sentinel; name it in redis.sentinels or in a redis-sentinel:// URL"
+        ))
+        .into(),
+    }
 }

@@ -1,26 +1,26 @@
 //! A supervised connection for commands: dialed again without end, refusing at once while it is down.
 
-use super::dial::Dialer;
-use super::failure::{foreign, late, translate};
-use super::reply::text;
+use super::dial::{Dialer, Entered};
+use super::failure::{is_broken, late, translate};
+use super::greeting::Greeting;
 use super::retry::Retry;
+use super::socket::Place;
+use super::whereabouts::Target;
 use crate::coordination::{CoordinationError, CoordinationResult};
 use crate::ids::ServerId;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
+use redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, RedisError, ServerErrorKind, Value};
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
-/// Dialing, AUTH, SELECT and the first answer.
-pub const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
-/// Whether scripts may ask for the time and write afterwards (Redis 3.2 and later); also the proof that the server answers.
-const PROBE: &str = "return (redis.replicate_commands or redis.REDIS_VERSION_NUM) and 1 or 0";
+/// A connection that lasted this long was a good one: after it the first attempt is made at once again.
+pub const PROVEN: Duration = Duration::from_secs(1);
 /// Commands that wait for the socket; more wait in their callers.
 const QUEUE: usize = 256;
 
@@ -29,11 +29,19 @@ const QUEUE: usize = 256;
 pub struct Live {
     connection: MultiplexedConnection,
     number: u64,
+    target: Target,
     /// Scripts read the clock themselves.
     pub script_clock: bool,
     pub local: Option<IpAddr>,
     /// The life of the server process that this leads to.
     pub server: ServerId,
+}
+
+impl Live {
+    /// The server that it leads to.
+    pub fn place(&self) -> &Place {
+        &self.target.place
+    }
 }
 
 #[derive(Clone)]
@@ -101,19 +109,31 @@ impl Link {
         let answer = match timeout(deadline, connection.req_packed_command(command)).await {
             Ok(answer) => answer.and_then(Value::extract_error),
             Err(_) => {
-                let error = late(self.dialer.place(), what, deadline);
+                let error = late(live.place(), what, deadline);
                 self.give_up(live.number, &error);
                 return Err(error);
             }
         };
         match answer {
-            Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse) => {
-                let error = translate(self.dialer.place(), what, &error);
+            Err(error) if is_broken(&error) => {
+                let error = translate(live.place(), what, &error);
                 self.give_up(live.number, &error);
                 Err(error)
             }
             answer => Ok(answer),
         }
+    }
+
+    /// What answers there is no master: all connections of this coordinator are dialed again.
+    pub fn leave(&self, live: &Live, error: &CoordinationError) {
+        self.dialer.whereabouts().doubt(&live.target);
+        self.give_up(live.number, error);
+    }
+
+    /// Another node has our keys: all connections of this coordinator are dialed again, there.
+    pub fn follow(&self, live: &Live, place: Place, error: &CoordinationError) {
+        self.dialer.whereabouts().redirect(&live.target, place);
+        self.give_up(live.number, error);
     }
 
     /// Marks this connection as lost, unless there is a newer one.
@@ -147,17 +167,17 @@ impl Link {
     pub async fn supervise(self: Arc<Self>) {
         let mut retry = Retry::new();
         for number in 1.. {
-            match timeout(CONNECT_DEADLINE, self.establish(number))
-                .await
-                .unwrap_or_else(|_| Err(late(self.dialer.place(), "connecting", CONNECT_DEADLINE)))
-            {
+            match self.establish(number).await {
                 Ok((live, driver)) => {
-                    debug!(place = self.dialer.place(), number, "connected to Redis");
-                    retry = Retry::new();
-                    if !self.publish(State::Up(live)) {
+                    debug!(place = %live.place(), number, "connected to Redis");
+                    let since = Instant::now();
+                    if !self.publish(State::Up(live.clone())) {
                         return;
                     }
-                    self.drive(number, driver).await;
+                    self.drive(&live, driver).await;
+                    if since.elapsed() >= PROVEN {
+                        retry = Retry::new();
+                    }
                 }
                 Err(error) => {
                     if !self.publish(State::Down(error)) {
@@ -172,13 +192,17 @@ impl Link {
         }
     }
 
-    /// Runs the connection until it breaks or is given up.
-    async fn drive(&self, number: u64, driver: Driver) {
+    /// Runs the connection until it breaks, is given up, or Redis is elsewhere.
+    async fn drive(&self, live: &Live, driver: Driver) {
+        let lost = |why| CoordinationError::Unavailable(format!("Redis at {}: the connection {why}", live.place()));
         tokio::select! {
-            () = driver => self.give_up(number, &self.not_there("was lost")),
+            () = driver => self.give_up(live.number, &lost("was lost")),
+            () = self.dialer.whereabouts().moved(&live.target) => {
+                self.give_up(live.number, &lost("was left: the master is elsewhere"));
+            }
             () = self.reaches(|state| !matches!(state, State::Up(_))) => {}
         }
-        info!(place = self.dialer.place(), "the connection to Redis was lost");
+        info!(place = %live.place(), "the connection to Redis was lost");
     }
 
     /// `false` when it was closed meanwhile.
@@ -193,39 +217,17 @@ impl Link {
     }
 
     async fn establish(&self, number: u64) -> CoordinationResult<(Live, Driver)> {
-        let dialed = self.dialer.dial().await?;
+        let Entered { socket, local, target, greeting } = self.dialer.connect().await?;
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUE);
-        let failed = |error: RedisError| translate(self.dialer.place(), "connecting", &error);
-        let (mut connection, driver) =
-            MultiplexedConnection::new_with_config(&self.dialer.login(), dialed.socket, config)
-                .await
-                .map_err(failed)?;
-        let mut driver: Driver = Box::pin(driver);
-        let mut probe = redis::cmd("EVAL");
-        probe.arg(PROBE).arg(0);
-        let answer = tokio::select! {
-            answer = connection.req_packed_command(&probe) => answer.and_then(Value::extract_error).map_err(failed)?,
-            () = &mut driver => return Err(self.not_there("was lost")),
-        };
-        let script_clock = answer == Value::Int(1);
-        let info = redis::cmd("INFO").arg("server").to_owned();
-        let answer = tokio::select! {
-            answer = connection.req_packed_command(&info) => answer.and_then(Value::extract_error).map_err(failed)?,
-            () = &mut driver => return Err(self.not_there("was lost")),
-        };
-        let server = run_id(answer).ok_or_else(|| foreign(self.dialer.place(), "INFO server"))?;
-        Ok((Live { connection, number, script_clock, local: dialed.local, server }, driver))
+        // It is authenticated and its database chosen: nothing is sent here.
+        let login = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let (connection, driver) = MultiplexedConnection::new_with_config(&login, socket, config)
+            .await
+            .map_err(|error| translate(&target.place, "connecting", &error))?;
+        let Greeting { script_clock, server } = greeting;
+        let live = Live { connection, number, target, script_clock, local, server };
+        Ok((live, Box::pin(driver)))
     }
-}
-
-/// The run id that INFO tells.
-fn run_id(info: Value) -> Option<ServerId> {
-    let info = match info {
-        Value::VerbatimString { text, .. } => text,
-        info => text(info)?,
-    };
-    let id = info.lines().find_map(|line| line.strip_prefix("run_id:"))?.trim();
-    (!id.is_empty()).then(|| ServerId::new(id))
 }
 
 /// Whether the server wants the whole text of a script.

@@ -2,7 +2,9 @@
 //!
 //! | what you look for | file |
 //! | --- | --- |
-//! | sockets and their options | `dial.rs` |
+//! | a new connection: to whom, and whether it may be used | `dial.rs`, `greeting.rs` |
+//! | where Redis is now, what sentinels say | `whereabouts.rs`, `sentinel.rs` |
+//! | sockets and their options, TLS | `socket.rs`, `tls.rs` |
 //! | connections that come back, deadlines | `link.rs`, `retry.rs` |
 //! | hints, who listens | `signals.rs`, `subscription.rs` |
 //! | how an operation is sent | `client.rs` |
@@ -17,6 +19,7 @@ mod answer;
 mod client;
 mod dial;
 mod failure;
+mod greeting;
 mod link;
 mod question;
 mod record;
@@ -24,8 +27,12 @@ mod reply;
 mod retry;
 mod schema;
 mod script;
+mod sentinel;
 mod signals;
+mod socket;
 mod subscription;
+mod tls;
+mod whereabouts;
 
 use self::client::Client;
 use self::question::{flag, millis};

@@ -29,7 +29,7 @@ pub async fn check(client: &Client) -> CoordinationResult<()> {
         // Something else has that name, it is in another node's slot, or we may not read it: dworker 0.9 kept a hash,
         // and knew neither Redis Cluster nor users.
         Err(error) if matches!(error.code(), Some("WRONGTYPE" | "MOVED" | "NOPERM")) => Ok(()),
-        Err(error) => Err(translate(client.dialer.place(), CHECK, &error)),
+        Err(error) => Err(translate(live.place(), CHECK, &error)),
     }
 }
 

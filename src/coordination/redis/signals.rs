@@ -2,13 +2,14 @@
 
 use super::dial::Dialer;
 use super::failure::late;
-use super::link::{Link, CONNECT_DEADLINE};
+use super::link::{Link, PROVEN};
 use super::retry::Retry;
 use super::subscription::{Subscription, ANSWER_DEADLINE};
 use crate::coordination::keys::Channels;
 use crate::coordination::{CoordinationError, CoordinationResult, Signal};
 use crate::ids::Incarnation;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{sleep, timeout};
 use tracing::info;
@@ -90,7 +91,7 @@ impl Signals {
         });
         match timeout(ANSWER_DEADLINE, done).await {
             Ok(()) => self.check(),
-            Err(_) => Err(late(self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE)),
+            Err(_) => Err(late(&self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE)),
         }
     }
 
@@ -142,22 +143,29 @@ impl Signals {
         let show = |listening| {
             self.publish(State::Up { listening });
         };
+        let entered = match self.dialer.connect().await {
+            Ok(entered) => entered,
+            Err(error) => return error,
+        };
         let subscription = Subscription {
-            dialer: &self.dialer,
+            place: &entered.target.place,
             channels: &self.channels,
             commands: &self.commands,
             hints: &self.hints,
             wanted: &self.wanted,
-            missed: *missed,
+            missed: std::mem::replace(missed, true),
             show: &show,
         };
-        let socket = match timeout(CONNECT_DEADLINE, subscription.enter()).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(error)) => return error,
-            Err(_) => return late(self.dialer.place(), "connecting", CONNECT_DEADLINE),
+        let since = Instant::now();
+        let error = tokio::select! {
+            error = subscription.run(entered.socket) => error,
+            () = self.dialer.whereabouts().moved(&entered.target) => {
+                CoordinationError::Unavailable(format!("Redis at {}: the master is elsewhere", entered.target.place))
+            }
         };
-        *retry = Retry::new();
-        *missed = true;
-        subscription.run(socket).await
+        if since.elapsed() >= PROVEN {
+            *retry = Retry::new();
+        }
+        error
     }
 }

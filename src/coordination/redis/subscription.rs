@@ -3,13 +3,13 @@
 //! RESP2 by hand, because the redis crate's pub/sub keeps messages in an unbounded queue. Hints go straight into a
 //! bounded broadcast; nothing else is queued.
 
-use super::dial::{Dialer, Socket};
 use super::failure::{late, translate};
 use super::link::Link;
+use super::socket::{Place, Socket};
 use crate::coordination::keys::Channels;
 use crate::coordination::{CoordinationError, CoordinationResult, Signal};
 use crate::ids::Incarnation;
-use redis::{parse_redis_value_async, RedisError, Value};
+use redis::{parse_redis_value_async, Value};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt, WriteHalf};
 use tokio::sync::{broadcast, watch};
@@ -27,7 +27,8 @@ type Writer = WriteHalf<Box<dyn Socket>>;
 
 /// What a session needs of its owner.
 pub struct Subscription<'a> {
-    pub dialer: &'a Dialer,
+    /// Who is at the other end.
+    pub place: &'a Place,
     pub channels: &'a Channels,
     pub commands: &'a Link,
     pub hints: &'a broadcast::Sender<Signal>,
@@ -39,29 +40,6 @@ pub struct Subscription<'a> {
 }
 
 impl Subscription<'_> {
-    /// Dials and authenticates.
-    pub async fn enter(&self) -> CoordinationResult<Box<dyn Socket>> {
-        let mut socket = self.dialer.dial().await?.socket;
-        let config = self.dialer.config();
-        let Some(password) = &config.password else { return Ok(socket) };
-        if let Some(username) = &config.username {
-            match self.ask(&mut socket, redis::cmd("AUTH").arg(username).arg(password)).await {
-                // Before Redis 6 there are no users.
-                Err(CoordinationError::Refused(text)) if text.contains("wrong number of arguments") => {}
-                answer => return answer.map(|()| socket),
-            }
-        }
-        self.ask(&mut socket, redis::cmd("AUTH").arg(password)).await?;
-        Ok(socket)
-    }
-
-    async fn ask(&self, socket: &mut Box<dyn Socket>, command: &redis::Cmd) -> CoordinationResult<()> {
-        let failed = |error: RedisError| translate(self.dialer.place(), "AUTH", &error);
-        socket.write_all(&command.get_packed_command()).await.map_err(|error| failed(error.into()))?;
-        let answer = parse_redis_value_async(&mut Default::default(), socket).await.map_err(failed)?;
-        answer.extract_error().map(|_| ()).map_err(failed)
-    }
-
     /// Runs until the connection ends; returns why it did.
     pub async fn run(&self, socket: Box<dyn Socket>) -> CoordinationError {
         let (reader, writer) = tokio::io::split(socket);
@@ -77,7 +55,7 @@ impl Subscription<'_> {
         loop {
             match parse_redis_value_async(&mut decoder, &mut reader).await.and_then(Value::extract_error) {
                 Ok(value) => self.take(value, answers),
-                Err(error) => return translate(self.dialer.place(), "the subscription", &error),
+                Err(error) => return translate(self.place, "the subscription", &error),
             }
         }
     }
@@ -145,7 +123,7 @@ impl Subscription<'_> {
         self.write(writer, "SUBSCRIBE", &self.channels.heard).await?;
         match timeout(ANSWER_DEADLINE, seen.wait_for(|(confirmed, _)| *confirmed > before)).await {
             Ok(_) => Ok(()),
-            Err(_) => Err(late(self.dialer.place(), "SUBSCRIBE", ANSWER_DEADLINE)),
+            Err(_) => Err(late(self.place, "SUBSCRIBE", ANSWER_DEADLINE)),
         }
     }
 
@@ -166,9 +144,13 @@ impl Subscription<'_> {
 
     async fn write(&self, writer: &mut Writer, command: &str, channel: &str) -> CoordinationResult<()> {
         let bytes = redis::cmd(command).arg(channel).get_packed_command();
-        match timeout(ANSWER_DEADLINE, writer.write_all(&bytes)).await {
-            Ok(result) => result.map_err(|error| translate(self.dialer.place(), command, &error.into())),
-            Err(_) => Err(late(self.dialer.place(), command, ANSWER_DEADLINE)),
+        let writing = async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        };
+        match timeout(ANSWER_DEADLINE, writing).await {
+            Ok(result) => result.map_err(|error| translate(self.place, command, &error.into())),
+            Err(_) => Err(late(self.place, command, ANSWER_DEADLINE)),
         }
     }
 }
