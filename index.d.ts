@@ -151,6 +151,11 @@ export interface BrokerOptions {
   retries?: { initialInterval?: number; maxInterval?: number; duration?: number };
   /** An idle connection between brokers is closed after this; ms. Default: 15000. */
   socTimeout?: number;
+  /**
+   * Who serves the sockets that carry messages: Node's own event loop, which answers a single call soonest, or threads
+   * of dworker's own. Default: the environment's `DWORKER_SOCKETS`, else `'loop'`; `'task'` where the runtime is not Node.
+   */
+  sockets?: 'loop' | 'task';
   /** How often a broker looks for dead ones; **seconds**, 0: never. Default: 1. */
   healthCheckInterval?: number;
   /** Without effect; accepted because the original took it. */

@@ -20,7 +20,17 @@ function structs() {
   return found;
 }
 
+/** enum name → its words, of enums that hold nothing */
+function words() {
+  const found = {};
+  for (const [, name, body] of source.matchAll(/pub enum (\w+) \{([^{}]*?)\n\}/gs)) {
+    found[name] = [...body.matchAll(/^\s*(\w+),/gm)].map(([, word]) => word[0].toLowerCase() + word.slice(1));
+  }
+  return found;
+}
+
 const STRUCTS = structs();
+const WORDS = words();
 
 function camelCase(name) {
   return name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
@@ -40,6 +50,7 @@ function assertType(value, type, where) {
   if (item !== undefined) return assert.ok(Array.isArray(value), where) ?? value.forEach((each) => assertType(each, item, where));
   if (type in LIMITS) return assert.ok(Number.isInteger(value) && value >= 0 && value <= LIMITS[type], `${where}: ${value}`);
   if (type === 'CoordinatorConfig') return assertCoordinator(value, where);
+  if (type in WORDS) return assert.ok(WORDS[type].includes(value), `${where}: ${value}`);
   assert.ok(type in STRUCTS, `${where}: the type ${type} is not known to the test`);
   assert.deepEqual(Object.keys(value).sort(), Object.keys(STRUCTS[type]).sort(), where);
   for (const [field, fieldType] of Object.entries(STRUCTS[type])) assertType(value[field], fieldType, `${where}.${field}`);

@@ -27,6 +27,7 @@ const OPTIONS = {
   clustername: { wrong: { ...numbersAreWrong, ...OBJECTS, ...NULL, 'a long text': 'é'.repeat(129) } },
   rpcTimeout: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh, 0: 0 } },
   ttl: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh } },
+  sockets: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...NUMBERS } },
   socTimeout: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh } },
   healthCheckInterval: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh } },
   destroyTimeout: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh, 0: 0 } },

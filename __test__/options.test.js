@@ -17,6 +17,7 @@ const DEFAULTS = {
   ttl: 0,
   routes: { max: 1000, maxAge: 30000 },
   retries: { initialInterval: 40, maxInterval: 800, duration: 2000 },
+  sockets: 'loop',
   socketTimeout: 15000,
   healthCheckInterval: 1000,
   lease: { ttl: 5000, renew: 500 },
@@ -61,15 +62,23 @@ describe('the options of a broker', () => {
       brokerCache: { max: 10, maxAge: 20 }, retries: { initialInterval: 1, maxInterval: 2, duration: 3 },
       redis: { host: 'redis.local', port: 7000, username: 'app', password: 'pw', db: 2, tls: null, sentinel: null },
       listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
-      lease: { ttl: 10000, renew: 1000 }, maxMessageBytes: 65536, destroyTimeout: 100, batchReadSize: 7,
+      lease: { ttl: 10000, renew: 1000 }, maxMessageBytes: 65536, destroyTimeout: 100, batchReadSize: 7, sockets: 'task',
     };
     assert.deepEqual(configOf(option), {
       id: 'b', ns: 'shop', clustername: 'rooms', rpcTimeout: 1000, ttl: 3600000, socketTimeout: 0, healthCheckInterval: 2500,
       routes: { max: 10, maxAge: 20 }, retries: { initialInterval: 1, maxInterval: 2, duration: 3 },
       coordinator: { kind: 'redis', host: 'redis.local', port: 7000, path: null, username: 'app', password: 'pw', db: 2, tls: null, sentinel: null },
       listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
-      lease: { ttl: 10000, renew: 1000 }, maxMessageBytes: 65536, destroyTimeout: 100,
+      lease: { ttl: 10000, renew: 1000 }, maxMessageBytes: 65536, destroyTimeout: 100, sockets: 'task',
     });
+  });
+
+  test('take the way of the sockets from the environment, unless it is given', () => {
+    assert.equal(configOf({}, { DWORKER_SOCKETS: 'loop' }).sockets, 'loop');
+    assert.equal(configOf({}, { DWORKER_SOCKETS: 'task' }).sockets, 'task');
+    assert.equal(configOf({}, { DWORKER_SOCKETS: '' }).sockets, DEFAULTS.sockets);
+    assert.equal(configOf({ sockets: 'task' }, { DWORKER_SOCKETS: 'loop' }).sockets, 'task');
+    assert.match(refused({}, { DWORKER_SOCKETS: 'poll' }), /^Expected 'loop' or 'task' for DWORKER_SOCKETS but received "poll" of type string$/);
   });
 
   test('that are nested get their defaults field by field', () => {

@@ -3,13 +3,16 @@
  */
 'use strict';
 
-const { host, id: brokerId, integer, label, milliseconds, object, orNone, port, portOrFree, reader, seconds } = require('./options/checks');
+const {
+  host, id: brokerId, integer, label, milliseconds, object, oneOf, orNone, port, portOrFree, reader, seconds,
+} = require('./options/checks');
 const { readCredentials } = require('./options/credentials');
 const { normalizeLease } = require('./options/lease');
 const { promiseConstructor } = require('./options/promise');
 const { normalizeRedis } = require('./options/redis');
 
 const SMALLEST_MESSAGE_LIMIT = 1024;
+const DEFAULT_SOCKETS = 'loop';
 /** What may wait for one peer: a larger message could never be sent. */
 const LARGEST_MESSAGE_LIMIT = 64 * 1024 * 1024;
 
@@ -18,7 +21,7 @@ const LARGEST_MESSAGE_LIMIT = 64 * 1024 * 1024;
  * changed; options that are not known are ignored.
  * @param {string} id
  * @param {Object} [option]
- * @param {Object} [env] the environment, for `DWORKER_REDIS_URL` and `DWORKER_SECRET`
+ * @param {Object} [env] the environment, for `DWORKER_REDIS_URL`, `DWORKER_SECRET` and `DWORKER_SOCKETS`
  * @returns {{config: Object, credentials: Credentials, promise: Function, pub: ?Object, sub: ?Object}} `config` is plain JSON with every field of
  *   the core's `BrokerConfig`; `promise` a constructor; `pub` and `sub` the given client objects themselves
  * @throws {Error} code `DW_ERR_CONFIG`
@@ -38,6 +41,7 @@ function normalizeBrokerOptions(id, option, env = process.env) {
     ttl: read('ttl', 0, milliseconds(0, Number.MAX_SAFE_INTEGER)),
     routes: normalizeRoutes(read('brokerCache', {}, object)),
     retries: normalizeRetries(read('retries', {}, object)),
+    sockets: normalizeSockets(read, env),
     socketTimeout: read('socTimeout', 15000, milliseconds(0)),
     healthCheckInterval: read('healthCheckInterval', 1000, seconds(0)),
     lease: normalizeLease(read('lease', {}, object), 'lease'),
@@ -56,6 +60,15 @@ function normalizeBrokerOptions(id, option, env = process.env) {
 function normalizeRouterOptions(option) {
   const read = reader(object(option ?? {}, 'option'));
   return { socTimeout: read('socTimeout', 30000, milliseconds(0)) };
+}
+
+/** `DWORKER_SOCKETS` lets whoever runs a program compare the two ways without a change in it. */
+function normalizeSockets(read, { DWORKER_SOCKETS: fromEnv = '' }) {
+  const way = oneOf('loop', 'task');
+  const fallback = fromEnv === '' ? DEFAULT_SOCKETS : way(fromEnv, 'DWORKER_SOCKETS');
+  const chosen = read('sockets', fallback, way);
+  // Bun has libuv's names without a libuv behind them: to call one ends the process.
+  return 'bun' in process.versions ? 'task' : chosen;
 }
 
 function address(checkPort) {

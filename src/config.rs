@@ -39,12 +39,23 @@ pub struct BrokerConfig {
     pub routes: RoutesConfig,
     pub retries: RetriesConfig,
     pub socket_timeout: u64,
+    pub sockets: Sockets,
     /// 0: never look for dead brokers.
     pub health_check_interval: u64,
     pub lease: LeaseConfig,
     pub max_message_bytes: usize,
     /// How long `destroy()` waits for `onDestroy`.
     pub destroy_timeout: u64,
+}
+
+/// Who serves the sockets that carry messages.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Sockets {
+    /// The event loop of the broker's JavaScript, where that can be had.
+    Loop,
+    /// Tasks of the core's own threads.
+    Task,
 }
 
 #[derive(Clone, Debug, Deserialize)]

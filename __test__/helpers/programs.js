@@ -16,9 +16,10 @@ const LIMIT_MS = 20000;
  *
  * @param {string} fixture
  * @param {object} [env]
+ * @param {number} [limitMs]
  * @returns {Promise<{stdout: string, stderr: string, code: number}>} `code` is null where it had to be killed
  */
-async function runToEnd(fixture, env = {}) {
+async function runToEnd(fixture, env = {}, limitMs = LIMIT_MS) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dworker-test-'));
   try {
     const modules = path.join(folder, 'node_modules');
@@ -26,18 +27,18 @@ async function runToEnd(fixture, env = {}) {
     fs.symlinkSync(ROOT, path.join(modules, 'dworker'));
     fs.symlinkSync(path.dirname(require.resolve('bluebird/package.json')), path.join(modules, 'bluebird'));
     fs.copyFileSync(path.join(ROOT, '__test__', 'fixtures', fixture), path.join(folder, fixture));
-    return await run(folder, fixture, env);
+    return await run(folder, fixture, env, limitMs);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function run(cwd, program, env) {
+async function run(cwd, program, env, limitMs) {
   const child = spawn(process.execPath, [program], { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (output.stderr += text));
-  const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
   const [code] = await once(child, 'close');
   clearTimeout(limit);
   return { ...output, code };

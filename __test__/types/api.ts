@@ -56,6 +56,7 @@ async function brokers() {
     listen: { host: '::1' },
     advertise: { host: 'example.org', port: 7000 },
     promise: 'native',
+    sockets: 'task',
     secret: ['a new secret of 16 characters', 'an old one'],
   };
   const broker = new Broker('a', options);
@@ -63,6 +64,8 @@ async function brokers() {
   new Broker('b', { redis: { url: 'rediss://h', tls: { ca: ['PEM', Buffer.from('PEM')], cert: 'PEM', key: 'PEM', servername: 'h' }, cluster: true } });
   new Broker('b', { redis: { sentinels: [{ host: 'a' }, { host: 'b', port: 1 }], name: 'm', sentinelPassword: 's', tls: true, sentinelTls: false } });
   new Broker('c').setSecret('a new secret of 16 characters');
+  // @ts-expect-error there are two ways alone
+  new Broker('d', { sockets: 'poll' });
   // @ts-expect-error an id is needed
   new Broker();
   // @ts-expect-error an id is a string

@@ -63,6 +63,15 @@ const port = integerOrDigits('a port', 1, HIGHEST_PORT);
 const portOrFree = integerOrDigits('a port', 0, HIGHEST_PORT);
 const database = integerOrDigits('a database number', 0, HIGHEST_DATABASE);
 
+/** One of these words. */
+function oneOf(...words) {
+  const what = words.map((word) => `'${word}'`).join(' or ');
+  return (value, name) => {
+    if (!words.includes(value)) throw refusal(what, name, value);
+    return value;
+  };
+}
+
 /** A host name or an IP address. IPv6 may stand in brackets; they are taken off. */
 function host(value, name) {
   const bare = typeof value === 'string' ? value.replace(/^\[(.*)\]$/, '$1') : '';
@@ -119,5 +128,6 @@ module.exports.host = host;
 module.exports.socketPath = socketPath;
 module.exports.credential = credential;
 module.exports.object = object;
+module.exports.oneOf = oneOf;
 module.exports.orNone = orNone;
 module.exports.reader = reader;

@@ -48,6 +48,12 @@ function testFiles() {
   return readdirSync(join(ROOT, '__test__')).filter((name) => name.endsWith('.test.js')).sort().map((name) => join('__test__', name));
 }
 
+/** Those in which messages travel: they hold whoever serves the sockets. */
+function messageFiles() {
+  const subjects = ['create-find', 'exit', 'failures', 'lifecycle', 'order', 'payloads', 'processes', 'worker-threads'];
+  return subjects.map((subject) => join('__test__', `${subject}.test.js`));
+}
+
 /**
  * The JavaScript tests: one process a file.
  *
@@ -76,4 +82,4 @@ async function check(command, args) {
 /** Whether a cargo subcommand is installed: clippy and rustfmt are components of their own. */
 const cargoHas = (subcommand) => ask('cargo', [subcommand, '--version']) !== null;
 
-module.exports = { cargo, cargoHas, check, javascript, testFiles };
+module.exports = { cargo, cargoHas, check, javascript, messageFiles, testFiles };

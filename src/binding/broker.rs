@@ -1,7 +1,8 @@
 //! `NativeBroker`: a broker's core as JavaScript calls it.
 
+use crate::binding::event_loop::Wakeup;
 use crate::binding::text::{self, Text};
-use crate::binding::{environment, log, runtime, wake};
+use crate::binding::{environment, event_loop, log, runtime, wake};
 use crate::broker::batch::BatchWriter;
 use crate::broker::core::Core;
 use crate::broker::event::{Delivery, Event, Handle, Mark};
@@ -12,7 +13,7 @@ use crate::broker::joining::Home;
 use crate::broker::life::Life;
 use crate::broker::sending::Outgoing;
 use crate::clock::boot_millis;
-use crate::config::{BrokerConfig, CoordinatorConfig, Credentials};
+use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
 use crate::coordination::{Fate, PlaceRequest};
 use crate::error::{Delivered, Failure};
 use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
@@ -53,6 +54,7 @@ pub struct NativeBroker {
     core: Arc<Core>,
     wanted: log::Wanted,
     batch: RefCell<Batch>,
+    wakeup: Option<Wakeup>,
 }
 
 #[napi]
@@ -66,13 +68,18 @@ impl NativeBroker {
             CoordinatorConfig::Memory { name } => environment::memory(name),
             CoordinatorConfig::Redis(redis) => Home::Redis(redis.clone()),
         };
-        let inbox = Arc::new(Inbox::new(wake::waker(&wake)?));
+        let sockets = match config.sockets {
+            Sockets::Loop => event_loop::sockets(&env),
+            Sockets::Task => None,
+        };
+        let wakeup = sockets.as_ref().and_then(|_| Wakeup::new(&wake));
+        let inbox = Arc::new(Inbox::new(wake::waker(&wake, wakeup)?));
         let wanted = log::Wanted::default();
         let (sink, wanted_here) = (Arc::downgrade(&inbox), wanted.clone());
         let on_life = Box::new(move |incarnation: &Incarnation| log::attach(incarnation, &sink, &wanted_here));
-        let core = Core::new(config, inbox, home, runtime::handle(), on_life);
+        let core = Core::new(config, inbox, home, runtime::handle(), sockets, on_life);
         environment::adopt(&env, &core)?;
-        Ok(Self { core, wanted, batch: RefCell::default() })
+        Ok(Self { core, wanted, batch: RefCell::default(), wakeup })
     }
 
     /// `credentials`: JSON text (`src/config.rs`). They hold for the handshakes that begin from now on.
@@ -383,6 +390,7 @@ impl NativeBroker {
     #[napi(catch_unwind)]
     pub fn dispose(&self) {
         self.core.dispose();
+        self.wakeup.into_iter().for_each(Wakeup::forget);
     }
 
     fn fail_slot(&self, slot: f64, failure: Failure) {
@@ -393,6 +401,6 @@ impl NativeBroker {
 impl Drop for NativeBroker {
     fn drop(&mut self) {
         self.wanted.set(false);
-        self.core.dispose();
+        self.dispose();
     }
 }

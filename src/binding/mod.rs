@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod environment;
+pub mod event_loop;
 pub mod log;
 pub mod router;
 pub mod runtime;

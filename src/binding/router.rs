@@ -138,7 +138,7 @@ impl NativeRouter {
     pub fn new(config: String, wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let config: RouterConfig = serde_json::from_str(&config)
             .map_err(|error| Error::new(Status::InvalidArg, format!("Expected a router's config: {error}")))?;
-        let inbox = Arc::new(Inbox::new(wake::waker(&wake)?));
+        let inbox = Arc::new(Inbox::new(wake::waker(&wake, None)?));
         Ok(Self {
             links: Arc::new(Links {
                 inbox,
@@ -164,7 +164,7 @@ impl NativeRouter {
                 };
                 let mut config = TransportConfig::new(identity, Secrets(vec![NAMESPACE.into()]));
                 config.idle_timeout = self.idle_timeout;
-                Transport::new(config, self.links.clone(), runtime::handle())
+                Transport::new(config, self.links.clone(), runtime::handle(), None)
             })
             .clone()
     }

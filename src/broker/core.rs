@@ -11,6 +11,7 @@ use crate::config::{BrokerConfig, Credentials};
 use crate::coordination::{Fate, CHUNK};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, Incarnation};
+use crate::transport::SocketLoop;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -35,6 +36,8 @@ pub struct Core {
     pub home: Home,
     pub credentials: Mutex<Credentials>,
     pub runtime: Handle,
+    /// Where connections that carry messages are served; `None`: on the runtime.
+    pub sockets: Option<Arc<dyn SocketLoop>>,
     pub handles: Arc<AtomicU32>,
     pub inbounds: Arc<AtomicU64>,
     pub hosted: Mutex<BTreeSet<ClassName>>,
@@ -46,13 +49,21 @@ pub struct Core {
 }
 
 impl Core {
-    pub fn new(config: BrokerConfig, inbox: Arc<Inbox>, home: Home, runtime: Handle, on_life: OnLife) -> Arc<Self> {
+    pub fn new(
+        config: BrokerConfig,
+        inbox: Arc<Inbox>,
+        home: Home,
+        runtime: Handle,
+        sockets: Option<Arc<dyn SocketLoop>>,
+        on_life: OnLife,
+    ) -> Arc<Self> {
         Arc::new(Self {
             config: Arc::new(config),
             inbox,
             home,
             credentials: Mutex::default(),
             runtime,
+            sockets,
             handles: Arc::default(),
             inbounds: Arc::default(),
             hosted: Mutex::default(),

@@ -100,7 +100,7 @@ impl Core {
         config.purpose = purpose;
         config.max_message_bytes = self.config.max_message_bytes;
         config.idle_timeout = Duration::from_millis(self.config.socket_timeout);
-        Transport::new(config, events, self.runtime.clone())
+        Transport::new(config, events, self.runtime.clone(), self.sockets.clone())
     }
 
     async fn enter(self: &Arc<Self>, life: &Arc<Life>) -> Outcome<()> {
@@ -111,7 +111,8 @@ impl Core {
         let joined = life.register().await?;
         *lock(&life.namespace_secret) = joined.secret.clone();
         self.equip(life);
-        life.log(Level::Info, format!("Listening on {}.", life.record().address));
+        let way = if self.sockets.is_some() { "the event loop of Node" } else { "threads of the core" };
+        life.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
         let view = View { restart_number: joined.restart_number, brokers: Default::default() };
         life.spawn("lease", life.clone().keep_lease());
         life.spawn("deadlines", life.clone().keep_deadlines());

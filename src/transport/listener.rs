@@ -97,7 +97,7 @@ async fn prove(shared: &Arc<Shared>, remote: String, mut link: Link) -> Option<P
     }
 }
 
-async fn open(shared: &Shared, (place, peer, route, link): Proven) {
+async fn open(shared: &Arc<Shared>, (place, peer, route, link): Proven) {
     if let Some(connection) = session::enter(shared, place, peer, route, &link) {
         session::run(shared, connection, link).await;
     }

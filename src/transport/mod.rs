@@ -10,7 +10,7 @@
 //! | one connection from handshake to end | `session.rs` |
 //! | accepting | `listener.rs`, `admission.rs` (who may wait unproven), `incidents.rs` (what is counted) |
 //! | connecting | `dial.rs` |
-//! | TCP, memory | `stream.rs`, `memory.rs` |
+//! | TCP, memory, sockets on somebody else's loop | `stream.rs`, `memory.rs`, `polled.rs` |
 //!
 //! Frames that one thread sends arrive in that order. A goodbye loses nothing by itself: what the peer had on its way is
 //! bounced. `Message::Close` is spoken by the transport itself; every other message is for [`Events`].
@@ -24,6 +24,7 @@ mod listener;
 mod memory;
 mod outbox;
 mod outcome;
+mod polled;
 mod reader;
 mod session;
 mod shared;
@@ -37,6 +38,7 @@ pub use connection::Connection;
 pub use incidents::{Incident, IncidentCounts};
 pub use memory::{MemoryHub, MEMORY_HOST};
 pub use outcome::{CloseReason, ConnectError, SendError};
+pub use polled::{PolledSocket, Ready, Session, SocketLoop};
 
 use crate::error::Code;
 use crate::ids::{Endpoint, Incarnation};
@@ -77,8 +79,15 @@ pub trait Events: Send + Sync + 'static {
 pub struct Transport(Arc<Shared>);
 
 impl Transport {
-    pub fn new(config: TransportConfig, events: Arc<dyn Events>, runtime: Handle) -> Self {
-        Self(Arc::new(Shared::new(config, events, runtime)))
+    /// `sockets` serves the connections that carry asks or tells, and tells their events on its thread; without it, the
+    /// runtime does.
+    pub fn new(
+        config: TransportConfig,
+        events: Arc<dyn Events>,
+        runtime: Handle,
+        sockets: Option<Arc<dyn SocketLoop>>,
+    ) -> Self {
+        Self(Arc::new(Shared::new(config, events, runtime, sockets)))
     }
 
     /// Listens on a TCP port (0: a free one) and tells the address.

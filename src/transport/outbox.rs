@@ -172,6 +172,13 @@ impl Outbox {
         self.advance(Phase::Broken);
     }
 
+    /// The socket is served elsewhere from now on, unless it was cut.
+    pub fn redirect(&self, to: DirectOutput) {
+        if let Some(direct) = &mut lock(&self.state).direct {
+            *direct = to;
+        }
+    }
+
     /// Ends both directions of the socket.
     pub fn cut(&self) {
         self.advance(Phase::Broken);

@@ -36,9 +36,9 @@ enum Mode {
     Left,
 }
 
-pub(super) struct Reader<'a> {
-    shared: &'a Shared,
-    connection: &'a Arc<Connection>,
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
     decoder: Decoder,
     buffer: BytesMut,
     mode: Mode,
@@ -58,24 +58,27 @@ enum Woken {
     Stage,
 }
 
-impl<'a> Reader<'a> {
+impl Reader {
     /// `buffer`: what came together with the end of the handshake.
-    pub fn new(shared: &'a Shared, connection: &'a Arc<Connection>, buffer: BytesMut) -> Self {
+    pub fn new(shared: Arc<Shared>, connection: Arc<Connection>, buffer: BytesMut) -> Self {
         Self {
-            shared,
             connection,
             decoder: Decoder::new(shared.config.max_message_bytes),
             buffer,
             mode: Mode::Open,
             reason: None,
-            timer: Box::pin(sleep(idle_check(shared))),
+            timer: Box::pin(sleep(idle_check(&shared))),
+            shared,
             quiet_checks: 0,
             brought_work: false,
         }
     }
 
-    pub async fn run(mut self, input: &mut Input) -> Ending {
+    /// Until the end.
+    pub async fn run(&mut self, input: &mut Input) -> Ending {
         let mut stage = self.connection.stage();
+        // Whatever stage it came to before this.
+        stage.mark_changed();
         let mut reads = 0usize;
         loop {
             if let Err(reason) = self.deliver() {
@@ -90,7 +93,7 @@ impl<'a> Reader<'a> {
                 }
             }
             reads += 1;
-            if reads.is_multiple_of(READS_PER_TURN) {
+            if reads.is_multiple_of(READS_PER_TURN) && !input.takes_turns() {
                 tokio::task::yield_now().await;
             }
             match self.wait(input, &mut stage).await {
@@ -156,7 +159,7 @@ impl<'a> Reader<'a> {
 
     fn hand_on(&mut self, message: Message) -> Result<(), CloseReason> {
         self.brought_work |= matches!(message, Message::Ask { .. } | Message::Tell { .. });
-        if self.shared.on_message(self.connection, message) {
+        if self.shared.on_message(&self.connection, message) {
             return Ok(());
         }
         Err(self.connection.close_bad("a message could not be handled"))
@@ -206,7 +209,7 @@ impl<'a> Reader<'a> {
     }
 
     fn check_idle(&mut self) {
-        self.timer.as_mut().reset(Instant::now() + idle_check(self.shared));
+        self.timer.as_mut().reset(Instant::now() + idle_check(&self.shared));
         if self.connection.was_active() {
             self.quiet_checks = 0;
             return;
@@ -216,7 +219,7 @@ impl<'a> Reader<'a> {
             self.buffer = BytesMut::new();
         }
         self.quiet_checks += 1;
-        if self.quiet_checks >= IDLE_CHECKS && !self.shared.events.is_waiting(self.connection) {
+        if self.quiet_checks >= IDLE_CHECKS && !self.shared.events.is_waiting(&self.connection) {
             self.connection.close_idle();
         }
     }

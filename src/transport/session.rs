@@ -1,10 +1,12 @@
-//! The life of one connection, in one task: the handshake, then both directions until the end.
+//! The life of one connection: the handshake, then both directions until the end.
 
 use super::connection::{Connection, Route};
 use super::incidents::Incident;
+use super::outcome::CloseReason;
+use super::polled::{PolledSocket, SocketLoop};
 use super::reader::{Ending, Reader};
 use super::shared::{Place, Shared};
-use super::stream::{Input, Output};
+use super::stream::{DirectOutput, Input, Output};
 use crate::error::Code;
 use crate::wire::codec::{self, MAX_FRAME_DEFAULT};
 use crate::wire::handshake::{take_frame, Handshake, HandshakeError, Nonce, Peer, Role, Step, HANDSHAKE_MAX_FRAME};
@@ -13,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 /// Room for a frame with its length.
@@ -123,31 +126,76 @@ pub(super) fn enter(shared: &Shared, place: Place, peer: Peer, route: Route, lin
 }
 
 /// Both directions until the end, and what is to be said about it.
-pub(super) async fn run(shared: &Shared, connection: Arc<Connection>, link: Link) {
-    let Link { mut input, mut output, buffer } = link;
-    let reason = {
-        let mut write = pin!(connection.outbox.drive(&mut output));
-        let mut read = pin!(Reader::new(shared, &connection, buffer).run(&mut input));
-        let mut writing = true;
-        let Ending { reason, write_until } = loop {
-            tokio::select! {
-                ending = &mut read => break ending,
-                written = &mut write, if writing => {
-                    writing = false;
-                    if written.is_err() {
-                        connection.break_off();
-                    }
-                }
-            }
-        };
-        if let Some(deadline) = write_until.filter(|_| writing) {
-            // What is not written by then is given back below.
-            let _ = timeout_at(deadline, write).await;
-        }
-        reason
-    };
+pub(super) async fn run(shared: &Arc<Shared>, connection: Arc<Connection>, link: Link) {
+    let reason = converse(shared, &connection, link).await;
     shared.forget(&connection);
     let unsent = connection.outbox.finish().await;
-    drop((input, output));
     shared.on_close(&connection, reason, unsent);
+}
+
+/// On this task, or on the loop for sockets; not where the peer asks for signs of life, which must come whatever that
+/// loop does.
+async fn converse(shared: &Arc<Shared>, connection: &Arc<Connection>, link: Link) -> CloseReason {
+    let Link { mut input, mut output, buffer } = link;
+    let mut reader = Reader::new(shared.clone(), connection.clone(), buffer);
+    if let Some(sockets) = shared.sockets.as_ref().filter(|_| !connection.is_control()) {
+        // Without a descriptor to be had, it stays here.
+        if let Ok(socket) = input.leave_runtime() {
+            drop((input, output));
+            return move_to(&**sockets, socket, connection, reader).await;
+        }
+    }
+    talk(connection, &mut reader, &mut input, &mut output).await
+}
+
+/// Both directions on another loop.
+async fn move_to(
+    sockets: &dyn SocketLoop,
+    socket: Arc<PolledSocket>,
+    connection: &Arc<Connection>,
+    mut reader: Reader,
+) -> CloseReason {
+    let direct = DirectOutput::Polled(socket.clone());
+    connection.outbox.redirect(direct.clone());
+    let (mut input, mut output) = (Input::Polled(socket.clone()), Output::Socket(direct));
+    let (end, ended) = oneshot::channel();
+    let owned = connection.clone();
+    let session = async move {
+        let reason = talk(&owned, &mut reader, &mut input, &mut output).await;
+        // Nobody waits for it where the transport was aborted.
+        let _ = end.send(reason);
+    };
+    sockets.run(socket, Box::pin(session));
+    ended.await.unwrap_or_else(|_| {
+        connection.outbox.cut();
+        CloseReason::Lost("the event loop ended".to_owned())
+    })
+}
+
+/// Both directions until the end.
+async fn talk(
+    connection: &Arc<Connection>,
+    reader: &mut Reader,
+    input: &mut Input,
+    output: &mut Output,
+) -> CloseReason {
+    let mut write = pin!(connection.outbox.drive(output));
+    let mut read = pin!(reader.run(input));
+    let mut writing = true;
+    let Ending { reason, write_until } = loop {
+        tokio::select! {
+            ending = &mut read => break ending,
+            written = &mut write, if writing => {
+                writing = false;
+                if written.is_err() {
+                    connection.break_off();
+                }
+            }
+        }
+    };
+    if let Some(deadline) = write_until.filter(|_| writing) {
+        // What is not written by then is given back.
+        let _ = timeout_at(deadline, write).await;
+    }
+    reason
 }

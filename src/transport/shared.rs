@@ -7,6 +7,7 @@ use super::incidents::Incidents;
 use super::lock;
 use super::outbox::Outbox;
 use super::outcome::{CloseReason, ConnectError};
+use super::polled::SocketLoop;
 use super::stream::DirectOutput;
 use super::Events;
 use crate::ids::{Endpoint, Incarnation};
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub config: TransportConfig,
     pub events: Arc<dyn Events>,
     pub runtime: Handle,
+    /// Where sockets that carry work are served; `None`: on the runtime.
+    pub sockets: Option<Arc<dyn SocketLoop>>,
     pub admission: Admission,
     /// Those of the config until others are set.
     pub secrets: RwLock<Secrets>,
@@ -59,7 +62,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(config: TransportConfig, events: Arc<dyn Events>, runtime: Handle) -> Self {
+    pub fn new(
+        config: TransportConfig,
+        events: Arc<dyn Events>,
+        runtime: Handle,
+        sockets: Option<Arc<dyn SocketLoop>>,
+    ) -> Self {
         Self {
             admission: Admission::new(config.max_unauthenticated, config.max_unauthenticated_per_address),
             secrets: RwLock::new(config.secrets.clone()),
@@ -67,6 +75,7 @@ impl Shared {
             config,
             events,
             runtime,
+            sockets,
             state: Mutex::default(),
             stop: watch::Sender::new(false),
             places: AtomicUsize::new(0),

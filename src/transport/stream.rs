@@ -1,6 +1,7 @@
-//! The two kinds of byte streams that connections run on.
+//! The kinds of byte streams that connections run on.
 
 use super::config::KEEPALIVE;
+use super::polled::PolledSocket;
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::poll_fn;
@@ -10,20 +11,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWrite, DuplexStream, ReadHalf, WriteHalf};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::TcpStream;
 
 pub(super) enum Input {
-    Tcp(OwnedReadHalf),
+    Tcp(Arc<TcpStream>),
+    Polled(Arc<PolledSocket>),
     Memory(ReadHalf<DuplexStream>),
 }
 
 /// The writing side of a socket, which any thread may use.
 #[derive(Clone)]
-pub(super) struct DirectOutput(Arc<OwnedWriteHalf>);
+pub(super) enum DirectOutput {
+    Tcp(Arc<TcpStream>),
+    Polled(Arc<PolledSocket>),
+}
 
 pub(super) enum Output {
-    Tcp(DirectOutput),
+    Socket(DirectOutput),
     Memory(WriteHalf<DuplexStream>),
 }
 
@@ -31,8 +35,8 @@ pub(super) enum Output {
 pub(super) fn tcp(stream: TcpStream) -> io::Result<(Input, Output)> {
     stream.set_nodelay(true)?;
     SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
-    let (read, write) = stream.into_split();
-    Ok((Input::Tcp(read), Output::Tcp(DirectOutput(Arc::new(write)))))
+    let stream = Arc::new(stream);
+    Ok((Input::Tcp(stream.clone()), Output::Socket(DirectOutput::Tcp(stream))))
 }
 
 pub(super) fn memory(stream: DuplexStream) -> (Input, Output) {
@@ -44,8 +48,32 @@ impl Input {
     /// Reads into the room behind what `buffer` holds; 0 at the end. Cancel safe.
     pub async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
         match self {
-            Input::Tcp(stream) => stream.read_buf(buffer).await,
+            Input::Tcp(stream) => loop {
+                stream.readable().await?;
+                match stream.try_read_buf(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
+            },
+            Input::Polled(socket) => poll_fn(|_| socket.poll_read(buffer)).await,
             Input::Memory(stream) => stream.read_buf(buffer).await,
+        }
+    }
+
+    /// Whether a read waits by itself when it has taken its share of a turn.
+    pub fn takes_turns(&self) -> bool {
+        matches!(self, Input::Polled(_))
+    }
+
+    /// The same socket for another loop: the runtime forgets it when the last part of it is dropped.
+    pub fn leave_runtime(&self) -> io::Result<Arc<PolledSocket>> {
+        match self {
+            Input::Tcp(stream) => {
+                let socket = SockRef::from(stream.as_ref()).try_clone()?;
+                Ok(Arc::new(PolledSocket::new(socket.into())))
+            }
+            Input::Polled(socket) => Ok(socket.clone()),
+            Input::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
@@ -53,13 +81,36 @@ impl Input {
 impl DirectOutput {
     /// One attempt without waiting, from any thread.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.try_write(bytes)
+        match self {
+            DirectOutput::Tcp(stream) => stream.try_write(bytes),
+            DirectOutput::Polled(socket) => socket.try_write(bytes),
+        }
     }
 
     /// Ends both directions at once, whoever else holds the socket.
     pub fn cut(&self) {
         // Fails only where the peer was faster.
-        let _ = SockRef::from(self.0.as_ref().as_ref()).shutdown(Shutdown::Both);
+        let _ = self.shutdown(Shutdown::Both);
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            DirectOutput::Tcp(stream) => SockRef::from(stream.as_ref()).shutdown(how),
+            DirectOutput::Polled(socket) => socket.shutdown(how),
+        }
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            DirectOutput::Polled(socket) => socket.poll_write(bytes),
+            DirectOutput::Tcp(stream) => loop {
+                ready!(stream.poll_write_ready(cx))?;
+                match stream.try_write(bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                    result => return Poll::Ready(result),
+                }
+            },
+        }
     }
 }
 
@@ -67,7 +118,7 @@ impl Output {
     /// What [`DirectOutput`] can be had for.
     pub fn direct(&self) -> Option<DirectOutput> {
         match self {
-            Output::Tcp(output) => Some(output.clone()),
+            Output::Socket(output) => Some(output.clone()),
             Output::Memory(_) => None,
         }
     }
@@ -75,14 +126,7 @@ impl Output {
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Output::Memory(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Output::Tcp(output) => loop {
-                let socket: &TcpStream = output.0.as_ref().as_ref();
-                ready!(socket.poll_write_ready(cx))?;
-                match output.try_write(bytes) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                    result => return Poll::Ready(result),
-                }
-            },
+            Output::Socket(output) => output.poll_write(cx, bytes),
         }
     }
 
@@ -90,7 +134,7 @@ impl Output {
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Output::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
-            Output::Tcp(output) => Poll::Ready(SockRef::from(output.0.as_ref().as_ref()).shutdown(Shutdown::Write)),
+            Output::Socket(output) => Poll::Ready(output.shutdown(Shutdown::Write)),
         }
     }
 

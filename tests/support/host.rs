@@ -6,7 +6,7 @@ use dworker::broker::hosting::Creation;
 use dworker::broker::inbox::Inbox;
 use dworker::broker::joining::Home;
 use dworker::clock::boot_millis;
-use dworker::config::{BrokerConfig, CoordinatorConfig, LeaseConfig, RetriesConfig, RoutesConfig};
+use dworker::config::{BrokerConfig, CoordinatorConfig, LeaseConfig, RetriesConfig, RoutesConfig, Sockets};
 use dworker::coordination::{Fate, PlaceRequest};
 use dworker::error::Failure;
 use dworker::ids::{ClassName, ClusterName, WorkerId};
@@ -42,6 +42,7 @@ pub fn config(id: &str) -> BrokerConfig {
         routes: RoutesConfig { max: 1000, max_age: 30_000 },
         retries: RetriesConfig { initial_interval: 10, max_interval: 100, duration: 5000 },
         socket_timeout: 15_000,
+        sockets: Sockets::Task,
         health_check_interval: 100,
         lease: LeaseConfig { ttl: 1500, renew: 100 },
         max_message_bytes: 16 * 1024 * 1024,
@@ -64,7 +65,7 @@ impl Host {
         let wake = looked.clone();
         let inbox = Arc::new(Inbox::new(Box::new(move || wake.notify_one())));
         let runtime = tokio::runtime::Handle::current();
-        let core = Core::new(config, inbox.clone(), home.clone(), runtime, Box::new(|_| {}));
+        let core = Core::new(config, inbox.clone(), home.clone(), runtime, None, Box::new(|_| {}));
         let host = Arc::new(Host {
             core,
             inbox,

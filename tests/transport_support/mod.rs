@@ -1,6 +1,8 @@
 //! What the tests of the transport share: two transports, and a record of everything that happened on them.
 #![allow(dead_code)]
 
+mod polling;
+
 use bytes::Bytes;
 use dworker::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use dworker::transport::{CloseReason, Connection, Events, MemoryHub, Transport, TransportConfig};
@@ -147,7 +149,9 @@ pub fn side(config: TransportConfig) -> Side {
 
 pub fn side_with(config: TransportConfig, events: Arc<Recorder>) -> Side {
     let incarnation = config.identity.incarnation.clone();
-    Side { transport: Transport::new(config, events.clone(), Handle::current()), events, incarnation }
+    // Of this file's two ways to be compiled, one is for the tests of sockets on another loop.
+    let sockets = (env!("CARGO_CRATE_NAME") == "transport_polled").then(polling::start);
+    Side { transport: Transport::new(config, events.clone(), Handle::current(), sockets), events, incarnation }
 }
 
 /// What connections run on.

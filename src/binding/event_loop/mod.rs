@@ -1,0 +1,292 @@
+//! The event loop of a JavaScript environment as one that sockets are served on.
+//!
+//! A session is polled when libuv finds its socket ready (`uv_poll`), or when it is woken from anywhere (`uv_async`).
+//! What the sessions of one turn bring wakes each broker once, at the end of the turn (`uv_check`, which runs before
+//! Node's own, so that `setImmediate` of a handler still comes in this turn).
+//!
+//! Handles are touched on the loop's thread only, their memory and their sockets let go in the callback of `uv_close`;
+//! an environment that ends waits for the last of these (an asynchronous cleanup hook): a loop that still has handles
+//! aborts the process. No handle keeps the loop alive.
+
+mod remote;
+mod uv;
+mod wakeup;
+
+pub use wakeup::Wakeup;
+
+use crate::transport::{PolledSocket, Ready, Session, SocketLoop};
+use napi::{sys, Env};
+use remote::{Remote, SessionWaker};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::{c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use tokio::runtime::Handle;
+use uv::{HandlePointer, LoopPointer, Uv};
+use wakeup::{on_turn_end, InTurn};
+
+struct Running {
+    session: Session,
+    socket: Arc<PolledSocket>,
+    state: Arc<SessionWaker>,
+    waker: Waker,
+    handle: HandlePointer,
+    /// What `handle` looks out for.
+    polled: c_int,
+}
+
+/// What a handle holds until it is closed.
+struct Held {
+    _memory: Box<[u128]>,
+    _socket: Option<Arc<PolledSocket>>,
+}
+
+struct EventLoop {
+    id: u64,
+    uv: &'static Uv,
+    env: sys::napi_env,
+    pointer: LoopPointer,
+    remote: Arc<Remote>,
+    runtime: Handle,
+    sessions: HashMap<u64, Running>,
+    last_session: u64,
+    held: HashMap<HandlePointer, Held>,
+    /// Functions of JavaScript that look into an inbox.
+    wakes: HashMap<u64, sys::napi_ref>,
+    /// Set when the environment ends: to be removed with the last handle.
+    ending: Option<sys::napi_async_cleanup_hook_handle>,
+}
+
+thread_local! {
+    /// An environment never leaves its thread. Not dropped with the thread: where a process exits in the midst of
+    /// everything, libuv and the other threads still know the handles.
+    static LOOP: RefCell<ManuallyDrop<Option<EventLoop>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+static LAST_ID: AtomicU64 = AtomicU64::new(0);
+
+/// The loop of this environment; `None` where it cannot be had.
+pub fn sockets(env: &Env) -> Option<Arc<dyn SocketLoop>> {
+    let known = LOOP.with_borrow(|known| known.as_ref().map(|known| (known.remote.clone(), known.ending.is_some())));
+    match known {
+        Some((_, true)) => None,
+        Some((remote, false)) => Some(remote),
+        None => {
+            let opened = EventLoop::open(env.raw(), super::runtime::handle())?;
+            let remote = opened.remote.clone();
+            LOOP.set(ManuallyDrop::new(Some(opened)));
+            Some(remote)
+        }
+    }
+}
+
+impl EventLoop {
+    fn open(env: sys::napi_env, runtime: Handle) -> Option<Self> {
+        let uv = Uv::get()?;
+        let mut pointer = ptr::null_mut();
+        // SAFETY: the environment of the running call.
+        if unsafe { (uv.event_loop)(env, &mut pointer) } != sys::Status::napi_ok || pointer.is_null() {
+            return None;
+        }
+        let mut hook = ptr::null_mut();
+        // SAFETY: as above; `on_end` finds what it needs on its thread.
+        let status = unsafe { sys::napi_add_async_cleanup_hook(env, Some(on_end), ptr::null_mut(), &mut hook) };
+        if status != sys::Status::napi_ok {
+            return None;
+        }
+        let remote = Remote::new(uv);
+        let id = LAST_ID.fetch_add(1, Ordering::Relaxed) + 1;
+        let (sessions, held, wakes) = Default::default();
+        let mut opened =
+            Self { id, uv, env, pointer, remote, runtime, sessions, last_session: 0, held, wakes, ending: None };
+        // SAFETY: fresh memory of the right size, on the loop's thread.
+        let bell = opened.handle(uv::ASYNC, None, |handle| unsafe { (uv.async_init)(pointer, handle, on_mail) });
+        // SAFETY: as above.
+        let check = opened.handle(uv::CHECK, None, |handle| unsafe { (uv.check_init)(pointer, handle) });
+        // Both fail only where memory or descriptors are out, or where the loop is not what it should be.
+        let (bell, check) = (bell?, check?);
+        // SAFETY: initialised above.
+        unsafe { (uv.check_start)(check, on_turn_end) };
+        opened.remote.open(bell);
+        Some(opened)
+    }
+
+    /// A handle that does not keep the loop alive.
+    fn handle(
+        &mut self,
+        kind: c_int,
+        socket: Option<Arc<PolledSocket>>,
+        init: impl FnOnce(HandlePointer) -> c_int,
+    ) -> Option<HandlePointer> {
+        // SAFETY: a plain question.
+        let size = unsafe { (self.uv.handle_size)(kind) };
+        let mut memory = vec![0u128; size.div_ceil(size_of::<u128>())].into_boxed_slice();
+        let handle: HandlePointer = memory.as_mut_ptr().cast();
+        if init(handle) != 0 {
+            return None;
+        }
+        // SAFETY: initialised.
+        unsafe { (self.uv.unref)(handle) };
+        self.held.insert(handle, Held { _memory: memory, _socket: socket });
+        Some(handle)
+    }
+
+    fn close(&self, handle: HandlePointer) {
+        // SAFETY: a handle in `held` is open or closing.
+        unsafe {
+            if (self.uv.is_closing)(handle) == 0 {
+                (self.uv.close)(handle, on_closed);
+            }
+        }
+    }
+
+    /// Takes up a session; `None`, and it is dropped, where its socket cannot be polled.
+    fn adopt(&mut self, socket: Arc<PolledSocket>, session: Session) -> Option<u64> {
+        self.last_session += 1;
+        let id = self.last_session;
+        let (uv, pointer, descriptor) = (self.uv, self.pointer, socket.descriptor()?);
+        // SAFETY: fresh memory of the right size, on the loop's thread; `held` keeps the descriptor open.
+        let init = |handle| unsafe { (uv.poll_init)(pointer, handle, descriptor) };
+        let handle = self.handle(uv::POLL, Some(socket.clone()), init)?;
+        // SAFETY: initialised. The data is a number, not an address.
+        unsafe { (uv.set_data)(handle, id as usize as *mut c_void) };
+        let state = Arc::new(SessionWaker { id, remote: self.remote.clone(), queued: AtomicBool::new(false) });
+        let waker = Waker::from(state.clone());
+        self.sessions.insert(id, Running { session, socket, state, waker, handle, polled: 0 });
+        Some(id)
+    }
+
+    /// Lets libuv look out for what a session waits for now.
+    fn look_out(&self, running: &mut Running) {
+        let wanted = running.socket.take_wanted();
+        let mut events = 0;
+        if wanted.contains(Ready::READABLE) {
+            events |= uv::READABLE;
+        }
+        if wanted.contains(Ready::WRITABLE) {
+            events |= uv::WRITABLE;
+        }
+        if events == running.polled {
+            return;
+        }
+        running.polled = events;
+        // SAFETY: the handle of a running session is open. Neither call fails on such.
+        unsafe {
+            match events {
+                0 => (self.uv.poll_stop)(running.handle),
+                _ => (self.uv.poll_start)(running.handle, events, on_poll),
+            };
+        }
+    }
+}
+
+/// Lets one session go on.
+fn step(id: u64) {
+    let taken = LOOP.with_borrow_mut(|event_loop| {
+        let event_loop = event_loop.as_mut()?;
+        let running = event_loop.sessions.remove(&id)?;
+        Some((running, event_loop.id, event_loop.runtime.clone()))
+    });
+    // It may have ended since it was woken.
+    let Some((mut running, event_loop, runtime)) = taken else { return };
+    running.state.queued.store(false, Ordering::Release);
+    let pending = {
+        let _turn = InTurn::begin(event_loop);
+        let _runtime = runtime.enter();
+        let mut context = Context::from_waker(&running.waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| running.session.as_mut().poll(&mut context)));
+        if polled.is_err() {
+            tracing::error!("what serves a connection panicked");
+        }
+        matches!(polled, Ok(Poll::Pending))
+    };
+    if !pending {
+        let _runtime = runtime.enter();
+        // Dropping runs code of the session, too.
+        drop(running.session);
+        return LOOP.with_borrow(|event_loop| event_loop.iter().for_each(|it| it.close(running.handle)));
+    }
+    LOOP.with_borrow_mut(|event_loop| {
+        if let Some(event_loop) = event_loop.as_mut() {
+            event_loop.look_out(&mut running);
+            event_loop.sessions.insert(id, running);
+        }
+    });
+}
+
+/// A socket is ready.
+unsafe extern "C" fn on_poll(handle: HandlePointer, status: c_int, events: c_int) {
+    let id = LOOP.with_borrow_mut(|event_loop| {
+        let event_loop = event_loop.as_mut()?;
+        // SAFETY: the handle is open.
+        let id = unsafe { (event_loop.uv.get_data)(handle) } as usize as u64;
+        let running = event_loop.sessions.get_mut(&id)?;
+        running.socket.tell(if status < 0 {
+            // libuv has stopped the handle: the socket itself says what is wrong.
+            running.polled = 0;
+            Ready::BOTH
+        } else {
+            let readable = if events & uv::READABLE != 0 { Ready::READABLE } else { Ready::NONE };
+            let writable = if events & uv::WRITABLE != 0 { Ready::WRITABLE } else { Ready::NONE };
+            readable.and(writable)
+        });
+        Some(id)
+    });
+    if let Some(id) = id {
+        step(id);
+    }
+}
+
+/// Other threads left something.
+unsafe extern "C" fn on_mail(_handle: HandlePointer) {
+    let remote = LOOP.with_borrow(|event_loop| event_loop.as_ref().map(|event_loop| event_loop.remote.clone()));
+    let Some(remote) = remote else { return };
+    let mail = remote.collect();
+    for (socket, session) in mail.arrived {
+        let id = LOOP.with_borrow_mut(|event_loop| event_loop.as_mut()?.adopt(socket, session));
+        if let Some(id) = id {
+            step(id);
+        }
+    }
+    mail.woken.into_iter().for_each(step);
+}
+
+/// The environment ends.
+unsafe extern "C" fn on_end(hook: sys::napi_async_cleanup_hook_handle, _data: *mut c_void) {
+    let ended = LOOP.with_borrow_mut(|event_loop| {
+        let event_loop = event_loop.as_mut()?;
+        event_loop.ending = Some(hook);
+        Some((std::mem::take(&mut event_loop.sessions), event_loop.remote.close(), event_loop.runtime.clone()))
+    });
+    let Some((sessions, mail, runtime)) = ended else { return };
+    {
+        let _runtime = runtime.enter();
+        drop((sessions, mail));
+    }
+    LOOP.with_borrow(|event_loop| {
+        if let Some(event_loop) = event_loop.as_ref() {
+            event_loop.held.keys().for_each(|handle| event_loop.close(*handle));
+        }
+    });
+}
+
+/// libuv has forgotten a handle.
+unsafe extern "C" fn on_closed(handle: HandlePointer) {
+    let (held, ended) = LOOP.with_borrow_mut(|slot| {
+        let held = slot.as_mut().and_then(|event_loop| event_loop.held.remove(&handle));
+        let last = slot.as_ref().is_some_and(|event_loop| event_loop.held.is_empty());
+        let ending = slot.as_ref().and_then(|event_loop| event_loop.ending).filter(|_| last);
+        (held, ending.map(|hook| (hook, slot.take())))
+    });
+    drop(held);
+    if let Some((hook, event_loop)) = ended {
+        drop(event_loop);
+        // SAFETY: the hook's own handle, given back once.
+        unsafe { sys::napi_remove_async_cleanup_hook(hook) };
+    }
+}

@@ -1,0 +1,168 @@
+//! The seam to an event loop outside of this crate that tells when sockets are ready.
+//!
+//! A connection is served by one future, whoever runs it. On the runtime the socket's readiness comes from the runtime;
+//! here the loop's own thread polls the future whenever the loop found the socket ready, so that what arrives is read,
+//! decoded and handed on without a change of threads.
+
+use bytes::{BufMut, BytesMut};
+use socket2::SockRef;
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::Arc;
+use std::task::Poll;
+
+/// Reads, and as many writes, after which the application's own sockets and timers get their turn: 256 KiB each way.
+const CALLS_PER_TURN: u8 = 4;
+
+/// What is done on a loop's thread for one socket.
+pub type Session = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An event loop that sockets can be served on.
+pub trait SocketLoop: Send + Sync + 'static {
+    /// Polls `session` on the loop's thread, and nowhere else: at once, whenever it is woken, and whenever `socket` is
+    /// ready in a way that [`PolledSocket::take_wanted`] named after the poll before. Drops it on that thread when it
+    /// is done, or when the loop ends; lets go of `socket` only when the loop has forgotten the descriptor.
+    fn run(&self, socket: Arc<PolledSocket>, session: Session);
+}
+
+/// Ways in which a socket can be ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ready(u8);
+
+impl Ready {
+    pub const NONE: Ready = Ready(0);
+    pub const READABLE: Ready = Ready(1);
+    pub const WRITABLE: Ready = Ready(2);
+    /// An error or the end of the stream, too: the next call on the socket tells which.
+    pub const BOTH: Ready = Ready(3);
+
+    pub fn contains(self, other: Ready) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub fn and(self, other: Ready) -> Ready {
+        Ready(self.0 | other.0)
+    }
+}
+
+/// One direction: calls on the socket that may still be made before the loop is asked again.
+#[derive(Default)]
+struct Turn(AtomicU8);
+
+impl Turn {
+    fn begin(&self) {
+        self.0.store(CALLS_PER_TURN, Relaxed);
+    }
+
+    /// Whether a call may be made.
+    fn take(&self) -> bool {
+        let left = self.0.load(Relaxed);
+        self.0.store(left.saturating_sub(1), Relaxed);
+        left > 0
+    }
+
+    fn end(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// A socket whose readiness a [`SocketLoop`] tells, level-triggered. Everything but writing without waiting belongs to
+/// the loop's thread.
+pub struct PolledSocket {
+    stream: TcpStream,
+    reads: Turn,
+    writes: Turn,
+    wanted: AtomicU8,
+}
+
+impl PolledSocket {
+    /// `stream` must not block.
+    pub(super) fn new(stream: TcpStream) -> Self {
+        let (reads, writes) = (Turn::default(), Turn::default());
+        // Nobody knows yet: the first call finds out.
+        reads.begin();
+        writes.begin();
+        Self { stream, reads, writes, wanted: AtomicU8::new(0) }
+    }
+
+    /// `None` where sockets have none.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> Option<i32> {
+        Some(std::os::fd::AsRawFd::as_raw_fd(&self.stream))
+    }
+
+    #[cfg(not(unix))]
+    pub fn descriptor(&self) -> Option<i32> {
+        None
+    }
+
+    /// The loop found the socket ready. The session is to be polled next.
+    pub fn tell(&self, ready: Ready) {
+        if ready.contains(Ready::READABLE) {
+            self.reads.begin();
+        }
+        if ready.contains(Ready::WRITABLE) {
+            self.writes.begin();
+        }
+    }
+
+    /// What the session came to wait for since this was last asked.
+    pub fn take_wanted(&self) -> Ready {
+        Ready(self.wanted.swap(0, Relaxed))
+    }
+
+    fn wait(&self, ready: Ready) {
+        self.wanted.fetch_or(ready.0, Relaxed);
+    }
+
+    /// Reads into the room behind what `buffer` holds; 0 at the end.
+    pub(super) fn poll_read(&self, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let room = buffer.spare_capacity_mut();
+        let length = room.len();
+        if self.reads.take() {
+            match SockRef::from(&self.stream).recv(room) {
+                Err(error) if is_for_later(&error) => self.reads.end(),
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(read) => {
+                    if read < length {
+                        // There was no more: what comes later makes the socket ready again, the end of it as well.
+                        self.reads.end();
+                    }
+                    // SAFETY: the system has written so many bytes to the start of the room.
+                    unsafe { buffer.advance_mut(read) };
+                    return Poll::Ready(Ok(read));
+                }
+            }
+        }
+        self.wait(Ready::READABLE);
+        Poll::Pending
+    }
+
+    pub(super) fn poll_write(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.writes.take() {
+            match self.try_write(bytes) {
+                Err(error) if is_for_later(&error) => self.writes.end(),
+                result => return Poll::Ready(result),
+            }
+        }
+        self.wait(Ready::WRITABLE);
+        Poll::Pending
+    }
+
+    /// One attempt without waiting, from any thread.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&self.stream).write(bytes)
+    }
+
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.stream.shutdown(how)
+    }
+}
+
+/// The loop tells when to try again.
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
