@@ -1,9 +1,10 @@
 //! Calls that wait for an answer: who waits, until when, on which connection. Pure: takes `now`.
 
-use crate::error::{Delivered, Failure};
+use crate::error::{Code, Delivered, Failure};
 use crate::wire::message::Payload;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Deadlines are kept in steps of this many milliseconds; an answer is late by at most one step and the timer's own.
@@ -42,10 +43,23 @@ pub enum Place {
 pub struct Call {
     pub deadline: u64,
     pub place: Place,
+    /// Why no route to the worker has been found yet.
+    pub problem: Option<Arc<Failure>>,
     pub waiter: Waiter,
 }
 
 impl Call {
+    /// What its caller is told when its deadline has passed.
+    pub fn too_late(&self) -> Failure {
+        match (self.place, &self.problem) {
+            (Place::Nowhere, Some(problem)) => Failure::clone(problem).with_delivered(Delivered::No),
+            (Place::Nowhere, None) => {
+                Failure::new(Code::Timeout, "No route to the worker was found in time.").with_delivered(Delivered::No)
+            }
+            _ => Failure::new(Code::Timeout, "No answer arrived in time."),
+        }
+    }
+
     /// Whether it may have run, as far as the transport knows.
     pub fn delivered(&self) -> Delivered {
         if self.place == Place::Nowhere {
@@ -67,7 +81,7 @@ pub struct Calls {
 impl Calls {
     /// `true` when the timer must be set anew: this deadline comes before all others.
     pub fn insert(&mut self, call: u64, deadline: u64, waiter: Waiter) -> bool {
-        self.waiting.insert(call, Call { deadline, place: Place::Nowhere, waiter });
+        self.waiting.insert(call, Call { deadline, place: Place::Nowhere, problem: None, waiter });
         let step = deadline / STEP + 1;
         let first = self.deadlines.first_key_value().is_none_or(|(first, _)| step < *first);
         self.deadlines.entry(step).or_default().push(call);
@@ -91,6 +105,13 @@ impl Calls {
     pub fn route(&mut self, call: u64, place: Place) {
         if let Some(waiting) = self.waiting.get_mut(&call) {
             waiting.place = place;
+        }
+    }
+
+    /// No route to its worker was found, this time for this reason.
+    pub fn blame(&mut self, call: u64, problem: &Arc<Failure>) {
+        if let Some(waiting) = self.waiting.get_mut(&call) {
+            waiting.problem = Some(problem.clone());
         }
     }
 

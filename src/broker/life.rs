@@ -1,6 +1,6 @@
 //! One life of a broker, from `start()` to its end: all state that carries one incarnation.
 
-use crate::broker::calls::{Call, Calls, Place, Settled, Waiter};
+use crate::broker::calls::{Call, Calls, Settled, Waiter};
 use crate::broker::event::{Event, Level};
 use crate::broker::inbound::Inbound;
 use crate::broker::inbox::{lock, Inbox};
@@ -13,7 +13,7 @@ use crate::broker::watching::Watch;
 use crate::clock::boot_millis;
 use crate::config::BrokerConfig;
 use crate::coordination::{BrokerRecord, Coordinator, Member};
-use crate::error::{Code, Failure};
+use crate::error::Failure;
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
 use crate::transport::{Connection, MemoryHub, Transport};
 use crate::wire::message::PROTOCOL;
@@ -228,11 +228,7 @@ impl Life {
             let expired = lock(&self.calls).expire(boot_millis());
             self.withdraw(expired.iter().map(|(call, ended)| (*call, ended.place)));
             for (call, ended) in expired {
-                let text = match ended.place {
-                    Place::Nowhere => "No route to the worker was found in time.",
-                    _ => "No answer arrived in time.",
-                };
-                let failure = Failure::new(Code::Timeout, text).with_delivered(ended.delivered());
+                let failure = ended.too_late();
                 self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
             }
         }

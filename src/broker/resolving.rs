@@ -74,11 +74,14 @@ impl Life {
                 }
                 Found::Wait(failure) => {
                     let now = boot_millis();
+                    let failure = Arc::new(failure);
                     let (expired, empty) = {
                         let mut lanes = lock(&self.lanes);
                         let expired = lanes.take_if(worker.as_str(), |parked| parked.deadline <= now);
                         let lane = lanes.lane(worker.as_str(), now);
                         lane.resolving = !lane.queue.is_empty();
+                        let mut calls = lock(&self.calls);
+                        lane.queue.iter().for_each(|parked| calls.blame(parked.call, &failure));
                         (expired, lane.queue.is_empty())
                     };
                     expired.into_iter().for_each(|parked| self.fail_parked(&worker, parked, &failure));
