@@ -18,6 +18,11 @@ test('the types name every code and no other', () => {
   assert.deepEqual(named.sort(), Object.keys(CODES).sort());
 });
 
+test('README tells of every code and no other, and of its delivery first', () => {
+  const rows = [...read('README.md').matchAll(/^\| `(DW_ERR_\w+)` \| (\w+)/gm)];
+  assert.deepEqual(Object.fromEntries(rows.map(([, code, delivered]) => [code, delivered])), { ...CODES });
+});
+
 test('an error of the package is an Error with its code and what the table says of its delivery', () => {
   const error = failure('DW_ERR_TIMEOUT', 'too late');
   assert.equal(error.name, 'Error');
