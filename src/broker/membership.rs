@@ -7,6 +7,7 @@ use crate::clock::boot_millis;
 use crate::coordination::{Death, Eviction, Membership, Signal, CHUNK};
 use crate::error::{Code, Failure};
 use crate::ids::{BrokerId, Incarnation};
+use crate::transport::Connection;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,9 +104,9 @@ impl Life {
     /// What was in flight to this incarnation is failed at once, and its routes are dropped.
     pub fn part_from(&self, incarnation: &Incarnation, why: &str) {
         lock(&self.peers).remove(incarnation);
-        self.transport().cut_off(incarnation, why);
-        if let Some(watch) = self.watch.transport() {
-            watch.cut_off(incarnation, why);
+        let leads_there = |connection: &Connection| connection.peer().incarnation == *incarnation;
+        for transport in self.transport.get().into_iter().chain(self.watch.transport()) {
+            transport.cut_off(leads_there, why);
         }
     }
 

@@ -26,19 +26,28 @@ pub struct Receiver(pub Weak<Life>);
 
 impl Events for Receiver {
     fn on_open(&self, connection: &Arc<Connection>) {
-        if let Some(life) = self.0.upgrade() {
+        let Some(life) = self.0.upgrade() else { return };
+        if connection.is_control() {
+            life.control_opened(connection);
+        } else {
             lock(&life.callers).insert(connection.id(), connection.peer().broker.clone());
         }
     }
 
     fn on_message(&self, connection: &Arc<Connection>, message: Message) {
-        if let Some(life) = self.0.upgrade() {
+        let Some(life) = self.0.upgrade() else { return };
+        if connection.is_control() {
+            life.control_heard(connection, &message);
+        } else {
             life.receive(connection, message);
         }
     }
 
     fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
-        if let Some(life) = self.0.upgrade() {
+        let Some(life) = self.0.upgrade() else { return };
+        if connection.is_control() {
+            life.control_closed(connection, &reason);
+        } else {
             life.disconnected(connection, &reason, unsent);
         }
     }

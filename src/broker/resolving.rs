@@ -151,6 +151,8 @@ impl Life {
     async fn find_there(self: &Arc<Self>, worker: &WorkerId, owner: &Owner, epoch: Epoch) -> Found {
         let connection = match self.connect(owner).await {
             Ok(connection) => connection,
+            // Trying again in a while would hold up who asks, and whether it answers again is looked after elsewhere.
+            Err(failure) if self.watch.is_unreachable(&owner.incarnation) => return Found::Gone(failure),
             Err(failure) => return Found::Wait(failure),
         };
         let bounced = lock(&self.lanes).get_mut(worker.as_str()).and_then(|lane| lane.bounced);
@@ -197,9 +199,14 @@ impl Life {
         let Some(address) = &owner.address else {
             return Err(unreachable("The worker's broker has left.".into()));
         };
+        if self.watch.is_unreachable(&owner.incarnation) {
+            return Err(unreachable(format!("The worker's broker at {address} does not answer.")));
+        }
         match self.transport().connect(address, Some(&owner.incarnation), self.hub.as_ref()).await {
             Ok(connection) => {
                 lock(&self.peers).insert(owner.incarnation.clone(), connection.clone());
+                // Who is talked to is watched.
+                self.watch_anew.notify_one();
                 Ok(connection)
             }
             Err(ConnectError::Unauthorized(text)) => Err(Failure::new(Code::Unauthorized, text)),

@@ -1,15 +1,20 @@
-//! Control connections to the neighbours: a death shows there also when nobody talks.
+//! Control connections: a peer that falls silent shows there, whatever JavaScript does here or there.
 //!
-//! Each broker watches the next incarnations in the order of their names, of any cluster. These connections carry pings
-//! alone, and are read and answered by the runtime whatever JavaScript does.
+//! There is one beside each connection for messages, made by the same side to the same address, so that it meets the
+//! same fate; and one to the next incarnations in the order of their names, of any cluster, so that a death shows also
+//! when nobody talks. They carry pings alone, and are read and answered by the runtime. Who made one pings on it; both
+//! ends hear. After three pings without a word the connections of that direction are cut: calls fail at once, and until
+//! a control connection opens again the peer counts as unreachable. That alone evicts nobody. A peer that answers
+//! pings but does not read its messages is slow, not lost.
 
+use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::proving::Sign;
 use crate::coordination::Member;
 use crate::error::Code;
-use crate::ids::Incarnation;
-use crate::transport::{CloseReason, Connection, Events, Transport};
+use crate::ids::{Endpoint, Incarnation};
+use crate::transport::{CloseReason, ConnectError, Connection, Events, Transport};
 use crate::wire::message::Message;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -21,12 +26,24 @@ use std::time::Duration;
 const NEIGHBOURS: usize = 2;
 /// Between two pings.
 const PING: Duration = Duration::from_secs(1);
-/// Pings without an answer after which a connection counts as lost.
-const MAX_MISSED: u32 = 3;
+/// Between two looks at who is silent.
+const LOOK: Duration = Duration::from_millis(200);
+/// Looks between two pings.
+const LOOKS_PER_PING: u32 = 5;
+/// Looks in a row without a word after which a peer counts as lost: three pings, and 200 ms for the answer to the
+/// third. Looks are counted, not time, so that a process that stood still itself takes nobody for lost.
+const MAX_SILENT: u32 = 3 * LOOKS_PER_PING + 1;
+
+/// The other side, and whether this one connected.
+type Key = (Incarnation, bool);
+
+fn key(connection: &Connection) -> Key {
+    (connection.peer().incarnation.clone(), connection.outgoing())
+}
 
 struct Watched {
     connection: Arc<Connection>,
-    missed: u32,
+    silent: u32,
 }
 
 /// See the module.
@@ -34,7 +51,11 @@ struct Watched {
 pub struct Watch {
     /// Apart from the transport of messages, so that the two never share a connection. It only connects.
     transport: OnceLock<Transport>,
-    watched: Mutex<HashMap<Incarnation, Watched>>,
+    watched: Mutex<HashMap<Key, Watched>>,
+    /// Attempts to connect that are under way.
+    dialing: Mutex<HashSet<Incarnation>>,
+    /// Who fell silent, until it is heard again.
+    unreachable: Mutex<HashSet<Incarnation>>,
     /// Incarnations whose death is being proven.
     pub suspects: Mutex<HashSet<Incarnation>>,
 }
@@ -45,42 +66,62 @@ impl Watch {
         let _ = self.transport.set(transport);
     }
 
-    /// Neighbours with an open control connection.
+    /// Peers that this broker keeps a control connection to.
     pub fn watched_count(&self) -> usize {
-        lock(&self.watched).len()
+        lock(&self.watched).keys().filter(|(_, outgoing)| *outgoing).count()
     }
 
     pub fn transport(&self) -> Option<&Transport> {
         self.transport.get()
     }
-}
 
-/// The events of control connections, for a life.
-pub struct Watcher(pub Weak<Life>);
+    /// Whether it fell silent and was not heard since.
+    pub fn is_unreachable(&self, incarnation: &Incarnation) -> bool {
+        lock(&self.unreachable).contains(incarnation)
+    }
 
-impl Events for Watcher {
-    fn on_open(&self, _connection: &Arc<Connection>) {}
-
-    fn on_message(&self, connection: &Arc<Connection>, message: Message) {
-        let Some(life) = self.0.upgrade() else { return };
-        if let Message::Pong { .. } = message {
-            if let Some(watched) = lock(&life.watch.watched).get_mut(&connection.peer().incarnation) {
-                watched.missed = 0;
+    fn heard(&self, connection: &Arc<Connection>) {
+        if let Some(watched) = lock(&self.watched).get_mut(&key(connection)) {
+            if Arc::ptr_eq(&watched.connection, connection) {
+                watched.silent = 0;
             }
         }
     }
 
-    fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, _unsent: Vec<Message>) {
-        let Some(life) = self.0.upgrade() else { return };
-        let incarnation = &connection.peer().incarnation;
-        {
-            let mut watched = lock(&life.watch.watched);
-            if watched.get(incarnation).is_some_and(|watched| Arc::ptr_eq(&watched.connection, connection)) {
-                watched.remove(incarnation);
+    /// Everybody who has been silent for too long, and is not watched any more.
+    fn take_lost(&self) -> Vec<Arc<Connection>> {
+        let mut lost = Vec::new();
+        lock(&self.watched).retain(|_, watched| {
+            watched.silent += 1;
+            let keep = watched.silent < MAX_SILENT;
+            if !keep {
+                lost.push(watched.connection.clone());
             }
+            keep
+        });
+        lost
+    }
+}
+
+/// The events of control connections that this broker made, for a life.
+pub struct Watcher(pub Weak<Life>);
+
+impl Events for Watcher {
+    fn on_open(&self, connection: &Arc<Connection>) {
+        if let Some(life) = self.0.upgrade() {
+            life.control_opened(connection);
         }
-        if let CloseReason::Lost(_) = reason {
-            life.suspect(incarnation, Sign::Broken);
+    }
+
+    fn on_message(&self, connection: &Arc<Connection>, message: Message) {
+        if let Some(life) = self.0.upgrade() {
+            life.control_heard(connection, &message);
+        }
+    }
+
+    fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, _unsent: Vec<Message>) {
+        if let Some(life) = self.0.upgrade() {
+            life.control_closed(connection, &reason);
         }
     }
 
@@ -98,68 +139,151 @@ fn neighbours(members: &[Member], own: &Incarnation) -> Vec<Member> {
 }
 
 impl Life {
-    /// Pings the neighbours, as long as the life goes on. Apart from connecting, which may take seconds.
+    /// Pings, and cuts off who is silent, as long as the life goes on. Apart from connecting, which may take seconds.
     pub async fn keep_pinging(self: Arc<Self>) {
-        let mut interval = tokio::time::interval(PING);
+        let mut interval = tokio::time::interval(LOOK);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for look in (0..LOOKS_PER_PING).cycle() {
             interval.tick().await;
-            self.ping_watched();
-        }
-    }
-
-    /// Keeps connections to the neighbours, as long as the life goes on.
-    pub async fn keep_watch(self: Arc<Self>) {
-        loop {
-            // What broke without a death, or could not be reached, is tried again.
-            let _ = tokio::time::timeout(PING, self.watch_anew.notified()).await;
-            let wanted = neighbours(&lock(&self.members), &self.incarnation);
-            self.drop_unwanted(&wanted);
-            for member in wanted {
-                self.watch_member(&member).await;
+            for connection in self.watch.take_lost() {
+                self.lose(&connection);
+            }
+            if look == 0 {
+                self.ping_watched();
             }
         }
     }
 
     fn ping_watched(&self) {
-        let mut lost = Vec::new();
-        lock(&self.watch.watched).retain(|_, watched| {
-            watched.missed += 1;
-            if watched.missed > MAX_MISSED {
-                lost.push(watched.connection.clone());
-                return false;
-            }
+        for watched in lock(&self.watch.watched).values().filter(|watched| watched.connection.outgoing()) {
             // A connection that is closed tells so by itself.
-            let _ = watched.connection.send(&Message::Ping { token: u64::from(watched.missed) });
+            let _ = watched.connection.send(&Message::Ping { token: u64::from(watched.silent) });
             watched.connection.flush();
-            true
-        });
-        for connection in lost {
-            self.part_from(&connection.peer().incarnation, "no answer to pings");
         }
     }
 
-    fn drop_unwanted(&self, wanted: &[Member]) {
-        lock(&self.watch.watched).retain(|incarnation, watched| {
-            let keep = wanted.iter().any(|member| member.record.incarnation == *incarnation);
+    /// Nothing comes from there: what is in flight is failed at once.
+    fn lose(&self, silent: &Connection) {
+        let peer = silent.peer();
+        if silent.outgoing() {
+            lock(&self.watch.unreachable).insert(peer.incarnation.clone());
+            lock(&self.peers).remove(&peer.incarnation);
+        }
+        self.log(Level::Warn, format!("Nothing is heard of the broker \"{}\": its connections are cut.", peer.broker));
+        let same_way = |connection: &Connection| key(connection) == key(silent);
+        for transport in self.transport.get().into_iter().chain(self.watch.transport()) {
+            transport.cut_off(same_way, "no answer to pings");
+        }
+    }
+
+    /// A control connection was made, by whichever side.
+    pub fn control_opened(self: &Arc<Self>, connection: &Arc<Connection>) {
+        if connection.outgoing() {
+            lock(&self.watch.unreachable).remove(&connection.peer().incarnation);
+        }
+        let newer = Watched { connection: connection.clone(), silent: 0 };
+        let older = lock(&self.watch.watched).insert(key(connection), newer);
+        if let Some(older) = older {
+            older.connection.close(Code::Unreachable, "another control connection is open");
+        }
+    }
+
+    pub fn control_heard(self: &Arc<Self>, connection: &Arc<Connection>, message: &Message) {
+        self.watch.heard(connection);
+        if let Message::Ping { token } = message {
+            // A connection that is closed tells so by itself.
+            let _ = connection.send(&Message::Pong { token: *token });
+            connection.flush();
+        }
+    }
+
+    pub fn control_closed(self: &Arc<Self>, connection: &Arc<Connection>, reason: &CloseReason) {
+        let incarnation = &connection.peer().incarnation;
+        {
+            let mut watched = lock(&self.watch.watched);
+            let key = key(connection);
+            if watched.get(&key).is_some_and(|watched| Arc::ptr_eq(&watched.connection, connection)) {
+                watched.remove(&key);
+            }
+        }
+        match reason {
+            CloseReason::Lost(_) => self.suspect(incarnation, Sign::Broken),
+            _ => self.watch_anew.notify_one(),
+        }
+    }
+
+    /// Keeps a connection to everybody who is to be watched, as long as the life goes on.
+    pub async fn keep_watch(self: Arc<Self>) {
+        loop {
+            // What broke without a death, or could not be reached, is tried again.
+            let _ = tokio::time::timeout(PING, self.watch_anew.notified()).await;
+            let wanted = self.to_watch();
+            self.drop_unwanted(&wanted);
+            for (incarnation, address) in wanted {
+                self.watch_peer(incarnation, address);
+            }
+        }
+    }
+
+    /// Neighbours, whom messages go to, and who fell silent, with their addresses.
+    fn to_watch(&self) -> HashMap<Incarnation, Endpoint> {
+        let members = lock(&self.members).clone();
+        let mut wanted: HashMap<_, _> = neighbours(&members, &self.incarnation)
+            .into_iter()
+            .map(|member| (member.record.incarnation, member.record.address))
+            .collect();
+        lock(&self.watch.unreachable).retain(|incarnation| {
+            let member = members.iter().find(|member| member.record.incarnation == *incarnation);
+            if let Some(member) = member {
+                wanted.insert(incarnation.clone(), member.record.address.clone());
+            }
+            member.is_some()
+        });
+        for (incarnation, connection) in lock(&self.peers).iter() {
+            if let Some(target) = connection.target().filter(|_| connection.is_open()) {
+                wanted.entry(incarnation.clone()).or_insert_with(|| target.clone());
+            }
+        }
+        wanted
+    }
+
+    /// Those that this broker made and needs no more; the other side sees to its own.
+    fn drop_unwanted(&self, wanted: &HashMap<Incarnation, Endpoint>) {
+        lock(&self.watch.watched).retain(|(incarnation, outgoing), watched| {
+            let keep = wanted.contains_key(incarnation) || !outgoing;
             if !keep {
-                watched.connection.close(Code::Unreachable, "no neighbour any more");
+                watched.connection.close(Code::Unreachable, "nobody talks any more");
             }
             keep
         });
     }
 
-    async fn watch_member(self: &Arc<Self>, member: &Member) {
-        let incarnation = &member.record.incarnation;
-        let known = lock(&self.watch.watched).get(incarnation).is_some_and(|watched| watched.connection.is_open());
-        let Some(transport) = self.watch.transport().filter(|_| !known) else { return };
-        match transport.connect(&member.record.address, Some(incarnation), self.hub.as_ref()).await {
-            Ok(connection) => {
-                lock(&self.watch.watched).insert(incarnation.clone(), Watched { connection, missed: 0 });
-            }
-            // It died between the look and now, or it cannot be reached from here: a proof tells which.
-            Err(_) => self.suspect(incarnation, Sign::Unreachable),
+    fn watch_peer(self: &Arc<Self>, incarnation: Incarnation, address: Endpoint) {
+        let key = (incarnation.clone(), true);
+        let known = lock(&self.watch.watched).get(&key).is_some_and(|watched| watched.connection.is_open());
+        if known || !lock(&self.watch.dialing).insert(incarnation.clone()) {
+            return;
         }
+        let life = self.clone();
+        self.spawn("control connection", async move {
+            let dialed = match life.watch.transport() {
+                Some(transport) => transport.connect(&address, Some(&incarnation), life.hub.as_ref()).await.map(drop),
+                None => Ok(()),
+            };
+            lock(&life.watch.dialing).remove(&incarnation);
+            match dialed {
+                // It is well, and says so: nobody is dead here.
+                Ok(()) | Err(ConnectError::Unauthorized(_) | ConnectError::Closed) => {}
+                Err(error) => {
+                    let connection = lock(&life.peers).get(&incarnation).cloned();
+                    if let Some(connection) = connection.filter(|_| error == ConnectError::Timeout) {
+                        life.lose(&connection);
+                    }
+                    // It died between the look and now, or it cannot be reached from here: a proof tells which.
+                    life.suspect(&incarnation, Sign::Unreachable);
+                }
+            }
+        });
     }
 }
 

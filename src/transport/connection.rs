@@ -153,12 +153,6 @@ impl Connection {
         self.advance(Stage::Broken);
     }
 
-    /// Ends it at once, for a peer that is silent: what was in flight is told to its callers without waiting for it.
-    pub fn cut(&self, code: Code, message: &str) {
-        let _ = self.leaving.set(CloseReason::Local { code, message: message.to_owned() });
-        self.kill();
-    }
-
     /// Ends it at once.
     pub(super) fn kill(&self) {
         self.outbox.break_off();

@@ -127,10 +127,11 @@ impl Transport {
         *self.0.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
     }
 
-    /// Ends every connection to this incarnation at once: it hears no goodbye.
-    pub fn cut_off(&self, incarnation: &Incarnation, why: &str) {
-        let leads_there = |connection: &&Arc<Connection>| connection.peer().incarnation == *incarnation;
-        let connections: Vec<_> = lock(&self.0.state).connections.values().filter(leads_there).cloned().collect();
+    /// Ends these connections at once: their peers hear no goodbye.
+    pub fn cut_off(&self, which: impl Fn(&Connection) -> bool, why: &str) {
+        let state = lock(&self.0.state);
+        let connections: Vec<_> = state.connections.values().filter(|connection| which(connection)).cloned().collect();
+        drop(state);
         for connection in connections {
             connection.close(Code::PeerLost, why);
             connection.kill();
