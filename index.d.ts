@@ -185,8 +185,20 @@ export interface BrokerOptions {
   destroyTimeout?: number;
   /** What brokers prove themselves by, 16 to 1024 characters; `[new, old]` to rotate. Default: `DWORKER_SECRET`, else the namespace's own. */
   secret?: string | [string] | [string, string] | null;
+  /** Mutual TLS 1.3 between brokers. Default: none. */
+  tls?: TlsOptions | null;
   /** What calls return. Default: `'bluebird'`. */
   promise?: 'bluebird' | 'native' | PromiseConstructorLike;
+}
+
+/** PEM. */
+export interface TlsOptions {
+  /** Private key, not encrypted. */
+  key: string | Buffer;
+  /** Its certificate, with the intermediate ones after it. */
+  cert: string | Buffer;
+  /** Authorities of the peers' certificates; several while one is replaced. */
+  ca: string | Buffer;
 }
 
 export interface RegisterOptions {
@@ -318,6 +330,9 @@ export class Broker extends EventEmitter {
 
   /** Replaces `option.secret` for the handshakes that begin from now on; open connections stay. */
   setSecret(secret: string | [string] | [string, string]): void;
+
+  /** Replaces the certificates of `option.tls` for the handshakes that begin from now on; open connections stay. */
+  setSecureContext(tls: TlsOptions): void;
   /** Tells every broker of the namespace to restart; does not wait for it. */
   restartAll(): void;
 

@@ -115,6 +115,18 @@ Broker.prototype.setSecret = function (secret) {
 };
 
 /**
+ * Replaces the certificates of `option.tls`, as `setSecureContext()` of `node:tls` does: handshakes that begin from now on
+ * use them, open connections stay.
+ *
+ * @param {{key: string|Buffer, cert: string|Buffer, ca: string|Buffer}} tls PEM
+ * @throws {Error} with `DW_ERR_CONFIG`, also where `option.tls` was not given
+ */
+Broker.prototype.setSecureContext = function (tls) {
+  const core = this[kCore];
+  core.prove(core.credentials.withTls(tls));
+};
+
+/**
  * Makes a worker on the least loaded broker of its class's cluster, or finds the live one of that id.
  *
  * @param {string} name of the registered class

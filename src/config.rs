@@ -10,6 +10,18 @@ use std::time::Duration;
 pub struct Credentials {
     /// The first proves, all are accepted; none: the namespace's own.
     pub secrets: Vec<Hidden>,
+    /// `None`: connections between brokers are in the clear.
+    pub tls: Option<TlsConfig>,
+}
+
+/// PEM texts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    pub key: Hidden,
+    pub cert: String,
+    /// Authorities of the peers' certificates.
+    pub ca: String,
 }
 
 /// A text that is never shown.

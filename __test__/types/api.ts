@@ -57,6 +57,7 @@ async function brokers() {
     advertise: { host: 'example.org', port: 7000 },
     promise: 'native',
     sockets: 'task',
+    tls: { key: 'pem', cert: Buffer.from('pem'), ca: 'pem' },
     secret: ['a new secret of 16 characters', 'an old one'],
   };
   const broker = new Broker('a', options);
@@ -64,6 +65,7 @@ async function brokers() {
   new Broker('b', { redis: { url: 'rediss://h', tls: { ca: ['PEM', Buffer.from('PEM')], cert: 'PEM', key: 'PEM', servername: 'h' }, cluster: true } });
   new Broker('b', { redis: { sentinels: [{ host: 'a' }, { host: 'b', port: 1 }], name: 'm', sentinelPassword: 's', tls: true, sentinelTls: false } });
   new Broker('c').setSecret('a new secret of 16 characters');
+  broker.setSecureContext({ key: 'pem', cert: 'pem', ca: 'pem' });
   // @ts-expect-error there are two ways alone
   new Broker('d', { sockets: 'poll' });
   // @ts-expect-error an id is needed

@@ -114,8 +114,8 @@ impl NativeBroker {
         // The parser's own error might show what it read.
         let credentials: Credentials = serde_json::from_str(&credentials)
             .map_err(|_| Error::new(Status::InvalidArg, "Expected a broker's credentials".to_owned()))?;
-        self.core.set_credentials(credentials);
-        Ok(())
+        let wrong = |why| Error::new(Status::InvalidArg, format!("Expected usable certificates for tls: {why}"));
+        self.core.set_credentials(credentials).map_err(wrong)
     }
 
     #[napi(catch_unwind)]

@@ -12,7 +12,7 @@ use crate::config::{BrokerConfig, Credentials};
 use crate::coordination::{Fate, CHUNK};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, Incarnation};
-use crate::transport::SocketLoop;
+use crate::transport::{SocketLoop, Tls};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
@@ -31,12 +31,20 @@ const DEPARTURE_CHECK: Duration = Duration::from_millis(50);
 /// Is told of a new incarnation.
 pub type OnLife = Box<dyn Fn(&Incarnation) + Send + Sync>;
 
+/// What the application gave for this broker to prove itself by.
+#[derive(Default)]
+pub struct Proofs {
+    /// None: the namespace's own is used.
+    pub secrets: Vec<Vec<u8>>,
+    pub tls: Option<Arc<Tls>>,
+}
+
 /// See the module.
 pub struct Core {
     pub config: Arc<BrokerConfig>,
     pub inbox: Arc<Inbox>,
     pub home: Home,
-    pub credentials: Mutex<Credentials>,
+    pub proofs: Mutex<Proofs>,
     pub runtime: Handle,
     /// Where connections that carry messages are served; `None`: on the runtime.
     pub sockets: Option<Arc<dyn SocketLoop>>,
@@ -62,7 +70,7 @@ impl Core {
             config: Arc::new(config),
             inbox,
             home,
-            credentials: Mutex::default(),
+            proofs: Mutex::default(),
             runtime,
             sockets,
             numbers: Numbers::default(),
@@ -74,11 +82,15 @@ impl Core {
     }
 
     /// From now on this broker proves itself by these; connections that are open stay.
-    pub fn set_credentials(&self, credentials: Credentials) {
-        *lock(&self.credentials) = credentials;
+    /// An error: nothing changed.
+    pub fn set_credentials(&self, credentials: Credentials) -> Result<(), String> {
+        let secrets = credentials.secrets.into_iter().map(|secret| secret.0.into_bytes()).collect();
+        let tls = credentials.tls.map(|tls| Tls::new(&tls.key.0, &tls.cert, &tls.ca)).transpose()?;
+        *lock(&self.proofs) = Proofs { secrets, tls: tls.map(Arc::new) };
         if let Ok(life) = self.life() {
             self.equip(&life);
         }
+        Ok(())
     }
 
     /// The life that goes on; an error for the caller where there is none.
@@ -118,6 +130,8 @@ impl Core {
             }
             wanted
         };
+        // What was set while it joined.
+        self.equip(&life);
         if !wanted {
             let _ = tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(&life, Fate::Recover)).await;
             end(&life, true).await;

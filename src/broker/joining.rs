@@ -96,6 +96,7 @@ impl Core {
     }
 
     async fn enter(self: &Arc<Self>, life: &Arc<Life>) -> Outcome<()> {
+        self.equip(life);
         let address = self.listen(life).await?;
         let _ = life.address.set(address);
         // Listens first: from the registration on, others may ask whether this incarnation is there.
@@ -125,15 +126,19 @@ impl Core {
 
     /// Gives a life what it proves itself by: the application's secrets, or the namespace's where there are none.
     pub fn equip(&self, life: &Life) {
-        let mut secrets: Vec<Vec<u8>> =
-            lock(&self.credentials).secrets.iter().map(|secret| secret.0.clone().into_bytes()).collect();
+        let (mut secrets, tls) = {
+            let proofs = lock(&self.proofs);
+            (proofs.secrets.clone(), proofs.tls.clone())
+        };
         let own = lock(&life.namespace_secret).clone();
         if secrets.is_empty() && !own.is_empty() {
             secrets.push(own.into_bytes());
         }
         let secrets = Secrets(secrets);
-        life.watch.transport().into_iter().for_each(|watch| watch.set_secrets(secrets.clone()));
-        life.transport().set_secrets(secrets);
+        for transport in life.transport.get().into_iter().chain(life.watch.transport()) {
+            transport.set_secrets(secrets.clone());
+            transport.set_tls(tls.clone());
+        }
     }
 
     async fn listen(&self, life: &Arc<Life>) -> Outcome<Endpoint> {

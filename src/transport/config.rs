@@ -1,7 +1,9 @@
 //! The limits of a transport, each with its reason.
 
+use super::tls::Tls;
 use crate::wire::codec::MAX_FRAME_DEFAULT;
 use crate::wire::handshake::{Identity, Purpose, Secrets};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes that wait for one peer: two turns of a busy event loop with frames of 16 MiB, and still little beside the
@@ -38,6 +40,8 @@ pub struct TransportConfig {
     pub purpose: Purpose,
     /// At least one, or no peer is ever let in.
     pub secrets: Secrets,
+    /// With it, whatever goes over TCP is encrypted, and peers that do not are refused.
+    pub tls: Option<Arc<Tls>>,
     /// Longest frame in either direction.
     pub max_message_bytes: usize,
     /// A connection without a frame in either direction for so long is closed; zero: never.
@@ -57,6 +61,7 @@ impl TransportConfig {
             identity,
             purpose: Purpose::default(),
             secrets,
+            tls: None,
             max_message_bytes: MAX_FRAME_DEFAULT,
             idle_timeout: IDLE_TIMEOUT,
             outbox_bytes: OUTBOX_BYTES,

@@ -10,6 +10,7 @@ use crate::ids::{Endpoint, Incarnation};
 use crate::wire::handshake::{Peer, Role};
 use std::io;
 use std::sync::Arc;
+use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -105,12 +106,16 @@ async fn attempt(
     place: Place,
 ) -> Result<(Place, Peer, Link), ConnectError> {
     let proven = async {
-        let mut link = reach(endpoint, hub).await?;
-        let shaken = session::shake_hands(shared, Role::Initiator, &mut link, Some(place)).await;
-        let (peer, place) = shaken.map_err(|error| {
+        let refused = |error: ShakeError| {
             shared.incidents.note(error.incident(), endpoint, &error);
             ConnectError::from(error)
-        })?;
+        };
+        let mut link = match reach(endpoint, hub).await? {
+            Reached::Socket(socket) => Link::over(shared, Role::Initiator, socket).await.map_err(refused)?,
+            Reached::Memory(stream) => Link::new(stream::memory(stream)),
+        };
+        let shaken = session::shake_hands(shared, Role::Initiator, &mut link, Some(place)).await;
+        let (peer, place) = shaken.map_err(refused)?;
         Ok::<_, ConnectError>((place, peer, link))
     };
     let (place, peer, mut link) =
@@ -122,15 +127,19 @@ async fn attempt(
     Ok((place, peer, link))
 }
 
+enum Reached {
+    Socket(TcpStream),
+    Memory(DuplexStream),
+}
+
 /// A stream to whoever is there.
-async fn reach(endpoint: &Endpoint, hub: Option<&MemoryHub>) -> Result<Link, ConnectError> {
+async fn reach(endpoint: &Endpoint, hub: Option<&MemoryHub>) -> Result<Reached, ConnectError> {
     if endpoint.host != MEMORY_HOST {
-        let socket = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
-        return Ok(Link::new(stream::tcp(socket)?));
+        return Ok(Reached::Socket(TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?));
     }
     let hub = hub.ok_or_else(|| ConnectError::Unreachable("it is inside another process".to_owned()))?;
     let stream = hub.dial(endpoint.port).await.ok_or(ConnectError::Refused)?;
-    Ok(Link::new(stream::memory(stream)))
+    Ok(Reached::Memory(stream))
 }
 
 impl From<io::Error> for ConnectError {
@@ -147,6 +156,7 @@ impl From<ShakeError> for ConnectError {
     fn from(error: ShakeError) -> Self {
         match error {
             ShakeError::Refused(refused) => ConnectError::Unauthorized(refused.to_string()),
+            ShakeError::NoTls | ShakeError::Tls(_) => ConnectError::Unauthorized(error.to_string()),
             // Somebody listened: this is not the refusal that says nobody does.
             ShakeError::Full | ShakeError::Broken(_) => ConnectError::Unreachable(error.to_string()),
         }

@@ -28,6 +28,10 @@ incidents! {
     NotABroker = "not a broker";
     /// The peer speaks TLS, this side does not.
     UnexpectedTls = "unexpected TLS";
+    /// This side requires TLS, the peer does not speak it.
+    NoTls = "no TLS";
+    /// A certificate that is not trusted, on either side.
+    Tls = "TLS refused";
     Oversized = "oversized handshake";
     Malformed = "malformed handshake";
     OutOfTurn = "handshake out of turn";

@@ -4,10 +4,11 @@ use super::config::ACCEPT_PAUSE;
 use super::connection::Route;
 use super::incidents::Incident;
 use super::memory::MemoryListener;
-use super::session::{self, Link};
+use super::session::{self, Link, ShakeError};
 use super::shared::{Place, Shared};
 use super::stream;
 use crate::wire::handshake::{Peer, Role};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
@@ -34,14 +35,11 @@ fn take_up(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
     if shared.is_full() {
         return shared.incidents.note(Incident::Full, &remote, &"refused at the door");
     }
-    let link = match stream::tcp(stream) {
-        Ok(halves) => Link::new(halves),
-        Err(error) => return shared.incidents.note(Incident::Broken, &remote, &error),
-    };
     let (ticket, leave) = shared.admission.admit(remote.ip());
     let owned = shared.clone();
     shared.spawn(async move {
         let shared = owned;
+        let link = Link::over(&shared, Role::Responder, stream);
         let proving = prove(&shared, remote.to_string(), link);
         let proven = tokio::select! {
             proven = proving => proven,
@@ -64,7 +62,7 @@ pub(super) async fn serve_memory(shared: Arc<Shared>, mut listener: MemoryListen
             accepted = listener.accept() => accepted,
         };
         let Some(stream) = accepted else { return };
-        let link = Link::new(stream::memory(stream));
+        let link = std::future::ready(Ok(Link::new(stream::memory(stream))));
         let (owned, remote) = (shared.clone(), remote.clone());
         shared.spawn(async move {
             let shared = owned;
@@ -82,10 +80,18 @@ pub(super) async fn serve_memory(shared: Arc<Shared>, mut listener: MemoryListen
 type Proven = (Place, Peer, Route, Link);
 
 /// Lets the peer prove itself in time, or notes why not.
-async fn prove(shared: &Arc<Shared>, remote: String, mut link: Link) -> Option<Proven> {
-    match timeout(shared.config.handshake_timeout, session::shake_hands(shared, Role::Responder, &mut link, None)).await
-    {
-        Ok(Ok((peer, place))) => Some((place, peer, Route { remote, target: None }, link)),
+async fn prove(
+    shared: &Arc<Shared>,
+    remote: String,
+    link: impl Future<Output = Result<Link, ShakeError>>,
+) -> Option<Proven> {
+    let proving = async {
+        let mut link = link.await?;
+        let (peer, place) = session::shake_hands(shared, Role::Responder, &mut link, None).await?;
+        Ok::<_, ShakeError>((peer, place, link))
+    };
+    match timeout(shared.config.handshake_timeout, proving).await {
+        Ok(Ok((peer, place, link))) => Some((place, peer, Route { remote, target: None }, link)),
         Ok(Err(error)) => {
             shared.incidents.note(error.incident(), &remote, &error);
             None

@@ -10,7 +10,7 @@
 //! | one connection from handshake to end | `session.rs` |
 //! | accepting | `listener.rs`, `admission.rs` (who may wait unproven), `incidents.rs` (what is counted) |
 //! | connecting | `dial.rs` |
-//! | TCP, memory, sockets on somebody else's loop | `stream.rs`, `memory.rs`, `polled.rs` |
+//! | TCP, TLS, memory, sockets on somebody else's loop | `stream.rs`, `tls.rs`, `memory.rs`, `polled.rs` |
 //!
 //! Frames that one thread sends arrive in that order. A goodbye loses nothing by itself: what the peer had on its way is
 //! bounced. `Message::Close` is spoken by the transport itself; every other message is for [`Events`].
@@ -29,6 +29,7 @@ mod reader;
 mod session;
 mod shared;
 mod stream;
+mod tls;
 
 pub use config::{
     TransportConfig, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_UNAUTHENTICATED,
@@ -39,6 +40,7 @@ pub use incidents::{Incident, IncidentCounts};
 pub use memory::{MemoryHub, MEMORY_HOST};
 pub use outcome::{CloseReason, ConnectError, SendError};
 pub use polled::{PolledSocket, Ready, Session, SocketLoop};
+pub use tls::Tls;
 
 use crate::error::Code;
 use crate::ids::{Endpoint, Incarnation};
@@ -125,6 +127,11 @@ impl Transport {
     /// From now on peers prove themselves by these; connections that are open stay.
     pub fn set_secrets(&self, secrets: Secrets) {
         *self.0.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
+    }
+
+    /// The same for certificates; `None`: connections over TCP are in the clear.
+    pub fn set_tls(&self, tls: Option<Arc<Tls>>) {
+        *self.0.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
     }
 
     /// Ends these connections at once: their peers hear no goodbye.

@@ -217,6 +217,13 @@ impl Outbox {
                     drop(state);
                     return output.poll_shutdown(cx);
                 }
+                drop(state);
+                ready!(output.poll_flush(cx))?;
+                let mut state = lock(&self.state);
+                // More may have come meanwhile.
+                if state.queued > 0 || state.phase != Phase::Open && state.phase != Phase::Leaving {
+                    continue;
+                }
                 state.writer = Writer::Nobody;
                 return Poll::Pending;
             };

@@ -7,14 +7,18 @@ use super::polled::{PolledSocket, SocketLoop};
 use super::reader::{Ending, Reader};
 use super::shared::{Place, Shared};
 use super::stream::{DirectOutput, Input, Output};
+use super::{stream, tls};
 use crate::error::Code;
 use crate::wire::codec::{self, MAX_FRAME_DEFAULT};
-use crate::wire::handshake::{take_frame, Handshake, HandshakeError, Nonce, Peer, Role, Step, HANDSHAKE_MAX_FRAME};
+use crate::wire::handshake::{
+    take_frame, Channel, Handshake, HandshakeError, Nonce, Party, Peer, Role, Step, HANDSHAKE_MAX_FRAME,
+};
 use crate::wire::message::Message;
 use bytes::{Bytes, BytesMut};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
@@ -26,11 +30,21 @@ pub(super) struct Link {
     pub input: Input,
     pub output: Output,
     pub buffer: BytesMut,
+    /// What only its two ends know, where it is encrypted.
+    channel: Option<Channel>,
 }
 
 impl Link {
     pub fn new((input, output): (Input, Output)) -> Self {
-        Self { input, output, buffer: BytesMut::with_capacity(HANDSHAKE_BUFFER) }
+        Self { input, output, buffer: BytesMut::with_capacity(HANDSHAKE_BUFFER), channel: None }
+    }
+
+    /// Encrypted where this transport has certificates: then nothing is said in the clear, whatever the peer says.
+    pub async fn over(shared: &Shared, role: Role, socket: TcpStream) -> Result<Self, ShakeError> {
+        stream::set_up(&socket)?;
+        let Some(tls) = shared.tls() else { return Ok(Self::new(stream::tcp(socket))) };
+        let (stream, channel) = tls.wrap(role, socket).await?;
+        Ok(Self { channel: Some(channel), ..Self::new(stream::tls(stream)) })
     }
 }
 
@@ -40,8 +54,22 @@ pub(super) enum ShakeError {
     Refused(#[from] HandshakeError),
     #[error("too many connections are open")]
     Full,
+    #[error("the peer does not speak TLS, which is required here")]
+    NoTls,
+    #[error("no TLS with the peer: {0}")]
+    Tls(String),
     #[error("the connection broke in the handshake: {0}")]
-    Broken(#[from] io::Error),
+    Broken(io::Error),
+}
+
+impl From<io::Error> for ShakeError {
+    fn from(error: io::Error) -> Self {
+        match tls::refusal(&error) {
+            Some(tls::Refusal::NotTls) => ShakeError::NoTls,
+            Some(tls::Refusal::Refused(why)) => ShakeError::Tls(why),
+            None => ShakeError::Broken(error),
+        }
+    }
 }
 
 impl ShakeError {
@@ -49,6 +77,8 @@ impl ShakeError {
         match self {
             ShakeError::Refused(error) => Incident::from(*error),
             ShakeError::Full => Incident::Full,
+            ShakeError::NoTls => Incident::NoTls,
+            ShakeError::Tls(_) => Incident::Tls,
             ShakeError::Broken(_) => Incident::Broken,
         }
     }
@@ -79,10 +109,11 @@ async fn exchange(
 ) -> Result<(Peer, Place), ShakeError> {
     let mut nonce: Nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
+    let party = Party { channel: link.channel, ..shared.party() };
     let mut handshake = match role {
-        Role::Responder => Handshake::respond(shared.party(), nonce)?,
+        Role::Responder => Handshake::respond(party, nonce)?,
         Role::Initiator => {
-            let (handshake, hello) = Handshake::initiate(shared.party(), nonce)?;
+            let (handshake, hello) = Handshake::initiate(party, nonce)?;
             link.output.write_all(&hello).await?;
             handshake
         }
@@ -136,7 +167,7 @@ pub(super) async fn run(shared: &Arc<Shared>, connection: Arc<Connection>, link:
 /// On this task, or on the loop for sockets; not where the peer asks for signs of life, which must come whatever that
 /// loop does.
 async fn converse(shared: &Arc<Shared>, connection: &Arc<Connection>, link: Link) -> CloseReason {
-    let Link { mut input, mut output, buffer } = link;
+    let Link { mut input, mut output, buffer, .. } = link;
     let mut reader = Reader::new(shared.clone(), connection.clone(), buffer);
     if let Some(sockets) = shared.sockets.as_ref().filter(|_| !connection.is_control()) {
         // Without a descriptor to be had, it stays here.

@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use super::outcome::{CloseReason, ConnectError};
 use super::polled::SocketLoop;
 use super::stream::DirectOutput;
+use super::tls::Tls;
 use super::Events;
 use crate::ids::{Endpoint, Incarnation};
 use crate::wire::handshake::{Party, Peer, Secrets};
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub admission: Admission,
     /// Those of the config until others are set.
     pub secrets: RwLock<Secrets>,
+    /// That of the config until another is set.
+    pub tls: RwLock<Option<Arc<Tls>>>,
     pub incidents: Incidents,
     pub state: Mutex<State>,
     /// True: listeners, handshakes and attempts to connect end.
@@ -71,6 +74,7 @@ impl Shared {
         Self {
             admission: Admission::new(config.max_unauthenticated, config.max_unauthenticated_per_address),
             secrets: RwLock::new(config.secrets.clone()),
+            tls: RwLock::new(config.tls.clone()),
             incidents: Incidents::new(&config.identity.incarnation),
             config,
             events,
@@ -88,6 +92,10 @@ impl Shared {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
         let party = Party::new(self.config.identity.clone(), secrets, self.config.max_message_bytes);
         Party { purpose: self.config.purpose, ..party }
+    }
+
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Resolves when the transport closes.

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWrite, DuplexStream, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
 
 pub(super) enum Input {
     Tcp(Arc<TcpStream>),
     Polled(Arc<PolledSocket>),
+    Tls(ReadHalf<TlsStream<TcpStream>>),
     Memory(ReadHalf<DuplexStream>),
 }
 
@@ -28,15 +30,25 @@ pub(super) enum DirectOutput {
 
 pub(super) enum Output {
     Socket(DirectOutput),
+    /// One task writes: what another thread wrote could not be put in the order of its records.
+    Tls(WriteHalf<TlsStream<TcpStream>>),
     Memory(WriteHalf<DuplexStream>),
 }
 
-/// Both sides of a socket, set up for small frames that must not wait.
-pub(super) fn tcp(stream: TcpStream) -> io::Result<(Input, Output)> {
+/// Sets a socket up for small frames that must not wait.
+pub(super) fn set_up(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))
+}
+
+pub(super) fn tcp(stream: TcpStream) -> (Input, Output) {
     let stream = Arc::new(stream);
-    Ok((Input::Tcp(stream.clone()), Output::Socket(DirectOutput::Tcp(stream))))
+    (Input::Tcp(stream.clone()), Output::Socket(DirectOutput::Tcp(stream)))
+}
+
+pub(super) fn tls(stream: TlsStream<TcpStream>) -> (Input, Output) {
+    let (read, write) = tokio::io::split(stream);
+    (Input::Tls(read), Output::Tls(write))
 }
 
 pub(super) fn memory(stream: DuplexStream) -> (Input, Output) {
@@ -56,6 +68,7 @@ impl Input {
                 }
             },
             Input::Polled(socket) => poll_fn(|_| socket.poll_read(buffer)).await,
+            Input::Tls(stream) => stream.read_buf(buffer).await,
             Input::Memory(stream) => stream.read_buf(buffer).await,
         }
     }
@@ -73,7 +86,7 @@ impl Input {
                 Ok(Arc::new(PolledSocket::new(socket.into())))
             }
             Input::Polled(socket) => Ok(socket.clone()),
-            Input::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
+            Input::Tls(_) | Input::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
@@ -119,7 +132,7 @@ impl Output {
     pub fn direct(&self) -> Option<DirectOutput> {
         match self {
             Output::Socket(output) => Some(output.clone()),
-            Output::Memory(_) => None,
+            Output::Tls(_) | Output::Memory(_) => None,
         }
     }
 
@@ -127,6 +140,15 @@ impl Output {
         match self {
             Output::Memory(stream) => Pin::new(stream).poll_write(cx, bytes),
             Output::Socket(output) => output.poll_write(cx, bytes),
+            Output::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    /// Lets go of what the stream itself holds back.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Output::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Output::Memory(_) | Output::Socket(_) => Poll::Ready(Ok(())),
         }
     }
 
@@ -135,6 +157,7 @@ impl Output {
         match self {
             Output::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
             Output::Socket(output) => Poll::Ready(output.shutdown(Shutdown::Write)),
+            Output::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
@@ -146,6 +169,6 @@ impl Output {
             }
             bytes = &bytes[written..];
         }
-        Ok(())
+        poll_fn(|cx| self.poll_flush(cx)).await
     }
 }
