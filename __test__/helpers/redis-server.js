@@ -25,11 +25,11 @@ async function freePort() {
 /**
  * A private server on a free port of 127.0.0.1, with nothing kept on disk.
  *
- * @param {{port: number=, password: string=}} [option]
+ * @param {{port: number=, password: string=, settings: Object=}} [option] `settings`: more of its configuration
  */
-async function startRedis({ port, password } = {}) {
+async function startRedis({ port, password, settings } = {}) {
   for (let tried = 1; ; tried += 1) {
-    const server = new RedisServer(port === undefined ? await freePort() : port, password);
+    const server = new RedisServer(port === undefined ? await freePort() : port, password, settings);
     try {
       await server.ready();
       return server;
@@ -42,11 +42,11 @@ async function startRedis({ port, password } = {}) {
 }
 
 class RedisServer {
-  constructor(port, password) {
+  constructor(port, password, more = {}) {
     this.port = port;
     this.password = password;
     this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dworker-test-'));
-    const settings = { port, bind: '127.0.0.1', dir: this.directory, save: '', appendonly: 'no' };
+    const settings = { port, bind: '127.0.0.1', dir: this.directory, save: '', appendonly: 'no', ...more };
     if (password !== undefined) settings.requirepass = password;
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     this.child = spawn(PROGRAM, args, { stdio: 'ignore' });

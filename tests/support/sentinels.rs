@@ -74,7 +74,8 @@ impl Watched {
 
     /// With more lines in the configuration of the sentinels.
     pub fn with(sentinels: usize, more: &str) -> Self {
-        let master = RedisServer::start();
+        // Otherwise a replica is made to wait for others.
+        let master = RedisServer::with(&["--repl-diskless-sync-delay", "0"]);
         let replica = RedisServer::with(&["--replicaof", &format!("127.0.0.1 {}", master.port)]);
         wait("the replica is attached", || master.ask(&["INFO", "replication"]).contains("state=online"));
         let quorum = sentinels / 2 + 1;

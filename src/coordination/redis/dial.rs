@@ -83,7 +83,8 @@ impl Dialer {
 
     /// One attempt, with a deadline. News that Redis is elsewhere ends it early and leads there.
     pub async fn connect(&self) -> CoordinationResult<Entered> {
-        let mut failure = late(&self.place, "connecting", CONNECT_DEADLINE);
+        let what = if self.tls.is_some() { "connecting over TLS" } else { "connecting" };
+        let mut failure = late(&self.place, what, CONNECT_DEADLINE);
         for _ in 0..TURNS {
             let target = self.seek().await?;
             let entered = tokio::select! {
@@ -101,7 +102,7 @@ impl Dialer {
                     continue;
                 }
                 Ok(Err(Refusal { moved: None, error })) => error,
-                Err(_) => late(&target.place, "connecting", CONNECT_DEADLINE),
+                Err(_) => late(&target.place, what, CONNECT_DEADLINE),
             };
             self.whereabouts.fail(&target);
             self.avoid(Some(target.place));
