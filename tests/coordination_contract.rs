@@ -6,20 +6,25 @@
 #[path = "support/redis_server.rs"]
 mod redis_server;
 
+#[path = "support/disturbance.rs"]
+mod disturbance;
+
 mod contract {
     pub mod claims;
     pub mod cluster;
     pub mod departures;
     pub mod entries;
     pub mod handles;
+    pub mod healing;
     pub mod membership;
     pub mod placement;
     pub mod texts;
 }
 
-use contract::cluster::{Cluster, Connect, Handle};
+use contract::cluster::{Cluster, Connect, Disturb, Handle};
 use contract::*;
-use dworker::coordination::memory::{MemoryCoordinator, MemoryStore};
+use disturbance::{disturb_server, disturb_store};
+use dworker::coordination::memory::{MemoryCoordinator, MemoryStore, Snapshot};
 use dworker::coordination::redis::RedisCoordinator;
 use redis_server::RedisServer;
 use std::collections::HashMap;
@@ -38,15 +43,20 @@ fn run<F: Future<Output = ()>>(make: fn() -> Cluster, case: fn(Cluster) -> F) {
 /// The embedded coordinator on a clock that the case sets.
 fn memory() -> Cluster {
     let clock = Arc::new(AtomicU64::new(START));
-    let stores: Mutex<HashMap<String, MemoryStore>> = Mutex::default();
-    let told = clock.clone();
+    let stores: Arc<Mutex<HashMap<String, (MemoryStore, Option<Snapshot>)>>> = Arc::default();
+    let (told, disturbed) = (clock.clone(), stores.clone());
     let connect: Connect = Box::new(move |namespace| {
         let clock = told.clone();
-        let new = move || MemoryStore::with_clock(Arc::new(move || clock.load(Ordering::SeqCst)));
-        let store = stores.lock().expect("no case panics here").entry(namespace.into()).or_insert_with(new).clone();
-        Arc::new(MemoryCoordinator::new(store)) as Handle
+        let new = move || (MemoryStore::with_clock(Arc::new(move || clock.load(Ordering::SeqCst))), None);
+        let mut stores = stores.lock().expect("no case panics here");
+        let (store, _) = stores.entry(namespace.into()).or_insert_with(new);
+        Arc::new(MemoryCoordinator::new(store.clone())) as Handle
     });
-    Cluster::new(connect, Some(clock), Box::new(()))
+    let disturb: Disturb = Box::new(move |what| {
+        let mut stores = disturbed.lock().expect("no case panics here");
+        stores.values_mut().for_each(|(store, snapshot)| disturb_store(store, snapshot, what));
+    });
+    Cluster::new(connect, Some(clock), disturb)
 }
 
 /// A private server on its own clock.
@@ -69,7 +79,9 @@ fn on_server(clock: Option<Arc<AtomicU64>>) -> Cluster {
             None => coordinator,
         })
     });
-    Cluster::new(connect, clock, Box::new(server))
+    let server = Mutex::new(server);
+    let disturb = Box::new(move |what| disturb_server(&mut server.lock().expect("no case panics here"), what));
+    Cluster::new(connect, clock, disturb)
 }
 
 macro_rules! cases {
@@ -194,6 +206,33 @@ cases! {
         leaving_needs_no_lease
         what_is_left_can_still_be_given_up_by_its_owner
         who_registers_again_after_leaving_finds_the_load_of_what_is_left
+    }
+    healing {
+        the_first_that_registers_agrees_on_the_server
+        on_a_restarted_server_nothing_unknown_is_activated_moved_or_evicted
+        on_a_restarted_server_owners_may_still_change_what_is_theirs
+        after_a_restart_everything_goes_on_when_the_last_has_settled
+        who_never_comes_back_is_awaited_as_long_as_its_lease_and_no_longer
+        a_clock_that_steps_back_prolongs_no_healing
+        after_a_wipe_two_brokers_put_everything_back
+        after_a_wipe_nothing_that_was_given_out_comes_again
+        the_first_secret_is_adopted
+        announcing_and_restoring_again_does_no_harm
+        of_two_holders_the_higher_epoch_stays
+        a_worker_that_waits_is_taken_back_by_who_holds_it
+        more_workers_than_a_chunk_are_restored_in_one_call
+        a_rolled_back_owner_that_is_dead_makes_no_worker_claimable
+        a_rolled_back_worker_that_waits_is_not_claimable_before_its_owner_has_spoken
+        who_is_not_registered_restores_nothing
+        who_settles_for_a_database_that_is_gone_is_told
+        who_leaves_is_awaited_no_more
+        the_next_life_of_a_broker_takes_over_while_nothing_is_settled
+        a_newcomer_waits_for_those_who_have_a_lease_on_the_new_server
+        a_newcomer_on_an_emptied_server_goes_on_until_a_survivor_speaks
+        a_broker_that_comes_late_starts_nothing_anew
+        an_evictor_with_a_wrong_idea_of_the_clock_is_refused
+        a_proof_from_another_server_proves_nothing
+        a_lease_too_far_away_is_cut
     }
     texts {
         attributes_come_back_bit_for_bit

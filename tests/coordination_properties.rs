@@ -5,6 +5,9 @@
 #[path = "support/redis_server.rs"]
 mod redis_server;
 
+#[path = "support/disturbance.rs"]
+mod disturbance;
+
 mod properties {
     pub mod brokers;
     pub mod checker;
@@ -14,12 +17,13 @@ mod properties {
     pub mod world;
 }
 
+use disturbance::{disturb_server, disturb_store};
 use dworker::coordination::memory::{MemoryCoordinator, MemoryStore};
 use dworker::coordination::redis::RedisCoordinator;
 use properties::brokers::{bag_size, least_in_bag};
 use properties::driver::Driver;
 use properties::operation::EXPECTED;
-use properties::world::{Disturbance, World};
+use properties::world::World;
 use redis_server::RedisServer;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -65,12 +69,7 @@ fn memory_and_redis_answer_the_same_whatever_brokers_clocks_and_networks_do() {
         let store = MemoryStore::with_clock(Arc::new(move || told.load(Ordering::SeqCst)));
         let disturbed = store.clone();
         let mut snapshot = None;
-        let disturb = move |what| match what {
-            Disturbance::Wipe => disturbed.wipe(),
-            Disturbance::Restart => disturbed.restart(),
-            Disturbance::Snapshot => snapshot = Some(disturbed.snapshot()),
-            Disturbance::RollBack => disturbed.roll_back(snapshot.as_ref().expect("there is a snapshot")),
-        };
+        let disturb = move |what| disturb_store(&disturbed, &mut snapshot, what);
         let memory =
             World::new("memory", Box::new(move || Arc::new(MemoryCoordinator::new(store.clone()))), Box::new(disturb))
                 .await;
@@ -81,15 +80,7 @@ fn memory_and_redis_answer_the_same_whatever_brokers_clocks_and_networks_do() {
             Arc::new(coordinator.with_clock(Arc::new(move || told.load(Ordering::SeqCst)))) as _
         };
         let disturbed = server.clone();
-        let disturb = move |what| {
-            let mut server = disturbed.borrow_mut();
-            match what {
-                Disturbance::Wipe => drop(server.ask(&["FLUSHALL"])),
-                Disturbance::Restart => server.restart_with_its_data(),
-                Disturbance::Snapshot => server.snapshot(),
-                Disturbance::RollBack => server.roll_back(),
-            }
-        };
+        let disturb = move |what| disturb_server(&mut disturbed.borrow_mut(), what);
         let redis = World::new("redis", Box::new(connect), Box::new(disturb)).await;
         let mut driver = Driver::new(seed, clock, [memory, redis]);
         let operations = DRAWN_AT_LEAST.div_ceil(least_in_bag()) * bag_size();

@@ -112,6 +112,43 @@ async fn a_restarted_server_is_found_again_and_a_resync_is_heard_when_commands_w
     until("it listens no more", || async { coordinator.is_listening(&incarnation).await == Ok(false) }).await;
 }
 
+#[test]
+fn a_lease_thread_listens_and_renews_on_a_runtime_of_its_own() {
+    let server = RedisServer::start();
+    let config = server.config();
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (main, other) = (runtime(), runtime());
+    let broker = RedisCoordinator::new(&config, "dw", main.handle().clone());
+    let lease = RedisCoordinator::for_lease(&config, "dw", other.handle().clone());
+    let incarnation = main.block_on(async {
+        broker.open().await.unwrap();
+        join(&broker, "a").await
+    });
+    let mut hints = lease.signals();
+    other.block_on(async {
+        lease.open().await.unwrap();
+        lease.listen_as(Some(&incarnation)).await.unwrap();
+        assert!(matches!(lease.renew(&incarnation, TTL).await.unwrap(), Renewal::Renewed { server_agreed: true, .. }));
+    });
+    main.block_on(async {
+        assert_eq!(broker.is_listening(&incarnation).await, Ok(true), "by the lease's thread alone");
+        broker.listen_as(Some(&incarnation)).await.unwrap();
+    });
+    // The broker's runtime ends with all its connections: the lease's thread goes on.
+    main.block_on(broker.close());
+    main.shutdown_background();
+    let watcher = RedisCoordinator::new(&config, "dw", other.handle().clone());
+    other.block_on(async {
+        watcher.open().await.unwrap();
+        watcher.request_restart().await.unwrap();
+        assert_eq!(watcher.is_listening(&incarnation).await, Ok(true));
+        assert!(matches!(lease.renew(&incarnation, TTL).await.unwrap(), Renewal::Renewed { .. }));
+        assert!(hints.try_recv().is_err(), "a lease's thread hears no hints");
+        lease.close().await;
+        until("nobody listens", || async { watcher.is_listening(&incarnation).await == Ok(false) }).await;
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_waits_while_the_server_is_away() {
     let mut server = RedisServer::start();

@@ -315,6 +315,117 @@ async fn ten_thousand_foreign_pending_workers_cost_a_claim_nothing() {
     assert_eq!(coordinator.scan(&foreign.incarnation).await.unwrap().claimable, 10_000);
 }
 
+/// The longest that any script kept the server busy, in ms.
+fn longest_script(server: &RedisServer) -> f64 {
+    let log = server.ask(&["SLOWLOG", "GET", "10000"]);
+    // Each entry: id, time, duration in µs, …
+    let parsed = redis::parse_redis_value(log.as_bytes()).unwrap();
+    let redis::Value::Array(entries) = parsed else { panic!("{parsed:?}") };
+    let micros = entries.iter().filter_map(|entry| match entry {
+        redis::Value::Array(fields) => match (&fields[2], &fields[3]) {
+            (redis::Value::Int(micros), redis::Value::Array(words)) if format!("{words:?}").contains("eval") => {
+                Some(*micros)
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    micros.max().unwrap_or(0) as f64 / 1000.0
+}
+
+/// A measurement, not a check: `cargo test --release --test redis_tables -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints figures"]
+async fn the_longest_that_twenty_thousand_workers_keep_the_server_busy() {
+    const WORKERS: usize = 20_000;
+    let server = RedisServer::start();
+    server.ask(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+    server.ask(&["CONFIG", "SET", "slowlog-max-len", "10000"]);
+    let coordinator = opened(&server).await;
+    let (owner, other) = (record("a", &["Foo"]), record("b", &["Foo"]));
+    let knew = join(&coordinator, &owner).await;
+    let held: Vec<Held> = (0..WORKERS)
+        .map(|n| Held {
+            entry: Entry {
+                id: WorkerId::new(format!("worker-{n}")),
+                class: "Foo".into(),
+                cluster: "main".into(),
+                epoch: Epoch(1_780_000_000_000_000 + n as u64),
+                cause: Cause::New,
+                created: ServerTime(1_780_000_000_000 + n as u64),
+                recoverable: true,
+                attributes: format!("{{\"name\":\"{n}\",\"text\":\"{}\"}}", "x".repeat(100)),
+            },
+            state: EntryState::Active,
+            load: 1,
+        })
+        .collect();
+    let report = |what: &str, began: Instant| {
+        println!("{what}: {:?} in all, the longest script {:.1} ms", began.elapsed(), longest_script(&server));
+        server.ask(&["SLOWLOG", "RESET"]);
+    };
+    server.ask(&["FLUSHALL"]);
+    let began = Instant::now();
+    let word = Announcement {
+        record: owner.clone(),
+        ttl: TTL,
+        generation: knew.generation.clone(),
+        secret: knew.secret.clone(),
+        epoch: Epoch(1),
+        counters: vec![("Foo".into(), 7)],
+        restart_number: 0,
+        remembered: (0..100).map(|_| Incarnation::random()).collect(),
+        patience: TTL,
+    };
+    let joined = coordinator.announce(&word).await.unwrap();
+    report("announcing, with 100 others", began);
+    for what in ["restoring into nothing", "restoring what stands"] {
+        let began = Instant::now();
+        let Restoration::Restored(stand) = coordinator.restore(&owner.incarnation, &held).await.unwrap() else {
+            panic!()
+        };
+        assert!(stand.iter().all(|stands| *stands));
+        report(what, began);
+    }
+    let began = Instant::now();
+    let mut offset = 0;
+    while offset < WORKERS {
+        offset += coordinator.owned(&owner.incarnation, offset, CHUNK).await.unwrap().len();
+    }
+    report("listing", began);
+    coordinator.settle(&owner.incarnation, &joined).await.unwrap();
+    for other in &word.remembered {
+        coordinator.settle(other, &joined).await.unwrap();
+    }
+    join(&coordinator, &other).await;
+    let lease_expires = coordinator.renew(&owner.incarnation, TTL).await.unwrap();
+    let Renewal::Renewed { lease_expires, .. } = lease_expires else { panic!("evicted") };
+    let death = Death::Proven { lease_expires, server: coordinator.server().unwrap() };
+    server.ask(&["SLOWLOG", "RESET"]);
+    let began = Instant::now();
+    loop {
+        match coordinator.evict(&other.incarnation, &owner.incarnation, &death, CHUNK).await.unwrap() {
+            Eviction::Evicted { remaining: 0, .. } => break,
+            Eviction::Evicted { .. } => {}
+            answer => panic!("{answer:?}"),
+        }
+    }
+    report("evicting", began);
+    let claim = ClaimRequest {
+        by: other.incarnation.clone(),
+        cluster: "main".into(),
+        classes: other.classes.clone(),
+        limit: CHUNK,
+        ttl: Duration::ZERO,
+    };
+    let began = Instant::now();
+    while !matches!(coordinator.claim(&claim).await.unwrap(), Claim::Claimed { remaining: 0, .. }) {}
+    report("claiming", began);
+    let began = Instant::now();
+    while coordinator.leave(&other.incarnation, Fate::Delete, CHUNK).await.unwrap() > 0 {}
+    report("leaving", began);
+}
+
 /// A measurement, not a check: `cargo test --release --test redis_tables -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "prints figures"]

@@ -1,10 +1,11 @@
 //! The words the cases are written in: a cluster of brokers that talk to one coordinator, and its clock.
 
+use crate::disturbance::Disturbance;
 use dworker::coordination::*;
 use dworker::ids::*;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 /// Longer than any case takes.
@@ -16,18 +17,36 @@ pub type Handle = Arc<dyn Coordinator>;
 /// Makes a handle, not open yet, on the namespace with this name.
 pub type Connect = Box<dyn Fn(&str) -> Handle + Send + Sync>;
 
+/// Lets something befall the server.
+pub type Disturb = Box<dyn Fn(Disturbance) + Send + Sync>;
+
 /// One coordinator under test, empty at first.
 pub struct Cluster {
     connect: Connect,
     /// `None`: the server's own clock, which can only be waited for.
     clock: Option<Arc<AtomicU64>>,
-    /// Whatever has to live as long.
-    _server: Box<dyn Send + Sync>,
+    disturb: Disturb,
+    handles: Mutex<Vec<Weak<dyn Coordinator>>>,
 }
 
 impl Cluster {
-    pub fn new(connect: Connect, clock: Option<Arc<AtomicU64>>, server: Box<dyn Send + Sync>) -> Self {
-        Self { connect, clock, _server: server }
+    pub fn new(connect: Connect, clock: Option<Arc<AtomicU64>>, disturb: Disturb) -> Self {
+        Self { connect, clock, disturb, handles: Mutex::default() }
+    }
+
+    /// Lets something befall the server, and waits until every handle is served again.
+    pub async fn disturb(&self, what: Disturbance) {
+        let handles: Vec<_> =
+            self.handles.lock().expect("no case panics here").iter().filter_map(Weak::upgrade).collect();
+        let before = handles.first().and_then(|handle| handle.server());
+        (self.disturb)(what);
+        let another = matches!(what, Disturbance::Restart | Disturbance::RollBack);
+        for handle in handles {
+            eventually("the server is back", async || {
+                handle.time().await.is_ok() && handle.open().await.is_ok() && (handle.server() != before) == another
+            })
+            .await;
+        }
     }
 
     /// A handle that is not open yet.
@@ -44,6 +63,7 @@ impl Cluster {
     pub async fn visitor_of(&self, namespace: &str) -> Handle {
         let handle = (self.connect)(namespace);
         handle.open().await.expect("the coordinator opens");
+        self.handles.lock().expect("no case panics here").push(Arc::downgrade(&handle));
         handle
     }
 
@@ -112,6 +132,51 @@ impl Broker {
 
     pub async fn register(&self, ttl: Duration) -> Registration {
         self.coordinator.register(&self.record, ttl).await.expect("register")
+    }
+
+    /// Registers again, to learn what joining tells.
+    pub async fn joined(&self) -> Joined {
+        match self.register(LEASE).await {
+            Registration::Joined(joined) => joined,
+            refused => panic!("{:?} cannot join: {refused:?}", self.record.broker),
+        }
+    }
+
+    /// What it announces when it knows the namespace from this time of joining, and these members.
+    pub fn word(&self, joined: &Joined, remembered: &[&Broker]) -> Announcement {
+        Announcement {
+            record: self.record.clone(),
+            ttl: LEASE,
+            generation: joined.generation.clone(),
+            secret: joined.secret.clone(),
+            epoch: Epoch(0),
+            counters: Vec::new(),
+            restart_number: joined.restart_number,
+            remembered: remembered.iter().map(|broker| broker.incarnation().clone()).collect(),
+            patience: LEASE,
+        }
+    }
+
+    pub async fn announce(&self, announcement: &Announcement) -> Joined {
+        self.coordinator.announce(announcement).await.expect("announce")
+    }
+
+    pub async fn restore(&self, held: &[Held]) -> Vec<bool> {
+        match self.coordinator.restore(self.incarnation(), held).await.expect("restore") {
+            Restoration::Restored(stand) => stand,
+            Restoration::NotMember => panic!("{:?} is not registered", self.record.broker),
+        }
+    }
+
+    pub async fn settle(&self, joined: &Joined) -> bool {
+        self.coordinator.settle(self.incarnation(), joined).await.expect("settle")
+    }
+
+    /// Takes up what was placed here, and holds it from now on.
+    pub async fn hold(&self, id: &str, load: u64) -> Held {
+        let entry = self.activate(id).await.expect("it stands under its owner");
+        assert!(self.set_load(id, entry.epoch, load).await);
+        Held { entry, state: EntryState::Active, load }
     }
 
     pub async fn renew(&self, ttl: Duration) -> Renewal {

@@ -29,6 +29,18 @@ async fn refuses_everything(handle: &Handle) {
     );
     unavailable(handle.time().await);
     unavailable(handle.register(&record("a"), LEASE).await);
+    let nobody = Joined {
+        now: ServerTime(1),
+        lease_expires: ServerTime(1),
+        restart_number: 0,
+        generation: "g".into(),
+        secret: "s".into(),
+        server: "s".into(),
+    };
+    let broker = Broker { coordinator: handle.clone(), record: record("a") };
+    unavailable(handle.announce(&broker.word(&nobody, &[])).await);
+    unavailable(handle.settle(&me, &nobody).await);
+    assert_eq!(handle.server(), None);
     unavailable(handle.renew(&me, LEASE).await);
     unavailable(handle.update(&record("a")).await);
     unavailable(handle.scan(&me).await);

@@ -1,6 +1,7 @@
 //! An implementation under test: its handles, and everything that can be seen through one.
 
 use super::operation::{Answer, Operation};
+use crate::disturbance::Disturbance;
 use dworker::coordination::*;
 use dworker::ids::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,19 +23,6 @@ pub struct World {
     handles: Vec<Handle>,
     /// Random texts in the order in which they came up: what is compared is their place in it.
     told: Vec<String>,
-}
-
-/// What befalls a server.
-#[derive(Clone, Copy, Debug)]
-pub enum Disturbance {
-    /// Everything is gone, on the same server.
-    Wipe,
-    /// Another life of the server on the same data.
-    Restart,
-    /// What is there now can be rolled back to.
-    Snapshot,
-    /// Another life of the server on the data of the last snapshot.
-    RollBack,
 }
 
 /// All that can be seen of an implementation at a point of time.
