@@ -244,6 +244,7 @@ impl Brokers {
                     "request_restart",
                     "announce",
                     "restore",
+                    "restore",
                     "settle",
                     "renew",
                 ];
@@ -255,8 +256,11 @@ impl Brokers {
             "announce" => Operation::Announce(self.announcement(&Incarnation::new(random.of(&LIVES[..6]).0), random)),
             "restore" => {
                 let (owner, items) = self.items(random);
-                let owner = if random.percent(40) { self.member(random) } else { owner };
-                Operation::Restore(owner, items.into_iter().map(|(id, epoch)| held(&id, epoch, random)).collect())
+                // Now and then somebody else holds them too, mostly since later.
+                let other = random.percent(40).then(|| self.member(random));
+                let later = u64::from(other.is_some() && random.percent(70));
+                let held = |(id, epoch): (WorkerId, Epoch)| held(&id, Epoch(epoch.0 + later), random);
+                Operation::Restore(other.unwrap_or(owner), items.into_iter().map(held).collect())
             }
             "settle" => {
                 let joined: Vec<_> = self.joined.values().collect();

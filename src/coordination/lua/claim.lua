@@ -4,7 +4,7 @@
 -- Replies: {'stranger'}: the claimer has no valid lease, nothing changed; {'unsettled'}: what waits may live somewhere
 --          {remaining, expired, {id, class, cluster, epoch, created, recoverable, attributes}, …}
 -- Never half-done: an entry that is pending and owned; one that is neither.
--- Cost: about 8 µs an entry, 1 µs a class.
+-- Cost: about 14 µs an entry (Redis 7.0), 1 µs a class.
 local own, by = KEYS[4], ARGV[5]
 local limit, ttl, left, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 

@@ -4,7 +4,7 @@
 -- Replies: one a worker: 1, or 0 when a higher epoch stands, or another owner under the same
 --          0: the owner is not registered; nothing changed
 -- Never half-done: an entry in two own:, or in own: and pending; a sum that differs from the loads.
--- Cost: about 20 µs a worker.
+-- Cost: about 11 µs a worker (Redis 7.0).
 local own, owner = KEYS[4], ARGV[5]
 
 if not lease(owner) then return 0 end

@@ -9,7 +9,7 @@ use crate::coordination::{
 use crate::ids::{Incarnation, WorkerId};
 use std::time::Duration;
 
-/// Workers that one call puts back: about 20 µs each, and Redis serves nobody meanwhile.
+/// Workers that one call puts back: about 11 µs each, and Redis serves nobody meanwhile.
 const RESTORED_AT_ONCE: usize = 200;
 /// And bytes of their attributes: to copy a megabyte takes about as long.
 const RESTORED_BYTES: usize = 1 << 20;
