@@ -147,6 +147,11 @@ impl Brokers {
         self.joined.insert(incarnation.clone(), joined.clone());
     }
 
+    /// Some who lived there find out by their next renewal.
+    pub fn first_signs(&self, random: &mut Random) -> Vec<Operation> {
+        (0..3).map(|_| Operation::Renew(self.member(random), Duration::from_millis(60_000))).collect()
+    }
+
     /// All who ever joined come and put back what they held, as far as they know.
     pub fn survivors(&self, random: &mut Random) -> Vec<Operation> {
         let mut operations = Vec::new();

@@ -143,7 +143,10 @@ impl Driver {
             world.disturb(disturbance).await;
         }
         self.compare_everything().await;
-        if self.random.percent(60) {
+        for operation in self.brokers.first_signs(&mut self.random) {
+            self.perform_and_note(&operation).await;
+        }
+        if self.random.percent(75) {
             for operation in self.brokers.survivors(&mut self.random) {
                 self.perform_and_note(&operation).await;
             }
