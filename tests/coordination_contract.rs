@@ -40,10 +40,13 @@ fn run<F: Future<Output = ()>>(make: fn() -> Cluster, case: fn(Cluster) -> F) {
     runtime.expect("a runtime starts").block_on(async { case(make()).await });
 }
 
+/// A namespace, and what it can be rolled back to.
+type Kept = (MemoryStore, Option<Snapshot>);
+
 /// The embedded coordinator on a clock that the case sets.
 fn memory() -> Cluster {
     let clock = Arc::new(AtomicU64::new(START));
-    let stores: Arc<Mutex<HashMap<String, (MemoryStore, Option<Snapshot>)>>> = Arc::default();
+    let stores: Arc<Mutex<HashMap<String, Kept>>> = Arc::default();
     let (told, disturbed) = (clock.clone(), stores.clone());
     let connect: Connect = Box::new(move |namespace| {
         let clock = told.clone();
