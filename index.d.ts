@@ -164,11 +164,24 @@ export interface BrokerOptions {
   listen?: Address | null;
   /** What other brokers are told to connect to. Default: the address listened on. */
   advertise?: Address | null;
-  /** How long a broker owns its workers without word from Redis, and how often it says so; ms. Default: 5000, 500. */
-  lease?: { ttl?: number; renew?: number };
+  /**
+   * How long a broker owns its workers without word from Redis, and how often it says so; ms. Default: 5000, 500.
+   * `strict`: nobody is taken for dead before its lease has run out, not even where its death looks certain. Default: false.
+   */
+  lease?: { ttl?: number; renew?: number; strict?: boolean };
+  /**
+   * While Redis does not answer and the lease may have run out: workers get nothing, or they go on at the risk that they
+   * were made again elsewhere. Default: `'suspend'`.
+   */
+  onRedisLoss?: 'suspend' | 'serve';
+  /**
+   * An event loop that has stood still for `after` ms (at least 2000) is told of in `'log'` as soon as it moves, or ends
+   * the process. Default: 30000, `'report'`.
+   */
+  stall?: { after?: number; action?: 'report' | 'abort' };
   /** Limit of one message. Default: 16 MiB. */
   maxMessageBytes?: number;
-  /** How long `destroy()` waits for `onDestroy`; ms. Default: 5000. */
+  /** How long `destroy()`, of a broker or of a worker, waits for `onDestroy`; ms. Default: 5000. */
   destroyTimeout?: number;
   /** What brokers prove themselves by, 16 to 1024 characters; `[new, old]` to rotate. Default: `DWORKER_SECRET`, else the namespace's own. */
   secret?: string | [string] | [string, string] | null;

@@ -2,6 +2,8 @@
 
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
+const { Broker, Worker } = require('..');
+const { startRedis } = require('./helpers/redis-server');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { inEachStyle, worker } = require('./helpers/classes');
 const { rejection, until } = require('./helpers/wait');
@@ -98,7 +100,36 @@ inEachStyle(describe, (define) => {
       await broker.destroy();
       assert.ok(Date.now() - began < 3000);
     });
+
+    test('a worker that ends itself, and whose onDestroy never does, is given up after destroyTimeout', async (t) => {
+      const W = define('W', {
+        onAsk() {
+          this.destroy();
+        },
+        onDestroy: () => new Promise(() => {}),
+      });
+      const broker = await system(t).start('b', { classes: [W], destroyTimeout: 200 });
+      const told = listen(broker);
+      const agent = await broker.createWorker('W', { id: 'w' });
+      await agent.ask('end yourself');
+      await until('nothing of it is left', async () => (await broker.findWorker('w')) === null);
+      assert.ok(told.logs.some(({ message }) => /w did not end within 200 ms/.test(message)));
+    });
   });
+});
+
+test('a broker whose Redis is gone is destroyed within destroyTimeout and a second', async () => {
+  const server = await startRedis();
+  const broker = new Broker('b', { redis: server.url, destroyTimeout: 1000 });
+  broker.registerWorker('W', class W extends Worker {});
+  await broker.start();
+  await broker.createWorker('W');
+  await server.stop();
+  const began = Date.now();
+  await broker.destroy();
+  const took = Date.now() - began;
+  broker.quit();
+  assert.ok(took < 2500, `${took} ms`);
 });
 
 describe('what an ask rejects with', () => {

@@ -20,7 +20,9 @@ const DEFAULTS = {
   sockets: 'loop',
   socketTimeout: 15000,
   healthCheckInterval: 1000,
-  lease: { ttl: 5000, renew: 500 },
+  lease: { ttl: 5000, renew: 500, strict: false },
+  onRedisLoss: 'suspend',
+  stall: { after: 30000, action: 'report' },
   maxMessageBytes: 16777216,
   destroyTimeout: 5000,
 };
@@ -62,14 +64,16 @@ describe('the options of a broker', () => {
       brokerCache: { max: 10, maxAge: 20 }, retries: { initialInterval: 1, maxInterval: 2, duration: 3 },
       redis: { host: 'redis.local', port: 7000, username: 'app', password: 'pw', db: 2, tls: null, sentinel: null },
       listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
-      lease: { ttl: 10000, renew: 1000 }, maxMessageBytes: 65536, destroyTimeout: 100, batchReadSize: 7, sockets: 'task',
+      lease: { ttl: 10000, renew: 1000, strict: true }, onRedisLoss: 'serve', stall: { after: 2000, action: 'abort' },
+      maxMessageBytes: 65536, destroyTimeout: 100, batchReadSize: 7, sockets: 'task',
     };
     assert.deepEqual(configOf(option), {
       id: 'b', ns: 'shop', clustername: 'rooms', rpcTimeout: 1000, ttl: 3600000, socketTimeout: 0, healthCheckInterval: 2500,
       routes: { max: 10, maxAge: 20 }, retries: { initialInterval: 1, maxInterval: 2, duration: 3 },
       coordinator: { kind: 'redis', host: 'redis.local', port: 7000, path: null, username: 'app', password: 'pw', db: 2, tls: null, sentinel: null },
       listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
-      lease: { ttl: 10000, renew: 1000 }, maxMessageBytes: 65536, destroyTimeout: 100, sockets: 'task',
+      lease: { ttl: 10000, renew: 1000, strict: true }, onRedisLoss: 'serve', stall: { after: 2000, action: 'abort' },
+      maxMessageBytes: 65536, destroyTimeout: 100, sockets: 'task',
     });
   });
 
@@ -87,14 +91,14 @@ describe('the options of a broker', () => {
     });
     assert.deepEqual(config.routes, { max: 5, maxAge: 30000 });
     assert.deepEqual(config.retries, { initialInterval: 40, maxInterval: 800, duration: 9 });
-    assert.deepEqual(config.lease, { ttl: 8000, renew: 500 });
+    assert.deepEqual(config.lease, { ttl: 8000, renew: 500, strict: false });
     assert.deepEqual([config.coordinator.host, config.coordinator.port], ['127.0.0.1', 7001]);
     assert.deepEqual(config.listen, { host: null, port: 81 });
     assert.deepEqual(config.advertise, { host: '::1', port: null });
   });
 
   test('that are not known are ignored, batchReadSize of any type among them', () => {
-    assert.deepEqual(configOf({ batchReadSize: {}, colour: 'red', redis: { retry: 1 }, lease: { strict: true } }), DEFAULTS);
+    assert.deepEqual(configOf({ batchReadSize: {}, colour: 'red', redis: { retry: 1 }, lease: { colour: 'red' } }), DEFAULTS);
   });
 
   test('are never changed, deeply frozen ones are fine', () => {
@@ -163,7 +167,7 @@ describe('option.promise', () => {
 
 describe('option.lease', () => {
   test('may be as tight as two renewals before the last second, no tighter, and the message says why', () => {
-    assert.deepEqual(configOf({ lease: { ttl: 3000, renew: 1000 } }).lease, { ttl: 3000, renew: 1000 });
+    assert.deepEqual(configOf({ lease: { ttl: 3000, renew: 1000 } }).lease, { ttl: 3000, renew: 1000, strict: false });
     assert.match(refused({ lease: { ttl: 3000, renew: 1001 } }), /^Expected at most 1000 ms \(.+lose one renewal.+\) for lease\.renew but received 1001 of type number$/);
     assert.match(refused({ lease: { renew: 2001 } }), /^Expected at most 2000 ms .+ for lease\.renew but received 2001 of type number$/);
     assert.match(refused({ lease: { ttl: 1999 } }), /^Expected at least 2000 ms .+ for lease\.ttl but received 1999 of type number$/);

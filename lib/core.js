@@ -5,7 +5,7 @@
 
 const { Channel } = require('./channel');
 const { failure } = require('./errors');
-const { NativeBroker } = require('./native');
+const { NativeBroker, leaveAtExit } = require('./native');
 const { contain, tellListeners } = require('./promises');
 const { Registry, lookUp } = require('./registry');
 const { Workers } = require('./workers');
@@ -81,6 +81,7 @@ class Core {
 
   open() {
     if (this.channel !== null) return;
+    leaveAtExit();
     const config = JSON.stringify(this.config);
     this.channel = new Channel((wake) => new NativeBroker(config, wake), this.PromiseClass, this.receive.bind(this));
     this.channel.native.setCredentials(this.credentials.toText());
@@ -214,7 +215,7 @@ class Core {
       case TELL:
         return this.workers.tell(event[1], event[2], event[3], event[4], index);
       case CREATE:
-        return this.workers.create(event[1], event[2], event[3], event[5], event[6], event[7]);
+        return this.workers.create(event, index);
       case DESTROY:
         return this.workers.endByCore(event[1], event[2]);
       case LOG:

@@ -30,7 +30,20 @@ function load() {
   }
 }
 
-const { NativeBroker, NativeRouter } = load();
+const { NativeBroker, NativeRouter, endEnvironment } = load();
+
+let leaves = false;
+
+/**
+ * From now on the brokers of this thread give their leases back when it ends by `process.exit()` or by an error that
+ * nobody caught. (`terminate()` of a thread runs no JavaScript: the addon hears of it by itself.)
+ */
+function leaveAtExit() {
+  if (leaves) return;
+  leaves = true;
+  process.on('exit', endEnvironment);
+}
 
 module.exports.NativeBroker = NativeBroker;
 module.exports.NativeRouter = NativeRouter;
+module.exports.leaveAtExit = leaveAtExit;

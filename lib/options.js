@@ -7,7 +7,7 @@ const {
   host, id: brokerId, integer, label, milliseconds, object, oneOf, orNone, port, portOrFree, reader, seconds,
 } = require('./options/checks');
 const { readCredentials } = require('./options/credentials');
-const { normalizeLease } = require('./options/lease');
+const { normalizeLease, normalizeStall, onRedisLoss } = require('./options/lease');
 const { promiseConstructor } = require('./options/promise');
 const { normalizeRedis } = require('./options/redis');
 
@@ -45,6 +45,8 @@ function normalizeBrokerOptions(id, option, env = process.env) {
     socketTimeout: read('socTimeout', 15000, milliseconds(0)),
     healthCheckInterval: read('healthCheckInterval', 1000, seconds(0)),
     lease: normalizeLease(read('lease', {}, object), 'lease'),
+    onRedisLoss: read('onRedisLoss', 'suspend', onRedisLoss),
+    stall: normalizeStall(read('stall', {}, object), 'stall'),
     maxMessageBytes: read('maxMessageBytes', 16 * 1024 * 1024, integer(SMALLEST_MESSAGE_LIMIT, LARGEST_MESSAGE_LIMIT)),
     destroyTimeout: read('destroyTimeout', 5000, milliseconds(1)),
   };

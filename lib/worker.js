@@ -52,6 +52,8 @@ class WorkerRecord {
     this.maxQueue = 0;
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
     this.ending = null;
+    /** Ends the wait for an `onDestroy` that never does. */
+    this.overdue = undefined;
   }
 }
 

@@ -21,6 +21,9 @@ const MADE = 0;
 const CONSTRUCTOR_THREW = 1;
 const CLASS_UNKNOWN = 2;
 
+/** Kept, because tests of applications replace it. */
+const clock = Date.now;
+
 class Workers {
   /**
    * @param {Core} core
@@ -33,10 +36,27 @@ class Workers {
     this.contexts = new Map();
     /** How often this broker was suspended. */
     this.suspensions = 0;
+    /** When the core last said that this broker can prove that it lives; ms, any jump of this clock only asks anew. */
+    this.provenAt = 0;
   }
 
   get native() {
     return this.core.channel.native;
+  }
+
+  /**
+   * Whether the handler that the event at `index` of the current batch asks for may start. If not, the event comes
+   * again when the lease has been renewed.
+   *
+   * The core is asked when the clock has moved on since it last said yes: a process that was stopped finds another
+   * millisecond. One N-API call for each handler would take 40 % of the rate of tells (0.42 µs, Node 20, 2 cores).
+   */
+  mayStart(index) {
+    const now = clock();
+    if (now === this.provenAt) return true;
+    const proven = this.native.mayStart(index);
+    this.provenAt = proven ? now : 0;
+    return proven;
   }
 
   // --- messages ---
@@ -49,6 +69,7 @@ class Workers {
       return;
     }
     if (!this.core.channel.wants(index)) return;
+    if (!this.mayStart(index)) return;
     const { worker } = record;
     const outcome = new AskOutcome(this, inbound, record, method);
     enter(outcome);
@@ -93,6 +114,7 @@ class Workers {
       this.refuse(index);
       return;
     }
+    if (!this.mayStart(index)) return;
     const outcome = new TellOutcome(this, origin, record, method);
     enter(outcome);
     try {
@@ -145,7 +167,8 @@ class Workers {
   // --- life ---
 
   /** The core places a worker here, or makes one again. */
-  create(handle, id, className, cause, epoch, attributes) {
+  create([, handle, id, className, , cause, epoch, attributes], index) {
+    if (!this.mayStart(index)) return;
     const { core } = this;
     let WorkerClass;
     let maxQueue;
@@ -215,11 +238,20 @@ class Workers {
   }
 
   destroy(record) {
-    if (record.state === State.DESTROYING) this.step(record, 'onDestroy', { cause: record.ending.cause }, this.destroyed);
+    if (record.state !== State.DESTROYING) return;
+    const { id: broker, config } = this.core;
+    // Where the broker cannot prove that it lives, the worker may have been made again elsewhere: it must know.
+    const cause = this.native.holds() ? record.ending.cause : DestroyCause.FENCED;
+    record.overdue = setTimeout(() => {
+      this.core.log('warn', `Worker ${record.id} did not end within ${config.destroyTimeout} ms: broker ${broker} gives it up`);
+      this.destroyed(record);
+    }, config.destroyTimeout);
+    this.step(record, 'onDestroy', { cause }, this.destroyed);
   }
 
   destroyed(record) {
     if (record.state !== State.DESTROYING) return;
+    clearTimeout(record.overdue);
     this.changeLoad(record, 0);
     record.state = State.DESTROYED;
     this.records.delete(record.handle);
@@ -257,6 +289,7 @@ class Workers {
   /** The broker is gone: what still runs here belongs to nobody. */
   abandon() {
     for (const record of this.records.values()) {
+      clearTimeout(record.overdue);
       record.state = State.DESTROYED;
       record.load = 0;
     }

@@ -55,6 +55,8 @@ pub struct BrokerConfig {
     /// 0: never look for dead brokers.
     pub health_check_interval: u64,
     pub lease: LeaseConfig,
+    pub on_redis_loss: OnRedisLoss,
+    pub stall: StallConfig,
     pub max_message_bytes: usize,
     /// How long `destroy()` waits for `onDestroy`.
     pub destroy_timeout: u64,
@@ -157,6 +159,34 @@ pub struct RetriesConfig {
 pub struct LeaseConfig {
     pub ttl: u64,
     pub renew: u64,
+    /// Nobody is taken for dead before its lease has run out: neither by this broker nor this broker itself.
+    pub strict: bool,
+}
+
+/// What becomes of the workers here while the coordinator does not answer, once the lease may have run out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnRedisLoss {
+    /// They get nothing until it answers.
+    Suspend,
+    /// They go on, at the risk that others have made them again meanwhile.
+    Serve,
+}
+
+/// When an event loop that stands still is told of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StallConfig {
+    pub after: u64,
+    pub action: StallAction,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StallAction {
+    Report,
+    /// Ends the process.
+    Abort,
 }
 
 impl LeaseConfig {

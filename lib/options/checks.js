@@ -100,6 +100,12 @@ function object(value, name) {
   return value;
 }
 
+/** `true` or `false`. */
+function boolean(value, name) {
+  if (typeof value !== 'boolean') throw refusal('a boolean', name, value);
+  return value;
+}
+
 /** As `check`, where `null` says "none", as an absent option does. */
 function orNone(check) {
   return (value, name) => (value === null ? null : check(value, name));
@@ -128,6 +134,7 @@ module.exports.host = host;
 module.exports.socketPath = socketPath;
 module.exports.credential = credential;
 module.exports.object = object;
+module.exports.boolean = boolean;
 module.exports.oneOf = oneOf;
 module.exports.orNone = orNone;
 module.exports.reader = reader;

@@ -36,6 +36,32 @@ struct Batch {
     writer: BatchWriter,
     /// Passed when the batch has been worked off.
     marks: Vec<Mark>,
+    /// The life that it was taken under.
+    life: Option<Arc<Life>>,
+    /// Events that the gate kept from starting: from the first one on, all that are left of the batch.
+    held: Vec<Event>,
+}
+
+impl Batch {
+    /// The batch was worked off: what was refused is on its way back, what was held goes back into the inbox.
+    fn finish(&mut self, life: Option<&Arc<Life>>, inbox: &Inbox) {
+        let same = life.is_some_and(|life| self.life.as_ref().is_some_and(|before| Arc::ptr_eq(life, before)));
+        if !same {
+            // Their life is over, and their senders know.
+            self.held.clear();
+        }
+        if self.held.is_empty() {
+            for mark in self.marks.drain(..) {
+                if let Some(life) = life {
+                    life.marked(mark);
+                }
+            }
+        } else {
+            // A mark passes after all that came before it.
+            let marks: Vec<_> = self.marks.drain(..).map(Event::Mark).collect();
+            inbox.put_back(self.held.drain(..).chain(marks));
+        }
+    }
 }
 
 /// What is known of a message that is being handled.
@@ -313,13 +339,11 @@ impl NativeBroker {
     #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Option<JsString<'env>>> {
         let life = self.core.life().ok();
-        let gate = || life.as_ref().is_none_or(|life| life.lease.holds());
+        let gate = || life.as_ref().is_some_and(|life| life.lease.holds());
         let mut batch = self.batch.borrow_mut();
-        let Batch { events, writer, marks } = &mut *batch;
-        if let Some(life) = &life {
-            // The batch before was worked off: what was refused is on its way back.
-            marks.drain(..).for_each(|mark| life.marked(mark));
-        }
+        batch.finish(life.as_ref(), &self.core.inbox);
+        batch.life.clone_from(&life);
+        let Batch { events, writer, marks, .. } = &mut *batch;
         loop {
             events.clear();
             self.core.inbox.take(MAX_BATCH, gate, events);
@@ -352,6 +376,26 @@ impl NativeBroker {
         }
     }
 
+    /// Whether the handler that this event of the current batch asks for may start. If not, it and all after it come
+    /// again when the lease has been renewed.
+    #[napi(catch_unwind)]
+    pub fn may_start(&self, index: u32) -> bool {
+        self.core.inbox.visit();
+        let mut batch = self.batch.borrow_mut();
+        if batch.held.is_empty() && batch.life.as_ref().is_some_and(|life| life.lease.holds()) {
+            return true;
+        }
+        let event = batch.events.get(index as usize).cloned();
+        batch.held.extend(event);
+        false
+    }
+
+    /// Whether this broker can prove that it lives.
+    #[napi(catch_unwind)]
+    pub fn holds(&self) -> bool {
+        self.core.life().is_ok_and(|life| life.lease.holds())
+    }
+
     /// The text of a large payload of the current batch.
     #[napi(catch_unwind)]
     pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
@@ -366,7 +410,7 @@ impl NativeBroker {
         if let Some(life) = &life {
             life.flush();
         }
-        self.core.inbox.has_work(life.is_none_or(|life| life.lease.holds()))
+        self.core.inbox.has_work(life.is_some_and(|life| life.lease.holds()))
     }
 
     /// Whether anybody listens to the broker's `'log'`: without a listener no log event is made.
@@ -389,7 +433,7 @@ impl NativeBroker {
 
     #[napi(catch_unwind)]
     pub fn dispose(&self) {
-        self.core.dispose();
+        drop(self.core.dispose());
         self.wakeup.into_iter().for_each(Wakeup::forget);
     }
 

@@ -5,9 +5,14 @@ use crate::broker::joining::Home;
 use crate::coordination::memory::MemoryStore;
 use crate::transport::MemoryHub;
 use napi::Env;
+use napi_derive::napi;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// How long an environment that ends waits until its leases are released: beyond, they run out by themselves.
+const FAREWELL: Duration = Duration::from_millis(150);
 
 #[derive(Default)]
 struct Environment {
@@ -38,10 +43,24 @@ pub fn adopt(env: &Env, core: &Arc<Core>) -> napi::Result<()> {
         !std::mem::replace(&mut environment.hooked, true)
     });
     if first {
-        env.add_env_cleanup_hook((), |()| {
-            let brokers = ENVIRONMENT.with_borrow_mut(|environment| std::mem::take(environment).brokers);
-            brokers.iter().filter_map(Weak::upgrade).for_each(|core| core.dispose());
-        })?;
+        env.add_env_cleanup_hook((), |()| end())?;
     }
     Ok(())
+}
+
+/// Called when nothing of JavaScript runs any more and the process may end next.
+#[napi(catch_unwind)]
+pub fn end_environment() {
+    end();
+}
+
+/// Every broker of this environment leaves, now.
+fn end() {
+    let brokers = ENVIRONMENT.with_borrow_mut(|environment| std::mem::take(&mut environment.brokers));
+    let leaving: Vec<_> = brokers.iter().filter_map(Weak::upgrade).map(|core| core.dispose()).collect();
+    let until = Instant::now() + FAREWELL;
+    for gone in leaving {
+        // Late, or it had left before: nothing to wait for.
+        let _ = gone.recv_timeout(until.saturating_duration_since(Instant::now()));
+    }
 }

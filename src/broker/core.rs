@@ -5,6 +5,7 @@ use crate::broker::event::{self, DestroyCause, Event, Level};
 use crate::broker::inbox::{lock, Inbox};
 use crate::broker::joining::Home;
 use crate::broker::life::Life;
+use crate::broker::numbers::Numbers;
 use crate::broker::residents::State;
 use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, Credentials};
@@ -13,16 +14,17 @@ use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, Incarnation};
 use crate::transport::{SocketLoop, Tls};
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{channel, Receiver};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-/// How long leaving waits for the coordinator; beyond it the lease runs out by itself.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long leaving waits for the coordinator, beyond `destroyTimeout`; then the lease runs out by itself.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often an ended broker looks whether its last worker is gone.
 const DEPARTURE_CHECK: Duration = Duration::from_millis(50);
 
@@ -46,8 +48,7 @@ pub struct Core {
     pub runtime: Handle,
     /// Where connections that carry messages are served; `None`: on the runtime.
     pub sockets: Option<Arc<dyn SocketLoop>>,
-    pub handles: Arc<AtomicU32>,
-    pub inbounds: Arc<AtomicU64>,
+    pub numbers: Numbers,
     pub hosted: Mutex<BTreeSet<ClassName>>,
     /// Told of every new incarnation before anything happens under it.
     pub on_life: OnLife,
@@ -72,8 +73,7 @@ impl Core {
             proofs: Mutex::default(),
             runtime,
             sockets,
-            handles: Arc::default(),
-            inbounds: Arc::default(),
+            numbers: Numbers::default(),
             hosted: Mutex::default(),
             on_life,
             life: Mutex::default(),
@@ -207,6 +207,7 @@ impl Core {
     }
 
     async fn leave(&self, life: &Arc<Life>, no_recover: bool) {
+        let give_up = boot_millis() + self.config.destroy_timeout;
         life.no_recover.store(no_recover, Ordering::Release);
         life.leaving.store(true, Ordering::Release);
         life.publish.notify_one();
@@ -218,7 +219,6 @@ impl Core {
         for handle in handles {
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
         }
-        let give_up = boot_millis() + self.config.destroy_timeout;
         while !lock(&life.residents).is_empty() && boot_millis() < give_up {
             let _ = tokio::time::timeout(DEPARTURE_CHECK, life.departed.notified()).await;
         }
@@ -240,12 +240,14 @@ impl Core {
         if let Some(life) = life {
             life.tasks.end();
             abort(&life);
-            self.runtime.spawn(async move { life.coordinator.close().await });
+            self.runtime.spawn(async move { life.registry.close().await });
         }
     }
 
-    /// The JavaScript environment ends: what lived in it is gone, its recoverable workers go elsewhere.
-    pub fn dispose(&self) {
+    /// The JavaScript environment ends: what lived in it is gone, its recoverable workers go elsewhere. The receiver
+    /// hears when the registry knows, or that it will not hear.
+    pub fn dispose(&self) -> Receiver<()> {
+        let (left, gone) = channel();
         self.next_term();
         let life = lock(&self.life).take();
         if let Some(life) = life {
@@ -253,9 +255,12 @@ impl Core {
             abort(&life);
             self.runtime.spawn(async move {
                 let _ = tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(&life, Fate::Recover)).await;
-                life.coordinator.close().await;
+                // Whoever waits may be gone already.
+                let _ = left.send(());
+                life.registry.close().await;
             });
         }
+        gone
     }
 
     pub fn host(&self, class: ClassName) {
@@ -307,7 +312,9 @@ async fn end(life: &Arc<Life>, politely: bool) {
         abort(life);
     }
     life.tasks.join().await;
-    life.coordinator.close().await;
+    life.registry.close().await;
+    let gone: HashSet<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
+    life.inbox.forget(|handle| gone.contains(&handle));
     let operations = std::mem::take(&mut *lock(&life.operations));
     for slot in operations {
         let failure = Failure::new(Code::State, "The broker ended.").with_delivered(Delivered::Unknown);

@@ -1,5 +1,6 @@
 //! The workers that live here, as JavaScript reports on them: made, failed, leaving, gone, their loads and answers.
 
+use crate::broker::answers::Answer;
 use crate::broker::calls::Settled;
 use crate::broker::event::{Delivery, DestroyCause, Event, Handle, Level};
 use crate::broker::inbound::Origin;
@@ -31,6 +32,9 @@ pub enum Creation {
 impl Life {
     /// Its construction and `onCreate` ended. `max_queue`: it takes one message at a time, and so many wait at most.
     pub fn created(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>) {
+        if self.holds_back(|| Answer::Created { handle, creation, message: message.into(), max_queue }) {
+            return;
+        }
         if creation != Creation::Done {
             return self.creation_failed(handle, creation, message);
         }
@@ -148,7 +152,7 @@ impl Life {
             self.tell_creators(creators, &Err(failure));
         }
         touched.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        touched.iter().for_each(|connection| connection.flush());
+        touched.iter().for_each(|connection| self.flush_to(connection));
         if let Some((entry, creators)) = successor {
             self.move_in(entry, creators);
         }
@@ -184,6 +188,9 @@ impl Life {
 
     /// The handler's result.
     pub fn reply(self: &Arc<Self>, inbound: u64, json: Option<&str>) {
+        if self.holds_back(|| Answer::Reply { inbound, json: json.map(str::to_owned) }) {
+            return;
+        }
         match self.handled(inbound) {
             None => {}
             Some(Origin::Local { slot }) if json.is_some_and(|json| json.len() > self.config.max_message_bytes) => {
@@ -214,6 +221,9 @@ impl Life {
 
     /// The handler failed; `body` is its error as JSON text.
     pub fn fail(self: &Arc<Self>, inbound: u64, message: &str, body: &str) {
+        if self.holds_back(|| Answer::Failure { inbound, message: message.into(), body: body.into() }) {
+            return;
+        }
         match self.handled(inbound) {
             None => {}
             Some(Origin::Local { slot }) => {

@@ -1,9 +1,10 @@
 //! The bounded queue between the core's threads and JavaScript: many push, one wake a batch, JavaScript takes.
 
-use crate::broker::event::Event;
+use crate::broker::event::{Event, Handle};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{self, Mutex};
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU64;
 use std::sync::{MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -21,7 +22,9 @@ pub fn lock<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
 struct Queues {
     /// Results, lifecycle, logs: never held back.
     control: VecDeque<Event>,
-    /// Asks and tells: held back while the broker cannot prove that it lives.
+    /// Workers to be made: held back while the broker cannot prove that it lives.
+    creations: VecDeque<Event>,
+    /// Asks and tells: held back likewise.
     messages: VecDeque<Event>,
     bytes: usize,
 }
@@ -33,6 +36,8 @@ pub struct Inbox {
     /// A wake is under way: JavaScript will come.
     awake: AtomicBool,
     room: Notify,
+    /// How often JavaScript has looked.
+    visits: AtomicU64,
     /// Full, as readers see it without taking the lock.
     full: AtomicBool,
 }
@@ -52,6 +57,7 @@ impl Inbox {
             wake,
             awake: AtomicBool::new(false),
             room: Notify::new(),
+            visits: AtomicU64::new(0),
             full: AtomicBool::new(false),
         }
     }
@@ -67,14 +73,55 @@ impl Inbox {
     /// From the JavaScript thread, which looks for itself at the end of its turn: no wake.
     pub fn push_quietly(&self, event: Event) {
         let mut queues = sync::lock(&self.queues);
-        if matches!(event, Event::Message(_) | Event::Mark(_)) {
-            queues.bytes += weight(&event);
-            queues.messages.push_back(event);
-            if queues.messages.len() >= MAX_MESSAGES || queues.bytes >= MAX_BYTES {
-                self.full.store(true, Ordering::Release);
+        match event {
+            Event::Message(_) | Event::Mark(_) => {
+                queues.bytes += weight(&event);
+                queues.messages.push_back(event);
+                self.note_full(&queues);
             }
-        } else {
-            queues.control.push_back(event);
+            Event::Create { .. } => queues.creations.push_back(event),
+            _ => queues.control.push_back(event),
+        }
+    }
+
+    fn note_full(&self, queues: &Queues) {
+        if queues.messages.len() >= MAX_MESSAGES || queues.bytes >= MAX_BYTES {
+            self.full.store(true, Ordering::Release);
+        }
+    }
+
+    /// What was taken and may not start now: back to where it was, before all else.
+    pub fn put_back(&self, events: impl DoubleEndedIterator<Item = Event>) {
+        let mut queues = sync::lock(&self.queues);
+        for event in events.rev() {
+            if matches!(event, Event::Create { .. }) {
+                queues.creations.push_front(event);
+            } else {
+                queues.bytes += weight(&event);
+                queues.messages.push_front(event);
+            }
+        }
+        self.note_full(&queues);
+    }
+
+    /// These workers are gone with the life that they belonged to: nothing more comes for them.
+    pub fn forget(&self, gone: impl Fn(Handle) -> bool) {
+        let kept = |event: &Event| match event {
+            Event::Message(delivery) => !gone(delivery.handle),
+            Event::Create { handle, .. } => !gone(*handle),
+            _ => true,
+        };
+        let mut queues = sync::lock(&self.queues);
+        queues.creations.retain(kept);
+        queues.messages.retain(kept);
+        queues.bytes = queues.messages.iter().map(weight).sum();
+        self.note_room(&queues);
+    }
+
+    fn note_room(&self, queues: &Queues) {
+        if self.is_full() && queues.messages.len() < MAX_MESSAGES / 2 && queues.bytes < MAX_BYTES / 2 {
+            self.full.store(false, Ordering::Release);
+            self.room.notify_waiters();
         }
     }
 
@@ -82,10 +129,21 @@ impl Inbox {
         self.full.load(Ordering::Acquire)
     }
 
+    /// Grows with every look of JavaScript's: as long as it grows when asked to, the event loop moves.
+    pub fn visits(&self) -> u64 {
+        self.visits.load(Ordering::Relaxed)
+    }
+
+    /// JavaScript is at work.
+    pub fn visit(&self) {
+        self.visits.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Whether [`Inbox::take`] would return something.
     pub fn has_work(&self, gate_open: bool) -> bool {
+        self.visit();
         let queues = sync::lock(&self.queues);
-        !queues.control.is_empty() || (gate_open && !queues.messages.is_empty())
+        !queues.control.is_empty() || (gate_open && !(queues.creations.is_empty() && queues.messages.is_empty()))
     }
 
     /// Waits until there is room for messages.
@@ -99,24 +157,24 @@ impl Inbox {
         }
     }
 
-    /// Up to `max` events into `batch`, control first; messages only when the gate is open. The gate is asked after
-    /// wakes count again: one that opens later wakes.
+    /// Up to `max` events into `batch`, control first; what makes handlers run only when the gate is open. The gate is
+    /// asked after wakes count again: one that opens later wakes.
     pub fn take(&self, max: usize, gate: impl FnOnce() -> bool, batch: &mut Vec<Event>) {
+        self.visit();
         self.awake.store(false, Ordering::SeqCst);
         let gate_open = gate();
         let mut queues = sync::lock(&self.queues);
         let control = queues.control.len().min(max);
         batch.extend(queues.control.drain(..control));
         if gate_open {
-            let messages = queues.messages.len().min(max - control);
+            let creations = queues.creations.len().min(max - control);
+            batch.extend(queues.creations.drain(..creations));
+            let messages = queues.messages.len().min(max - control - creations);
             let before = batch.len();
             batch.extend(queues.messages.drain(..messages));
             queues.bytes -= batch[before..].iter().map(weight).sum::<usize>();
         }
-        if self.is_full() && queues.messages.len() < MAX_MESSAGES / 2 && queues.bytes < MAX_BYTES / 2 {
-            self.full.store(false, Ordering::Release);
-            self.room.notify_waiters();
-        }
+        self.note_room(&queues);
     }
 
     /// Makes JavaScript look again, e.g. when the gate opened.
@@ -124,5 +182,82 @@ impl Inbox {
         if !self.awake.swap(true, Ordering::SeqCst) {
             (self.wake)();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::event::{Delivery, Level};
+    use crate::broker::inbound::Origin;
+    use crate::ids::{Epoch, WorkerId};
+    use crate::wire::chain::Chain;
+    use crate::wire::message::{Envelope, Payload};
+
+    fn inbox() -> Inbox {
+        Inbox::new(Box::new(|| {}))
+    }
+
+    fn message(handle: Handle, sequence: u32) -> Event {
+        let envelope = Envelope {
+            worker: WorkerId::new("w"),
+            epoch: Epoch::default(),
+            sequence,
+            method: Default::default(),
+            payload: Payload::ABSENT,
+            chain: Chain::EMPTY,
+        };
+        Event::Message(Delivery {
+            handle,
+            inbound: 0,
+            origin: Origin::Local { slot: 0 },
+            turn: false,
+            deadline: u64::MAX,
+            envelope,
+        })
+    }
+
+    fn sequences(events: &[Event]) -> Vec<u32> {
+        let sequence = |event: &Event| match event {
+            Event::Message(delivery) => Some(delivery.envelope.sequence),
+            _ => None,
+        };
+        events.iter().filter_map(sequence).collect()
+    }
+
+    #[test]
+    fn a_closed_gate_holds_messages_back_and_nothing_else() {
+        let inbox = inbox();
+        inbox.push(message(1, 1));
+        inbox.push(Event::Log { level: Level::Info, message: "m".into() });
+        let mut batch = Vec::new();
+        inbox.take(10, || false, &mut batch);
+        assert!(matches!(batch[..], [Event::Log { .. }]));
+        assert!(!inbox.has_work(false) && inbox.has_work(true));
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first_and_in_its_order() {
+        let inbox = inbox();
+        for sequence in 1..=4 {
+            inbox.push(message(1, sequence));
+        }
+        let mut batch = Vec::new();
+        inbox.take(3, || true, &mut batch);
+        inbox.put_back(batch.drain(1..));
+        inbox.take(10, || true, &mut batch);
+        assert_eq!(sequences(&batch), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn messages_of_workers_that_are_gone_are_forgotten() {
+        let inbox = inbox();
+        for (handle, sequence) in [(1, 1), (2, 2), (1, 3)] {
+            inbox.push(message(handle, sequence));
+        }
+        inbox.forget(|handle| handle == 1);
+        let mut batch = Vec::new();
+        inbox.take(10, || true, &mut batch);
+        assert_eq!(sequences(&batch), [2]);
     }
 }

@@ -2,18 +2,17 @@
 
 use crate::broker::core::Core;
 use crate::broker::event::{Event, Level};
-use crate::broker::inbound::Inbound;
 use crate::broker::inbox::lock;
+use crate::broker::lease_thread;
 use crate::broker::life::{Life, LifeParts};
 use crate::broker::membership::View;
 use crate::broker::receiving::Receiver;
-use crate::broker::residents::Residents;
+use crate::broker::registry::Registry;
 use crate::broker::tasks::Tasks;
 use crate::broker::watching::Watcher;
 use crate::config::RedisConfig;
-use crate::coordination::memory::{MemoryCoordinator, MemoryStore};
-use crate::coordination::redis::RedisCoordinator;
-use crate::coordination::{CoordinationError, Coordinator};
+use crate::coordination::memory::MemoryStore;
+use crate::coordination::CoordinationError;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
 use crate::transport::{Events, MemoryHub, Transport, TransportConfig};
@@ -45,34 +44,27 @@ impl From<CoordinationError> for Failure {
 impl Core {
     /// Joins under a new incarnation. Nothing is left behind when it fails.
     pub async fn join(self: &Arc<Self>) -> Outcome<Arc<Life>> {
-        let (coordinator, hub): (Arc<dyn Coordinator>, _) = match &self.home {
-            Home::Redis(config) => {
-                (Arc::new(RedisCoordinator::new(config, &self.config.ns, self.runtime.clone())), None)
-            }
-            Home::Memory { store, hub } => (Arc::new(MemoryCoordinator::new(store.clone())), Some(hub.clone())),
+        let (registry, hub) = match &self.home {
+            Home::Redis(config) => (Registry::on_redis(config, &self.config.ns, &self.runtime), None),
+            Home::Memory { store, hub } => (Registry::in_memory(store), Some(hub.clone())),
         };
-        let joined = self.join_with(coordinator.clone(), hub).await;
+        let joined = self.join_with(registry.clone(), hub).await;
         if joined.is_err() {
-            coordinator.close().await;
+            registry.close().await;
         }
         joined
     }
 
-    async fn join_with(
-        self: &Arc<Self>,
-        coordinator: Arc<dyn Coordinator>,
-        hub: Option<MemoryHub>,
-    ) -> Outcome<Arc<Life>> {
-        coordinator.open().await?;
+    async fn join_with(self: &Arc<Self>, registry: Registry, hub: Option<MemoryHub>) -> Outcome<Arc<Life>> {
+        registry.open().await?;
         let inbox = self.inbox.clone();
         let on_panic = Arc::new(move |message: String| inbox.push(Event::Stopped { message }));
         let life = Life::new(LifeParts {
             config: self.config.clone(),
-            coordinator,
+            registry,
             hub,
             inbox: self.inbox.clone(),
-            residents: Residents::new(self.handles.clone(), self.inbounds.clone()),
-            inbound: Inbound::new(self.inbounds.clone()),
+            numbers: self.numbers.clone(),
             hosted: lock(&self.hosted).clone(),
             tasks: Tasks::new(self.runtime.clone(), on_panic),
         });
@@ -108,14 +100,14 @@ impl Core {
         let address = self.listen(life).await?;
         let _ = life.address.set(address);
         // Listens first: from the registration on, others may ask whether this incarnation is there.
-        life.coordinator.listen_as(Some(&life.incarnation)).await?;
+        life.registry.listen_as(&life.incarnation).await?;
         let joined = life.register().await?;
         *lock(&life.namespace_secret) = joined.secret.clone();
         self.equip(life);
         let way = if self.sockets.is_some() { "the event loop of Node" } else { "threads of the core" };
         life.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
         let view = View { restart_number: joined.restart_number, brokers: Default::default() };
-        life.spawn("lease", life.clone().keep_lease());
+        life.tasks.spawn_on("lease", &lease_thread::handle(), life.clone().keep_lease());
         life.spawn("deadlines", life.clone().keep_deadlines());
         life.spawn("registry", life.clone().keep_registry());
         life.spawn("membership", life.clone().keep_membership(view));

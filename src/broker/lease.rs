@@ -1,24 +1,23 @@
-//! The lease of this incarnation: renewed in time, and how long it surely holds on the local clock.
+//! How long this incarnation surely lives, on the local clock: the gate that handlers and answers pass. Pure but for
+//! the clock.
 
-use crate::broker::event::{Event, Level};
-use crate::broker::inbox::lock;
-use crate::broker::life::Life;
 use crate::clock::boot_millis;
-use crate::config::LeaseConfig;
-use crate::coordination::{Announcement, Renewal};
-use crate::ids::{Epoch, ServerTime};
+use crate::config::{LeaseConfig, OnRedisLoss};
+use crate::ids::ServerTime;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// No handler starts this long before the lease runs out: a handler's first steps and a reply fit in it.
 const GATE_MARGIN: u64 = 1000;
+/// With `onRedisLoss: 'serve'` each look of the lease's thread keeps the gate open this long: three looks.
+const SERVE_STEP: u64 = 1500;
 
 /// See the module.
 pub struct Lease {
     ttl: u64,
     renew: u64,
-    /// On the local clock; counted from before the request was sent.
+    serve: bool,
+    /// On the local clock; counted from before the request was sent. 0: lost for good.
     deadline: AtomicU64,
     suspended: AtomicBool,
     /// The coordinator's clock minus the local one, in ms.
@@ -26,10 +25,11 @@ pub struct Lease {
 }
 
 impl Lease {
-    pub fn new(config: &LeaseConfig) -> Self {
+    pub fn new(config: &LeaseConfig, on_redis_loss: OnRedisLoss) -> Self {
         Self {
             ttl: config.ttl,
             renew: config.renew,
+            serve: on_redis_loss == OnRedisLoss::Serve,
             deadline: AtomicU64::new(0),
             suspended: AtomicBool::new(false),
             offset: AtomicI64::new(0),
@@ -42,9 +42,43 @@ impl Lease {
         self.offset.store(now.0 as i64 - boot_millis() as i64, Ordering::Relaxed);
     }
 
-    /// Whether handlers may start.
+    /// The coordinator is silent, and this process was awake all the time: goes on where that was chosen.
+    pub fn carry_on(&self, now: u64) {
+        if self.serve {
+            self.deadline.fetch_max(now + SERVE_STEP + GATE_MARGIN, Ordering::AcqRel);
+        }
+    }
+
+    /// The incarnation is over: the gate never opens again.
+    pub fn lose(&self) {
+        self.deadline.store(0, Ordering::Release);
+    }
+
+    /// Whether handlers may start and answers may leave.
     pub fn holds(&self) -> bool {
-        boot_millis() + GATE_MARGIN < self.deadline.load(Ordering::Acquire)
+        self.holds_at(boot_millis())
+    }
+
+    pub fn holds_at(&self, now: u64) -> bool {
+        now + GATE_MARGIN < self.deadline.load(Ordering::Acquire)
+    }
+
+    /// Until the gate closes by itself.
+    pub fn left(&self, now: u64) -> Duration {
+        Duration::from_millis(self.deadline.load(Ordering::Acquire).saturating_sub(now + GATE_MARGIN))
+    }
+
+    pub fn renew_interval(&self) -> Duration {
+        Duration::from_millis(self.renew)
+    }
+
+    pub fn is_suspended(&self) -> bool {
+        self.suspended.load(Ordering::Acquire)
+    }
+
+    /// `true` where that is news.
+    pub fn set_suspended(&self, suspended: bool) -> bool {
+        self.suspended.swap(suspended, Ordering::AcqRel) != suspended
     }
 
     /// The coordinator's clock as far as known, in ms.
@@ -53,71 +87,46 @@ impl Lease {
     }
 }
 
-impl Life {
-    /// The registry's server was restarted with its data, or another took over: agrees with the others on the new one.
-    /// Whether that was done.
-    async fn announce(&self, generation: String) -> bool {
-        let ttl = self.config.lease.ttl();
-        let announcement = Announcement {
-            record: self.record(),
-            ttl,
-            generation,
-            // Where a lease stands there is a secret.
-            secret: String::new(),
-            epoch: Epoch::default(),
-            counters: Vec::new(),
-            restart_number: 0,
-            remembered: lock(&self.members).iter().map(|member| member.record.incarnation.clone()).collect(),
-            patience: ttl,
-        };
-        let settled = match self.coordinator.announce(&announcement).await {
-            Ok(joined) => self.coordinator.settle(&self.incarnation, &joined).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &settled {
-            self.log(Level::Warn, format!("This broker could not announce itself yet: {error}"));
-        }
-        settled.is_ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(on_redis_loss: OnRedisLoss) -> Lease {
+        let lease = Lease::new(&LeaseConfig { ttl: 5000, renew: 500, strict: false }, on_redis_loss);
+        lease.extend(10_000, ServerTime(0));
+        lease
     }
 
-    /// Renews the lease as long as the life goes on; tells when it holds no longer, and when it holds again.
-    pub async fn keep_lease(self: Arc<Self>) {
-        let mut interval = tokio::time::interval(Duration::from_millis(self.lease.renew));
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // Whoever is awaited there holds up everybody, so it announces itself also where others have agreed before.
-        let mut known = self.coordinator.server();
-        loop {
-            interval.tick().await;
-            let sent = boot_millis();
-            match self.coordinator.renew(&self.incarnation, self.config.lease.ttl()).await {
-                Ok(Renewal::Renewed { now, next_expiry, generation, server, server_agreed, .. }) => {
-                    self.lease.extend(sent, now);
-                    if (!server_agreed || known.as_ref() != Some(&server)) && self.announce(generation).await {
-                        known = Some(server);
-                    }
-                    if self.lease.suspended.swap(false, Ordering::AcqRel) {
-                        self.log(Level::Info, "The lease was renewed: workers go on.");
-                        self.inbox.push(Event::Resumed);
-                        self.inbox.nudge();
-                    }
-                    if self.config.health_check_interval > 0 && next_expiry.is_some_and(|expiry| expiry < now) {
-                        self.look.notify_one();
-                    }
-                }
-                // One's own leaving took the lease away.
-                Ok(Renewal::Evicted { .. }) if self.is_leaving() => return,
-                Ok(Renewal::Evicted { .. }) => {
-                    self.log(Level::Error, "This broker was taken for dead: its workers end, and it joins again.");
-                    self.fenced.notify_one();
-                    return;
-                }
-                Err(error) => self.log(Level::Warn, format!("The lease could not be renewed: {error}")),
-            }
-            if !self.lease.holds() && !self.lease.suspended.swap(true, Ordering::AcqRel) {
-                self.log(Level::Warn, "The lease runs out: workers get nothing until it is renewed.");
-                self.inbox.push(Event::Suspended);
-                self.abort_calls_of_handlers();
-            }
-        }
+    #[test]
+    fn the_gate_closes_a_second_before_the_lease_ends_counted_from_the_request() {
+        let lease = lease(OnRedisLoss::Suspend);
+        assert!(lease.holds_at(13_999));
+        assert!(!lease.holds_at(14_000));
+        assert_eq!(lease.left(13_000), Duration::from_millis(1000));
+        assert_eq!(lease.left(20_000), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_answer_to_an_older_request_takes_nothing_away() {
+        let lease = lease(OnRedisLoss::Suspend);
+        lease.extend(9_000, ServerTime(0));
+        assert!(lease.holds_at(13_999));
+    }
+
+    #[test]
+    fn a_lost_lease_never_holds_again() {
+        let lease = lease(OnRedisLoss::Suspend);
+        lease.lose();
+        assert!(!lease.holds_at(0));
+    }
+
+    #[test]
+    fn only_who_chose_to_serve_goes_on_while_the_coordinator_is_silent() {
+        let (suspend, serve) = (lease(OnRedisLoss::Suspend), lease(OnRedisLoss::Serve));
+        suspend.carry_on(14_000);
+        serve.carry_on(14_000);
+        assert!(!suspend.holds_at(14_001));
+        assert!(serve.holds_at(14_000 + SERVE_STEP - 1));
+        assert!(!serve.holds_at(14_000 + SERVE_STEP));
     }
 }

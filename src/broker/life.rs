@@ -1,12 +1,15 @@
 //! One life of a broker, from `start()` to its end: all state that carries one incarnation.
 
+use crate::broker::answers::Answer;
 use crate::broker::calls::{Call, Calls, Settled, Waiter};
 use crate::broker::event::{Event, Level};
 use crate::broker::inbound::Inbound;
 use crate::broker::inbox::{lock, Inbox};
 use crate::broker::lanes::Lanes;
 use crate::broker::lease::Lease;
+use crate::broker::numbers::Numbers;
 use crate::broker::registrar::Registrar;
+use crate::broker::registry::Registry;
 use crate::broker::residents::Residents;
 use crate::broker::tasks::Tasks;
 use crate::broker::watching::Watch;
@@ -19,13 +22,10 @@ use crate::transport::{Connection, MemoryHub, Transport};
 use crate::wire::message::PROTOCOL;
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
-
-/// The core's own calls are numbered from here; JavaScript counts its own from 1 and never gets this far.
-const FIRST_INTERNAL_CALL: u64 = 1 << 52;
 
 /// See the module. Locks are taken in the order of the fields, and never held across an await.
 pub struct Life {
@@ -33,6 +33,8 @@ pub struct Life {
     pub broker: BrokerId,
     pub cluster: ClusterName,
     pub incarnation: Incarnation,
+    pub registry: Registry,
+    /// The registry's, for all but renewals.
     pub coordinator: Arc<dyn Coordinator>,
     /// Set once, before the life is known to anybody else.
     pub transport: OnceLock<Transport>,
@@ -56,6 +58,8 @@ pub struct Life {
     pub watch: Watch,
     /// Connections with something to write at the end of JavaScript's turn.
     pub dirty: Mutex<Vec<Arc<Connection>>>,
+    /// Answers that wait for the gate to open.
+    pub held_answers: Mutex<Vec<Answer>>,
     /// Worker classes that this broker offers to run.
     pub hosted: Mutex<BTreeSet<ClassName>>,
     pub inbox: Arc<Inbox>,
@@ -78,21 +82,22 @@ pub struct Life {
     pub departed: Notify,
     /// Takes nothing new: `destroy()` was called.
     pub leaving: AtomicBool,
+    /// The event loop stands still: it gets no new workers.
+    pub stalled: AtomicBool,
     /// Nothing is handed over when it leaves.
     pub no_recover: AtomicBool,
     /// Set when the lease turned out to be lost: the incarnation is over.
     pub fenced: Notify,
-    next_call: AtomicU64,
+    numbers: Numbers,
 }
 
 /// What a life is made of besides its tables.
 pub struct LifeParts {
     pub config: Arc<BrokerConfig>,
-    pub coordinator: Arc<dyn Coordinator>,
+    pub registry: Registry,
     pub hub: Option<MemoryHub>,
     pub inbox: Arc<Inbox>,
-    pub residents: Residents,
-    pub inbound: Inbound,
+    pub numbers: Numbers,
     pub hosted: BTreeSet<ClassName>,
     pub tasks: Tasks,
 }
@@ -104,14 +109,15 @@ impl Life {
             broker: BrokerId::new(&config.id),
             cluster: ClusterName::new(&config.clustername),
             incarnation: Incarnation::random(),
-            coordinator: parts.coordinator,
+            coordinator: parts.registry.coordinator.clone(),
+            registry: parts.registry,
             transport: OnceLock::new(),
             address: OnceLock::new(),
             namespace_secret: Mutex::default(),
             hub: parts.hub,
             lanes: Mutex::new(Lanes::new(config.routes.max, config.routes.max_age)),
-            residents: Mutex::new(parts.residents),
-            inbound: Mutex::new(parts.inbound),
+            residents: Mutex::new(Residents::new(parts.numbers.handles.clone(), parts.numbers.inbound.clone())),
+            inbound: Mutex::new(Inbound::new(parts.numbers.inbound.clone())),
             calls: Mutex::default(),
             operations: Mutex::default(),
             peers: Mutex::default(),
@@ -119,10 +125,11 @@ impl Life {
             members: Mutex::default(),
             watch: Watch::default(),
             dirty: Mutex::default(),
+            held_answers: Mutex::default(),
             hosted: Mutex::new(parts.hosted),
             inbox: parts.inbox,
             registrar: Registrar::default(),
-            lease: Lease::new(&config.lease),
+            lease: Lease::new(&config.lease, config.on_redis_loss),
             tasks: parts.tasks,
             timer: Notify::new(),
             claim: Notify::new(),
@@ -132,9 +139,10 @@ impl Life {
             audit: Notify::new(),
             departed: Notify::new(),
             leaving: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
             no_recover: AtomicBool::new(false),
             fenced: Notify::new(),
-            next_call: AtomicU64::new(FIRST_INTERNAL_CALL),
+            numbers: parts.numbers,
             config,
         })
     }
@@ -153,12 +161,16 @@ impl Life {
             classes: lock(&self.hosted).clone(),
             protocol: PROTOCOL,
             lease_ttl: self.config.lease.ttl(),
-            draining: self.is_leaving(),
+            draining: self.is_leaving() || self.is_stalled(),
         }
     }
 
     pub fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
+    }
+
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
     }
 
     pub fn spawn(self: &Arc<Self>, name: &'static str, task: impl std::future::Future<Output = ()> + Send + 'static) {
@@ -183,7 +195,7 @@ impl Life {
     }
 
     pub fn internal_call(&self) -> u64 {
-        self.next_call.fetch_add(1, Ordering::Relaxed)
+        self.numbers.next_call()
     }
 
     /// Starts to wait for an answer.

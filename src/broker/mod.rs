@@ -4,22 +4,24 @@
 //! | --- | --- |
 //! | start, destroy, joining again after being fenced | [`core`], [`joining`] |
 //! | a broker id that is in use | [`succession`] |
-//! | all state of one incarnation | [`life`] |
+//! | all state of one incarnation | [`life`]; its handles to the coordinator: [`registry`] |
 //! | the way of an ask or tell out; bounces | [`sending`], order and routes in [`lanes`] |
 //! | finding a worker's broker, connecting | [`resolving`] |
 //! | what arrives from peers | [`receiving`] |
 //! | `createWorker`, `findWorker` | [`creating`] |
 //! | workers that live here, replies of handlers | [`hosting`], [`residents`], [`inbound`] |
 //! | workers that take one message at a time | [`mailbox`], [`turns`] |
-//! | deadlines and answers of calls | [`calls`] |
+//! | deadlines and answers of calls | [`calls`]; what is counted through all lives: [`numbers`] |
 //! | calls that end before their answer | [`cancelling`] |
-//! | the lease and the gate | [`lease`] |
+//! | the lease and the gate | [`lease`], [`renewing`], [`lease_thread`]; answers held back: [`answers`] |
+//! | an event loop that stands still | [`stall`] |
 //! | dead brokers, hosted classes, `restartAll` | [`membership`] |
 //! | control connections, proof of death | [`watching`], [`proving`] |
 //! | recovery: claims, lost answers | [`recovery`] |
 //! | writes into the registry, batched | [`registrar`] |
 //! | to JavaScript: events, queue, batch text | [`event`], [`inbox`], [`batch`] |
 
+pub mod answers;
 pub mod batch;
 pub mod calls;
 pub mod cancelling;
@@ -32,16 +34,21 @@ pub mod inbox;
 pub mod joining;
 pub mod lanes;
 pub mod lease;
+pub mod lease_thread;
 pub mod life;
 pub mod mailbox;
 pub mod membership;
+pub mod numbers;
 pub mod proving;
 pub mod receiving;
 pub mod recovery;
 pub mod registrar;
+pub mod registry;
+pub mod renewing;
 pub mod residents;
 pub mod resolving;
 pub mod sending;
+pub mod stall;
 pub mod succession;
 pub mod tasks;
 pub mod turns;

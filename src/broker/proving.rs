@@ -53,7 +53,7 @@ struct Suspicion {
 impl Life {
     /// Finds out whether this incarnation is dead, and evicts it then.
     pub fn suspect(self: &Arc<Self>, incarnation: &Incarnation, sign: Sign) {
-        let checks = self.config.health_check_interval > 0 && !self.is_leaving();
+        let checks = self.config.health_check_interval > 0 && !self.config.lease.strict && !self.is_leaving();
         if !checks || *incarnation == self.incarnation || !lock(&self.watch.suspects).insert(incarnation.clone()) {
             return;
         }

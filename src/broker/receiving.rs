@@ -136,7 +136,7 @@ impl Life {
         if to.send(message).is_err() {
             self.log(Level::Debug, "An answer could not be written: the peer is gone, or does not read.");
         }
-        to.flush();
+        self.flush_to(to);
     }
 
     fn refuse_call(&self, to: &Arc<Connection>, call: u64, code: Code, text: &str) {

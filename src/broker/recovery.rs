@@ -27,7 +27,7 @@ impl Life {
         loop {
             self.claim.notified().await;
             let mut patient = true;
-            while !self.is_leaving() && self.lease.holds() {
+            while !self.is_leaving() && !self.is_stalled() && self.lease.holds() {
                 if self.activating() >= MAX_ACTIVATING {
                     tokio::time::sleep(BUSY).await;
                     continue;

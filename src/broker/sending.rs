@@ -241,14 +241,6 @@ impl Life {
         }
     }
 
-    /// Writes what this turn of JavaScript left in outboxes.
-    pub fn flush(&self) {
-        let dirty = std::mem::take(&mut *lock(&self.dirty));
-        for connection in dirty {
-            connection.flush();
-        }
-    }
-
     /// A message that was not handled goes back to where it came from.
     pub fn send_back(self: &Arc<Self>, delivery: Delivery, code: Code) {
         let connection = match &delivery.origin {
@@ -257,7 +249,7 @@ impl Life {
         };
         self.return_to_sender(&mut lock(&self.lanes), delivery, code);
         if let Some(connection) = connection {
-            connection.flush();
+            self.flush_to(&connection);
         }
     }
 

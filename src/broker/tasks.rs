@@ -40,6 +40,11 @@ impl Tasks {
     /// Runs until it is done or [`Tasks::end`] is called, whichever is first. Every await in it is a place where it
     /// may end.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_on(name, &self.runtime, task);
+    }
+
+    /// The same, on another runtime.
+    pub fn spawn_on(&self, name: &'static str, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         let mut ended = self.ended.subscribe();
         let guard = PanicGuard { name, on_panic: self.on_panic.clone() };
         let mut running = lock(&self.running);
@@ -53,7 +58,7 @@ impl Tasks {
                     () = task => {}
                 }
             },
-            &self.runtime,
+            runtime,
         );
     }
 

@@ -6,7 +6,10 @@ use dworker::broker::hosting::Creation;
 use dworker::broker::inbox::Inbox;
 use dworker::broker::joining::Home;
 use dworker::clock::boot_millis;
-use dworker::config::{BrokerConfig, CoordinatorConfig, LeaseConfig, RetriesConfig, RoutesConfig, Sockets};
+use dworker::config::{
+    BrokerConfig, CoordinatorConfig, LeaseConfig, OnRedisLoss, RetriesConfig, RoutesConfig, Sockets, StallAction,
+    StallConfig,
+};
 use dworker::coordination::{Fate, PlaceRequest};
 use dworker::error::Failure;
 use dworker::ids::{ClassName, ClusterName, WorkerId};
@@ -44,7 +47,9 @@ pub fn config(id: &str) -> BrokerConfig {
         socket_timeout: 15_000,
         sockets: Sockets::Task,
         health_check_interval: 100,
-        lease: LeaseConfig { ttl: 1500, renew: 100 },
+        lease: LeaseConfig { ttl: 1500, renew: 100, strict: false },
+        on_redis_loss: OnRedisLoss::Suspend,
+        stall: StallConfig { after: 30_000, action: StallAction::Report },
         max_message_bytes: 16 * 1024 * 1024,
         destroy_timeout: 5000,
     }

@@ -20,8 +20,9 @@ use tokio::time::{sleep, timeout};
 
 /// An operation that a user waits for.
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(2);
-/// A renewal: shorter, so that several fit into a lease.
-const RENEW_DEADLINE: Duration = Duration::from_secs(1);
+/// A renewal: shorter than two renewals at the default are apart, so that a dead connection is found and dialed again
+/// long before the lease runs out.
+const RENEW_DEADLINE: Duration = Duration::from_millis(750);
 
 /// Between two tries of a command that the server cannot run at the moment.
 const AGAIN: Duration = Duration::from_millis(25);

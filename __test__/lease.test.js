@@ -1,0 +1,139 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { after, before, describe, test } = require('node:test');
+const { Worker } = require('..');
+const { Member } = require('./helpers/members');
+const { startRedis } = require('./helpers/redis-server');
+const { rejection, sleep, until } = require('./helpers/wait');
+
+/** The gate closes one second before such a lease ends. */
+const SHORT = { ttl: 2000, renew: 200 };
+const { FENCED } = Worker.DestroyCause;
+
+let server;
+let namespaces = 0;
+before(async () => {
+  server = await startRedis();
+});
+after(() => server.stop());
+
+/** Brokers in processes of their own, in a namespace of their own. */
+async function members(t, ids, more) {
+  namespaces += 1;
+  const option = { redis: server.url, ns: `l${namespaces}`, rpcTimeout: 20_000, ...more };
+  return Promise.all(ids.map((id) => Member.start(t, id, option)));
+}
+
+/** A recoverable worker that lives at this member. */
+async function roomAt(member, others) {
+  for (;;) {
+    const id = await member.call('create', 'Room', { attributes: { recoverable: true } });
+    const { broker, epoch } = await others[0].call('ask', id, 'where');
+    if (broker === member.id) return { id, epoch };
+  }
+}
+
+/** Stops a process; it goes on when the test ends, so that it can be ended. */
+function freeze(t, member) {
+  process.kill(member.pid, 'SIGSTOP');
+  t.after(() => member.child.signalCode === null && process.kill(member.pid, 'SIGCONT'));
+  return () => process.kill(member.pid, 'SIGCONT');
+}
+
+describe('a process that is stopped', () => {
+  test('for three seconds keeps its workers, and nobody took it for dead', async (t) => {
+    const [a, b] = await members(t, ['a', 'b']);
+    const { id, epoch } = await roomAt(b, [a]);
+    const thaw = freeze(t, b);
+    const asked = a.call('ask', id, 'echo', 'while stopped');
+    await sleep(3000);
+    thaw();
+    assert.equal(await asked, 'while stopped');
+    assert.equal((await a.call('ask', id, 'where')).epoch, epoch);
+    assert.deepEqual(await a.call('deaths'), []);
+  });
+
+  test('until it is replaced starts no handler, sends no answer, and hears that it was fenced', async (t) => {
+    const [a, b] = await members(t, ['a', 'b'], { lease: SHORT });
+    const { id, epoch } = await roomAt(b, [a]);
+    const running = rejection(a.call('ask', id, 'later', 500));
+    await until('the handler runs', async () => (await b.call('handled')).length >= 2);
+    const thaw = freeze(t, b);
+    // They lie in its socket when it wakes up.
+    const lost = Array.from({ length: 50 }, (_, n) => rejection(a.call('ask', id, 'echo', n)));
+    const own = b.call('ask', id, 'echo', 'from its own process').catch((error) => error);
+    const stopped = Date.now();
+    const next = await until('the worker lives elsewhere', async () => {
+      const place = await a.call('ask', id, 'where');
+      return place.broker === 'a' && place;
+    }, 10_000);
+    assert.ok(BigInt(next.epoch) > BigInt(epoch));
+    thaw();
+    const causes = await until('it is destroyed', async () => {
+      const ends = (await b.call('journal')).filter((entry) => entry.what === 'destroy' && entry.id === id);
+      return ends.length > 0 && ends.map(({ cause }) => cause);
+    });
+    assert.deepEqual(causes, [FENCED]);
+    for (const error of await Promise.all([running, ...lost])) {
+      assert.deepEqual([error.code, error.delivered], ['DW_ERR_PEER_LOST', 'unknown']);
+    }
+    await own;
+    // The old instance's own epoch; a successor may well live in the same process later.
+    const late = (await b.call('handled')).filter((start) => start.epoch === epoch && start.at > stopped + 100);
+    assert.deepEqual(late, []);
+    await until('it has joined again', async () => (await b.call('ask', id, 'where')).broker === 'a');
+  });
+});
+
+describe('an answer that is made while the broker is suspended', () => {
+  test('leaves when the lease has been renewed', async (t) => {
+    const [a, b] = await members(t, ['a', 'b'], { lease: { ttl: 4000, renew: 200 } });
+    const { id } = await roomAt(b, [a]);
+    let answered = false;
+    const asked = a.call('ask', id, 'later', 3500).then((value) => {
+      answered = true;
+      return value;
+    });
+    await until('the handler runs', async () => (await b.call('handled')).length >= 2);
+    const began = Date.now();
+    server.pause();
+    try {
+      await until('it is suspended', async () => (await b.call('notices')).includes('suspended'), 15_000);
+      await until('the handler has ended', () => Date.now() - began > 3600);
+      await b.call('handled');
+      assert.equal(answered, false);
+    } finally {
+      server.resume();
+    }
+    assert.equal(await asked, 3500);
+  });
+});
+
+describe('an event loop that stands still', () => {
+  test('longer than the lease costs its broker nothing but new workers', async (t) => {
+    const [a, b] = await members(t, ['a', 'b'], { lease: SHORT, stall: { after: 2000 } });
+    const { id, epoch } = await roomAt(b, [a]);
+    const blocked = b.call('block', 5000);
+    const began = Date.now();
+    await until('two seconds are over', () => Date.now() - began > 2600);
+    const ids = await Promise.all(Array.from({ length: 10 }, () => a.call('create', 'Room')));
+    const places = await Promise.all(ids.map((made) => a.call('ask', made, 'where')));
+    assert.deepEqual([...new Set(places.map(({ broker }) => broker))], ['a']);
+    await blocked;
+    assert.equal((await a.call('ask', id, 'where')).epoch, epoch);
+    assert.deepEqual(await a.call('deaths'), []);
+    await until('it is told of', async () => (await b.call('errors')).some((text) => /event loop has stood still/.test(text)));
+    await until('it gets workers again', async () => {
+      const made = await a.call('create', 'Room');
+      return (await a.call('ask', made, 'where')).broker === 'b';
+    });
+  });
+
+  test('ends the process where that was chosen', async (t) => {
+    const [a] = await members(t, ['a'], { stall: { after: 2000, action: 'abort' } });
+    a.call('block', 60_000).catch(() => {});
+    await a.ended;
+    assert.equal(a.child.signalCode, 'SIGABRT');
+  });
+});

@@ -1,0 +1,29 @@
+//! Numbers that all lives of one broker share, so that none means one thing to JavaScript and another to the core.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// The core's own calls are numbered from here; JavaScript counts its own from 1 and never gets this far.
+const FIRST_INTERNAL_CALL: u64 = 1 << 52;
+
+/// See the module. Clones count together.
+#[derive(Clone)]
+pub struct Numbers {
+    /// The last worker instance.
+    pub handles: Arc<AtomicU32>,
+    /// The last ask that JavaScript was given.
+    pub inbound: Arc<AtomicU64>,
+    calls: Arc<AtomicU64>,
+}
+
+impl Numbers {
+    pub fn next_call(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { handles: Arc::default(), inbound: Arc::default(), calls: Arc::new(AtomicU64::new(FIRST_INTERNAL_CALL)) }
+    }
+}
