@@ -8,9 +8,12 @@ use dworker::broker::joining::Home;
 use dworker::broker::proving::Sign;
 use dworker::config::BrokerConfig;
 use dworker::coordination::memory::MemoryStore;
+use dworker::coordination::Registration;
 use dworker::error::Code;
+use dworker::ids::{BrokerId, Endpoint, Incarnation};
 use dworker::transport::MemoryHub;
 use host::{config, eventually, Handler, Host};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -97,4 +100,67 @@ async fn a_broker_that_answers_is_not_taken_for_dead() {
     eventually("the proof was tried", || !a.proves()).await;
     let membership = life_a.coordinator.scan(&life_a.incarnation).await.expect("the coordinator answers");
     assert!(membership.members.iter().any(|member| member.record.incarnation == life_b.incarnation));
+}
+
+/// A member that registered at this moment and is silent from then on: it can be connected to, and answers nothing.
+async fn silent_member(by: &Host, ttl: Duration, door: &TcpListener) -> Incarnation {
+    let life = by.core.life().expect("it is active");
+    let mut record = life.record();
+    record.incarnation = Incarnation::random();
+    record.broker = BrokerId::new(record.incarnation.as_str());
+    let port = door.local_addr().expect("it is bound").port();
+    record.address = Endpoint { host: "127.0.0.1".into(), port };
+    record.lease_ttl = ttl;
+    let joined = life.coordinator.register(&record, ttl).await.expect("the coordinator answers");
+    assert!(matches!(joined, Registration::Joined(_)));
+    record.incarnation
+}
+
+async fn stands(by: &Host, incarnation: &Incarnation) -> bool {
+    let life = by.core.life().expect("it is active");
+    let membership = life.coordinator.scan(&life.incarnation).await.expect("the coordinator answers");
+    membership.members.iter().any(|member| member.record.incarnation == *incarnation)
+}
+
+/// Until a member stands no longer.
+async fn evicted(by: &Host, incarnation: &Incarnation, begun: Instant) -> Duration {
+    while stands(by, incarnation).await {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it was never evicted");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    begun.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_broker_is_evicted_when_its_lease_has_run_out_by_who_was_well_for_a_lease() {
+    let mut config = config("a");
+    config.lease.ttl = 2000;
+    // Only the end of a lease, and no regular look, is quick enough for this.
+    config.health_check_interval = 60_000;
+    let door = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let started = Instant::now();
+    let a = Host::start_with(config, &home(), echo()).await;
+    let early = silent_member(&a, Duration::from_millis(500), &door).await;
+    let took = evicted(&a, &early, started).await;
+    assert!(took >= Duration::from_millis(1950), "{took:?} after the start of the one that evicts");
+    let begun = Instant::now();
+    let late = silent_member(&a, Duration::from_millis(1000), &door).await;
+    let took = evicted(&a, &late, begun).await;
+    println!("a lease of 1 s: evicted {took:?} after its last renewal");
+    assert!(took >= Duration::from_millis(990) && took < Duration::from_millis(1400), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_most_fall_silent_together_they_have_one_more_lease_to_come_back() {
+    let mut config = config("a");
+    config.lease.ttl = 2000;
+    let door = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let a = Host::start_with(config, &home(), echo()).await;
+    let well = Instant::now() + Duration::from_millis(2000);
+    eventually("a is old enough to tell", || Instant::now() > well).await;
+    let begun = Instant::now();
+    let silent = silent_member(&a, Duration::from_millis(1000), &door).await;
+    silent_member(&a, Duration::from_millis(1000), &door).await;
+    let took = evicted(&a, &silent, begun).await;
+    assert!(took >= Duration::from_millis(1990) && took < Duration::from_millis(3000), "{took:?}");
 }

@@ -197,6 +197,8 @@ cases! {
         a_renewal_disproves_a_death
         an_expired_lease_needs_no_proof
         an_eviction_goes_on_in_parts_oldest_first_whoever_takes_the_next
+        what_is_left_of_an_eviction_is_seen_until_somebody_has_gone_on_with_it
+        what_is_left_of_a_departure_goes_the_way_that_it_began
         evicting_again_finds_nothing_left_to_do
         an_eviction_may_only_take_the_lease_at_first
         an_eviction_moves_a_chunk_at_most

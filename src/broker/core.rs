@@ -25,6 +25,8 @@ use tokio::runtime::Handle;
 
 /// How long leaving waits for the coordinator, beyond `destroyTimeout`; then the lease runs out by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long leaving waits until the others know of it, before workers end: a slow answer must not use up their time.
+const PLACEMENTS_STOP: Duration = Duration::from_millis(500);
 /// How often an ended broker looks whether its last worker is gone.
 const DEPARTURE_CHECK: Duration = Duration::from_millis(50);
 
@@ -44,7 +46,7 @@ pub struct Core {
     pub config: Arc<BrokerConfig>,
     pub inbox: Arc<Inbox>,
     pub home: Home,
-    pub proofs: Mutex<Proofs>,
+    pub proofs: Arc<Mutex<Proofs>>,
     pub runtime: Handle,
     /// Where connections that carry messages are served; `None`: on the runtime.
     pub sockets: Option<Arc<dyn SocketLoop>>,
@@ -70,7 +72,7 @@ impl Core {
             config: Arc::new(config),
             inbox,
             home,
-            proofs: Mutex::default(),
+            proofs: Arc::default(),
             runtime,
             sockets,
             numbers: Numbers::default(),
@@ -88,7 +90,7 @@ impl Core {
         let tls = credentials.tls.map(|tls| Tls::new(&tls.key.0, &tls.cert, &tls.ca)).transpose()?;
         *lock(&self.proofs) = Proofs { secrets, tls: tls.map(Arc::new) };
         if let Ok(life) = self.life() {
-            self.equip(&life);
+            life.equip();
         }
         Ok(())
     }
@@ -131,7 +133,7 @@ impl Core {
             wanted
         };
         // What was set while it joined.
-        self.equip(&life);
+        life.equip();
         if !wanted {
             let _ = tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(&life, Fate::Recover)).await;
             end(&life, true).await;
@@ -210,7 +212,11 @@ impl Core {
         let give_up = boot_millis() + self.config.destroy_timeout;
         life.no_recover.store(no_recover, Ordering::Release);
         life.leaving.store(true, Ordering::Release);
-        life.publish.notify_one();
+        // First of all nobody places anything here any more.
+        let told = tokio::time::timeout(PLACEMENTS_STOP, life.coordinator.update(&life.record())).await;
+        if !matches!(told, Ok(Ok(_))) {
+            life.publish.notify_one();
+        }
         let handles: Vec<_> = lock(&life.residents)
             .iter()
             .filter(|(_, resident)| resident.state == State::Active)

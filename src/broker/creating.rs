@@ -63,8 +63,9 @@ impl Life {
                 Placement::NotMember => {
                     return Err(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."));
                 }
-                Placement::Unsettled => unsettled(),
+                Placement::Unsettled => self.unsettled(),
                 Placement::Reserved { id, owner, epoch, .. } => {
+                    lock(&self.remembered).saw(&id, epoch);
                     request.id = Some(id.clone());
                     match self.have_taken_up(&owner, &id, epoch, timeout).await {
                         Raised::Yes => return Ok(id),
@@ -87,7 +88,7 @@ impl Life {
             if boot_millis() >= give_up {
                 return Err(problem);
             }
-            tokio::time::sleep(backoff.next_wait()).await;
+            self.wait_to_settle(backoff.next_wait()).await;
         }
     }
 
@@ -153,7 +154,7 @@ impl Life {
             let problem = match self.coordinator.locate(id).await {
                 Ok(Location::None) => return Ok(None),
                 Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
-                Ok(Location::Unsettled) => unsettled(),
+                Ok(Location::Unsettled) => self.unsettled(),
                 Ok(Location::Pending { .. }) => {
                     self.claim.notify_one();
                     let text = format!("The worker \"{id}\" is still waiting to be recovered.");
@@ -164,14 +165,15 @@ impl Life {
             if boot_millis() >= give_up {
                 return Err(problem);
             }
-            tokio::time::sleep(backoff.next_wait()).await;
+            self.wait_to_settle(backoff.next_wait()).await;
         }
     }
-}
 
-/// The registry may have forgotten something: whoever holds it puts it back first.
-pub fn unsettled() -> Failure {
-    Failure::new(Code::Unreachable, "The registry was restarted and is not whole again yet.")
+    /// Nobody can tell yet whether there is such a worker: whoever holds it may not have put it back.
+    pub fn unsettled(&self) -> Failure {
+        self.check_server();
+        Failure::new(Code::Redis, "Redis lost what it knew, or is another: the brokers are putting it back.")
+    }
 }
 
 /// It is reserved, and goes on; who retries with this id finds it.

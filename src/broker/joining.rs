@@ -5,7 +5,6 @@ use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
 use crate::broker::lease_thread;
 use crate::broker::life::{Life, LifeParts};
-use crate::broker::membership::View;
 use crate::broker::receiving::Receiver;
 use crate::broker::registry::Registry;
 use crate::broker::tasks::Tasks;
@@ -65,6 +64,7 @@ impl Core {
             hub,
             inbox: self.inbox.clone(),
             numbers: self.numbers.clone(),
+            proofs: self.proofs.clone(),
             hosted: lock(&self.hosted).clone(),
             tasks: Tasks::new(self.runtime.clone(), on_panic),
         });
@@ -96,23 +96,22 @@ impl Core {
     }
 
     async fn enter(self: &Arc<Self>, life: &Arc<Life>) -> Outcome<()> {
-        self.equip(life);
+        life.equip();
         let address = self.listen(life).await?;
         let _ = life.address.set(address);
         // Listens first: from the registration on, others may ask whether this incarnation is there.
         life.registry.listen_as(&life.incarnation).await?;
-        let joined = life.register().await?;
-        *lock(&life.namespace_secret) = joined.secret.clone();
-        self.equip(life);
+        life.register().await?;
+        life.equip();
         let way = if self.sockets.is_some() { "the event loop of Node" } else { "threads of the core" };
         life.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
-        let view = View { restart_number: joined.restart_number, brokers: Default::default() };
         life.tasks.spawn_on("lease", &lease_thread::handle(), life.clone().keep_lease());
         life.spawn("deadlines", life.clone().keep_deadlines());
         life.spawn("registry", life.clone().keep_registry());
-        life.spawn("membership", life.clone().keep_membership(view));
+        life.spawn("membership", life.clone().keep_membership());
         life.spawn("watch", life.clone().keep_watch());
         life.spawn("pings", life.clone().keep_pinging());
+        life.spawn("announcements", life.clone().keep_announcing());
         life.spawn("signals", life.clone().keep_signals());
         life.spawn("record", life.clone().keep_record());
         life.spawn("claims", life.clone().keep_claiming());
@@ -122,23 +121,6 @@ impl Core {
             life.host(class.clone());
         }
         Ok(())
-    }
-
-    /// Gives a life what it proves itself by: the application's secrets, or the namespace's where there are none.
-    pub fn equip(&self, life: &Life) {
-        let (mut secrets, tls) = {
-            let proofs = lock(&self.proofs);
-            (proofs.secrets.clone(), proofs.tls.clone())
-        };
-        let own = lock(&life.namespace_secret).clone();
-        if secrets.is_empty() && !own.is_empty() {
-            secrets.push(own.into_bytes());
-        }
-        let secrets = Secrets(secrets);
-        for transport in life.transport.get().into_iter().chain(life.watch.transport()) {
-            transport.set_secrets(secrets.clone());
-            transport.set_tls(tls.clone());
-        }
     }
 
     async fn listen(&self, life: &Arc<Life>) -> Outcome<Endpoint> {

@@ -2,6 +2,7 @@
 
 use crate::broker::answers::Answer;
 use crate::broker::calls::{Call, Calls, Settled, Waiter};
+use crate::broker::core::Proofs;
 use crate::broker::event::{Event, Level};
 use crate::broker::inbound::Inbound;
 use crate::broker::inbox::{lock, Inbox};
@@ -10,22 +11,23 @@ use crate::broker::lease::Lease;
 use crate::broker::numbers::Numbers;
 use crate::broker::registrar::Registrar;
 use crate::broker::registry::Registry;
+use crate::broker::remembering::Remembered;
 use crate::broker::residents::Residents;
 use crate::broker::tasks::Tasks;
 use crate::broker::watching::Watch;
 use crate::clock::boot_millis;
 use crate::config::BrokerConfig;
-use crate::coordination::{BrokerRecord, Coordinator, Member};
+use crate::coordination::{BrokerRecord, Coordinator};
 use crate::error::Failure;
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
 use crate::transport::{Connection, MemoryHub, Transport};
 use crate::wire::message::PROTOCOL;
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{watch, Notify};
 
 /// See the module. Locks are taken in the order of the fields, and never held across an await.
 pub struct Life {
@@ -39,8 +41,8 @@ pub struct Life {
     /// Set once, before the life is known to anybody else.
     pub transport: OnceLock<Transport>,
     pub address: OnceLock<Endpoint>,
-    /// What the members of the namespace share; empty until it is known.
-    pub namespace_secret: Mutex<String>,
+    /// What the application gave this broker to prove itself by.
+    pub proofs: Arc<Mutex<Proofs>>,
     pub hub: Option<MemoryHub>,
     pub lanes: Mutex<Lanes>,
     pub residents: Mutex<Residents>,
@@ -52,8 +54,7 @@ pub struct Life {
     pub peers: Mutex<HashMap<Incarnation, Arc<Connection>>>,
     /// Who is at the other end of the connections that messages come over.
     pub callers: Mutex<HashMap<u64, BrokerId>>,
-    /// The members at the last look.
-    pub members: Mutex<Vec<Member>>,
+    pub remembered: Mutex<Remembered>,
     /// The neighbours that this broker watches, and whose death is being proven.
     pub watch: Watch,
     /// Connections with something to write at the end of JavaScript's turn.
@@ -78,6 +79,22 @@ pub struct Life {
     pub publish: Notify,
     /// What stands under this incarnation should be compared with what lives here.
     pub audit: Notify,
+    /// The database is another than the one that this broker has put itself into.
+    pub announce: Notify,
+    /// Others may have put back workers that this broker put back too.
+    pub verify: Notify,
+    /// That was not looked into yet.
+    pub unverified: AtomicBool,
+    /// The registry is whole again, or a death is known: who waits looks again.
+    pub moved: Notify,
+    /// Workers whose broker is looked for.
+    pub resolving: AtomicUsize,
+    /// The last answer that renewed the lease, on the local clock.
+    pub renewed_at: AtomicU64,
+    /// Since when this broker can tell whether others renew, on the local clock.
+    pub well_since: AtomicU64,
+    /// When the next lease of another broker runs out, on the local clock; `u64::MAX`: none.
+    pub next_expiry: watch::Sender<u64>,
     /// A resident left, for who waits until all have.
     pub departed: Notify,
     /// Takes nothing new: `destroy()` was called.
@@ -98,6 +115,7 @@ pub struct LifeParts {
     pub hub: Option<MemoryHub>,
     pub inbox: Arc<Inbox>,
     pub numbers: Numbers,
+    pub proofs: Arc<Mutex<Proofs>>,
     pub hosted: BTreeSet<ClassName>,
     pub tasks: Tasks,
 }
@@ -113,7 +131,7 @@ impl Life {
             registry: parts.registry,
             transport: OnceLock::new(),
             address: OnceLock::new(),
-            namespace_secret: Mutex::default(),
+            proofs: parts.proofs,
             hub: parts.hub,
             lanes: Mutex::new(Lanes::new(config.routes.max, config.routes.max_age)),
             residents: Mutex::new(Residents::new(parts.numbers.handles.clone(), parts.numbers.inbound.clone())),
@@ -122,7 +140,7 @@ impl Life {
             operations: Mutex::default(),
             peers: Mutex::default(),
             callers: Mutex::default(),
-            members: Mutex::default(),
+            remembered: Mutex::default(),
             watch: Watch::default(),
             dirty: Mutex::default(),
             held_answers: Mutex::default(),
@@ -137,6 +155,14 @@ impl Life {
             watch_anew: Notify::new(),
             publish: Notify::new(),
             audit: Notify::new(),
+            announce: Notify::new(),
+            verify: Notify::new(),
+            unverified: AtomicBool::new(false),
+            moved: Notify::new(),
+            resolving: AtomicUsize::new(0),
+            renewed_at: AtomicU64::new(0),
+            well_since: AtomicU64::new(u64::MAX),
+            next_expiry: watch::Sender::new(u64::MAX),
             departed: Notify::new(),
             leaving: AtomicBool::new(false),
             stalled: AtomicBool::new(false),

@@ -1,30 +1,35 @@
-//! The other brokers: looks at them regularly and when hinted, evicts the dead, publishes what this one hosts.
+//! The other brokers: looks at them regularly and when hinted, follows who comes and goes, publishes what this one hosts.
 
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::clock::boot_millis;
-use crate::coordination::{Death, Eviction, Membership, Signal, CHUNK};
+use crate::coordination::{Membership, Signal, MAX_LOAD};
 use crate::error::{Code, Failure};
-use crate::ids::{BrokerId, Incarnation};
+use crate::ids::Incarnation;
 use crate::transport::Connection;
-use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 /// How often the members are looked at when health checks are off: hosted classes and `restartAll` still need it.
 const UNHURRIED: Duration = Duration::from_secs(5);
+/// Looks in a row at which the registry counts another load here than this broker before the two are compared: reports
+/// are under way for a moment.
+const ODD_LOOKS: u32 = 3;
 
 /// What one look at the members is compared with.
-pub struct View {
-    pub restart_number: u64,
-    pub brokers: HashMap<Incarnation, BrokerId>,
+#[derive(Default)]
+struct View {
+    restart_number: u64,
+    odd_looks: u32,
 }
 
 impl Life {
     /// Looks at the members regularly and when told to, as long as the life goes on.
-    pub async fn keep_membership(self: Arc<Self>, mut view: View) {
+    pub async fn keep_membership(self: Arc<Self>) {
+        let mut view = View { restart_number: lock(&self.remembered).restart_number, ..View::default() };
         let checks = self.config.health_check_interval > 0;
         let period = if checks { Duration::from_millis(self.config.health_check_interval) } else { UNHURRIED };
         let mut interval = tokio::time::interval(period);
@@ -33,6 +38,7 @@ impl Life {
             tokio::select! {
                 _ = interval.tick() => {}
                 () = self.look.notified() => {}
+                () = self.next_lease_runs_out(), if checks => {}
             }
             lock(&self.lanes).trim(boot_millis());
             match self.coordinator.scan(&self.incarnation).await {
@@ -43,61 +49,47 @@ impl Life {
     }
 
     async fn look_at(self: &Arc<Self>, membership: &Membership, view: &mut View, checks: bool) {
+        let gone = {
+            let mut remembered = lock(&self.remembered);
+            remembered.restart_number = remembered.restart_number.max(membership.restart_number);
+            let whole = membership.settled && membership.generation == remembered.generation();
+            if whole {
+                Some(remembered.look(&membership.members))
+            } else {
+                remembered.met(&membership.members);
+                None
+            }
+        };
+        self.watch_anew.notify_one();
         if membership.restart_number > view.restart_number {
             view.restart_number = membership.restart_number;
             self.log(Level::Info, "A restart of all brokers was requested.");
             self.inbox.push(Event::Restart);
         }
+        // Where something is missing the next renewal finds out why.
+        let Some(gone) = gone else { return };
+        gone.iter().for_each(|incarnation| self.part_from(incarnation, "the broker is gone"));
+        if self.unverified.swap(false, Ordering::AcqRel) {
+            self.verify.notify_one();
+        }
         if membership.claimable > 0 {
             self.claim.notify_one();
         }
-        *lock(&self.members) = membership.members.clone();
-        self.watch_anew.notify_one();
-        view.brokers = membership
-            .members
-            .iter()
-            .map(|member| (member.record.incarnation.clone(), member.record.broker.clone()))
-            .collect();
-        for member in &membership.members {
-            let dead = member.lease_expires < membership.now && member.record.incarnation != self.incarnation;
-            if dead && checks && self.lease.holds() {
-                self.evict(
-                    &member.record.incarnation,
-                    &member.record.broker,
-                    &Death::Expired { expected: membership.now },
-                )
-                .await;
-            }
+        self.compare_loads(membership, view);
+        if checks {
+            self.evict_overdue(membership).await;
+            self.salvage_what_is_left(membership).await;
         }
     }
 
-    /// Removes a dead incarnation and salvages its workers, in chunks.
-    pub async fn evict(self: &Arc<Self>, dead: &Incarnation, broker: &BrokerId, death: &Death) {
-        loop {
-            match self.coordinator.evict(&self.incarnation, dead, death, CHUNK).await {
-                Ok(Eviction::Evicted { remaining: 0, .. }) => break,
-                Ok(Eviction::Evicted { .. }) => {}
-                Ok(Eviction::Alive { .. } | Eviction::NotMember | Eviction::Unsettled | Eviction::ClockOff { .. }) => {
-                    return
-                }
-                Err(error) => {
-                    self.log(Level::Warn, format!("The broker \"{broker}\" could not be evicted yet: {error}"));
-                    return;
-                }
-            }
-        }
-        self.log(Level::Warn, format!("The broker \"{broker}\" is dead: its workers are recovered."));
-        self.tell_dead(dead);
-        self.part_from(dead, "the broker is dead");
-        self.claim.notify_one();
-    }
-
-    /// Tells JavaScript of a death, once: a member that is known to be dead is forgotten.
-    fn tell_dead(&self, dead: &Incarnation) {
-        let mut members = lock(&self.members);
-        if let Some(place) = members.iter().position(|member| member.record.incarnation == *dead) {
-            let broker = members.swap_remove(place).record.broker.to_string();
-            self.inbox.push(Event::BrokerDead { broker });
+    /// What the registry counts here and what lives here: a difference that stays is something that got lost.
+    fn compare_loads(&self, membership: &Membership, view: &mut View) {
+        let own = membership.members.iter().find(|member| member.record.incarnation == self.incarnation);
+        let lives: u64 = lock(&self.residents).iter().map(|(_, resident)| resident.load.min(MAX_LOAD)).sum();
+        view.odd_looks = if own.is_some_and(|own| own.load != lives) { view.odd_looks + 1 } else { 0 };
+        if view.odd_looks >= ODD_LOOKS {
+            view.odd_looks = 0;
+            self.audit.notify_one();
         }
     }
 
@@ -116,20 +108,31 @@ impl Life {
         loop {
             match signals.recv().await {
                 Ok(Signal::Members | Signal::Restart) => self.look.notify_one(),
-                Ok(Signal::Overruled(_)) => {}
-                Ok(Signal::Pending | Signal::Settled) => self.claim.notify_one(),
-                Ok(Signal::Dead(incarnation)) => {
-                    self.tell_dead(&incarnation);
-                    self.part_from(&incarnation, "the broker is dead");
-                    self.claim.notify_one();
+                Ok(Signal::Pending) => self.claim.notify_one(),
+                Ok(Signal::Dead(incarnation)) => self.hear_of_death(&incarnation).await,
+                Ok(Signal::Settled) => {
+                    self.moved.notify_waiters();
+                    self.look.notify_one();
                 }
+                Ok(Signal::Overruled(incarnation)) if incarnation == self.incarnation => self.verify.notify_one(),
+                Ok(Signal::Overruled(_)) => {}
                 Ok(Signal::Resync) | Err(RecvError::Lagged(_)) => {
+                    self.check_server();
                     self.look.notify_one();
                     self.claim.notify_one();
                     self.audit.notify_one();
                 }
                 Err(RecvError::Closed) => return,
             }
+        }
+    }
+
+    /// Whoever can publish can say so: the registry knows.
+    async fn hear_of_death(self: &Arc<Self>, incarnation: &Incarnation) {
+        let Ok(membership) = self.coordinator.scan(&self.incarnation).await else { return self.look.notify_one() };
+        let stands = membership.members.iter().any(|member| member.record.incarnation == *incarnation);
+        if !stands && *incarnation != self.incarnation {
+            self.bury(incarnation);
         }
     }
 

@@ -15,12 +15,15 @@
 //! | calls that end before their answer | [`cancelling`] |
 //! | the lease and the gate | [`lease`], [`renewing`], [`lease_thread`]; answers held back: [`answers`] |
 //! | an event loop that stands still | [`stall`] |
-//! | dead brokers, hosted classes, `restartAll` | [`membership`] |
+//! | other brokers, hosted classes, `restartAll` | [`membership`] |
+//! | who is evicted, and when | [`evicting`] |
+//! | Redis restarted, wiped, rolled back: putting back what is held | [`announcing`], [`remembering`] |
 //! | control connections, proof of death | [`watching`], [`proving`] |
 //! | recovery: claims, lost answers | [`recovery`] |
 //! | writes into the registry, batched | [`registrar`] |
 //! | to JavaScript: events, queue, batch text | [`event`], [`inbox`], [`batch`] |
 
+pub mod announcing;
 pub mod answers;
 pub mod batch;
 pub mod calls;
@@ -28,6 +31,7 @@ pub mod cancelling;
 pub mod core;
 pub mod creating;
 pub mod event;
+pub mod evicting;
 pub mod hosting;
 pub mod inbound;
 pub mod inbox;
@@ -44,6 +48,7 @@ pub mod receiving;
 pub mod recovery;
 pub mod registrar;
 pub mod registry;
+pub mod remembering;
 pub mod renewing;
 pub mod residents;
 pub mod resolving;

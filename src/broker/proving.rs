@@ -44,7 +44,7 @@ enum Finding {
 struct Suspicion {
     /// The coordinator's clock when the connection broke, or a little earlier.
     broke: Option<ServerTime>,
-    /// The registry's server then; without one nothing is proven.
+    /// The server that the coordinator was on then.
     server: ServerId,
     /// The lease at the first look.
     lease_expires: Option<ServerTime>,
@@ -54,16 +54,14 @@ impl Life {
     /// Finds out whether this incarnation is dead, and evicts it then.
     pub fn suspect(self: &Arc<Self>, incarnation: &Incarnation, sign: Sign) {
         let checks = self.config.health_check_interval > 0 && !self.config.lease.strict && !self.is_leaving();
+        let Some(server) = self.coordinator.server() else { return };
         if !checks || *incarnation == self.incarnation || !lock(&self.watch.suspects).insert(incarnation.clone()) {
             return;
         }
         let broke = (sign == Sign::Broken).then(|| ServerTime(self.lease.server_time()));
-        let server = self.coordinator.server();
         let (life, incarnation) = (self.clone(), incarnation.clone());
         self.spawn("proof", async move {
-            if let Some(server) = server {
-                life.prove(&incarnation, Suspicion { broke, server, lease_expires: None }).await;
-            }
+            life.prove(&incarnation, Suspicion { broke, server, lease_expires: None }).await;
             lock(&life.watch.suspects).remove(&incarnation);
         });
     }
@@ -77,8 +75,8 @@ impl Life {
                 Finding::Settled => return self.watch_anew.notify_one(),
                 Finding::Dead(member) => {
                     self.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
-                    let server = suspicion.server.clone();
-                    let death = Death::Proven { lease_expires: member.lease_expires, server };
+                    let (lease_expires, server) = (member.lease_expires, suspicion.server.clone());
+                    let death = Death::Proven { lease_expires, server };
                     return self.evict(incarnation, &member.record.broker, &death).await;
                 }
             }

@@ -10,16 +10,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Workers that one claim takes at most: 50 take Redis half a millisecond.
-const BATCH: usize = 50;
+/// Workers that one claim takes at most: 200 take Redis 2 ms.
+const BATCH: usize = 200;
 /// Workers that are being made here at most while more are claimed: `onCreate` may be slow.
 const MAX_ACTIVATING: usize = 500;
 /// How long a broker with more than its share leaves workers to the others, who may be slow or gone.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// Of what still waits then it takes one part in so many.
+const IMPATIENT: usize = 4;
 /// While too many are being made.
 const BUSY: Duration = Duration::from_millis(20);
 /// Between two tries while the coordinator does not answer, and before an audit: answers under way arrive first.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// What this broker should claim, so that all who can claim end up with the same load; and what all of them can.
+struct Share {
+    own: usize,
+    waiting: usize,
+}
 
 impl Life {
     /// Claims whenever hinted or seen, as long as the life goes on.
@@ -32,14 +40,16 @@ impl Life {
                     tokio::time::sleep(BUSY).await;
                     continue;
                 }
-                let Some(share) = self.share().await else { break };
-                if share == 0 && patient {
+                let Some(Share { own, waiting }) = self.share().await else { break };
+                if own == 0 && patient {
                     patient = false;
                     tokio::time::sleep(PATIENCE).await;
                     continue;
                 }
                 patient = true;
-                match self.claim_some(share.max(1)).await {
+                // Where the others do not come to theirs, a part of it.
+                let size = if own > 0 { own } else { waiting.div_ceil(IMPATIENT) };
+                match self.claim_some(size).await {
                     Some(remaining) if remaining > 0 => {}
                     _ => break,
                 }
@@ -51,13 +61,12 @@ impl Life {
         lock(&self.residents).iter().filter(|(_, resident)| resident.state == State::Activating).count()
     }
 
-    /// How many workers this broker should claim, so that all who can claim them end up with the same load; `None`:
-    /// there are none.
-    async fn share(&self) -> Option<usize> {
+    /// `None`: nothing waits.
+    async fn share(&self) -> Option<Share> {
         let membership = match self.coordinator.scan(&self.incarnation).await {
             Ok(membership) => membership,
             // The claim finds out, and waits.
-            Err(_) => return Some(1),
+            Err(_) => return Some(Share { own: 1, waiting: 1 }),
         };
         let hosted = lock(&self.hosted).clone();
         let able = |member: &&Member| {
@@ -70,7 +79,8 @@ impl Life {
         let own = membership.members.iter().find(|member| member.record.incarnation == self.incarnation);
         let own = own.map_or(0, |member| member.load);
         let level = (loads.iter().sum::<u64>() + membership.claimable).div_ceil(loads.len().max(1) as u64);
-        (membership.claimable > 0).then(|| level.saturating_sub(own) as usize)
+        let share = Share { own: level.saturating_sub(own) as usize, waiting: membership.claimable as usize };
+        (share.waiting > 0).then_some(share)
     }
 
     /// How many are left to claim; `None` when it could not be told.
@@ -82,6 +92,7 @@ impl Life {
             limit: share.min(BATCH),
             ttl: Duration::from_millis(self.config.ttl),
         };
+        let turn = self.registrar.turn.read().await;
         match self.coordinator.claim(&request).await {
             Ok(Claim::Claimed { entries, remaining, expired }) => {
                 if !entries.is_empty() || expired > 0 {
@@ -91,9 +102,17 @@ impl Life {
                 entries.into_iter().for_each(|entry| self.move_in(entry, Vec::new()));
                 Some(remaining)
             }
-            Ok(Claim::NotMember | Claim::Unsettled) => None,
+            Ok(Claim::NotMember) => None,
+            Ok(Claim::Unsettled) => {
+                drop(turn);
+                self.check_server();
+                self.wait_to_settle(PAUSE).await;
+                self.claim.notify_one();
+                None
+            }
             Err(error) => {
                 // It may have been applied: then the audit finds what stands here without living here.
+                drop(turn);
                 self.log(Level::Warn, format!("Workers could not be claimed yet: {error}"));
                 self.audit.notify_one();
                 tokio::time::sleep(PAUSE).await;
@@ -133,7 +152,7 @@ impl Life {
         }
     }
 
-    async fn read_own(&self) -> crate::coordination::CoordinationResult<HashMap<WorkerId, Epoch>> {
+    pub async fn read_own(&self) -> crate::coordination::CoordinationResult<HashMap<WorkerId, Epoch>> {
         let mut own = HashMap::new();
         loop {
             let page = self.coordinator.owned(&self.incarnation, own.len(), CHUNK).await?;

@@ -10,7 +10,7 @@ use crate::ids::{Epoch, WorkerId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 
 /// Between two tries while the coordinator does not answer.
 const RETRY: Duration = Duration::from_millis(200);
@@ -27,6 +27,9 @@ struct Work {
 pub struct Registrar {
     work: Mutex<Work>,
     wake: Notify,
+    /// Held to read while something of this broker's comes to live or ends both in the registry and here; to write
+    /// while all of it is put back.
+    pub turn: RwLock<()>,
 }
 
 impl Registrar {
@@ -90,9 +93,12 @@ impl Life {
             return;
         }
         let ids: Vec<WorkerId> = work.keys().cloned().collect();
+        let turn = self.registrar.turn.read().await;
         match self.coordinator.activate(&self.incarnation, &ids).await {
             Ok(Activation::Unsettled) => {
-                tokio::time::sleep(RETRY).await;
+                drop(turn);
+                self.check_server();
+                self.wait_to_settle(RETRY).await;
                 for (id, creators) in work {
                     lock(&self.registrar.work).take_up.entry(id).or_default().extend(creators);
                 }
@@ -122,9 +128,11 @@ impl Life {
 
     /// A worker that stands under this incarnation begins to live here.
     pub fn move_in(self: &Arc<Self>, entry: Entry, creators: Vec<Creator>) {
+        lock(&self.remembered).saw(&entry.id, entry.epoch);
+        let entry = Arc::new(entry);
         let mut residents = lock(&self.residents);
         match residents.insert(&entry, RESERVED_LOAD, creators) {
-            Insertion::New(handle) => self.inbox.push(Event::Create { handle, entry: Arc::new(entry) }),
+            Insertion::New(handle) => self.inbox.push(Event::Create { handle, entry }),
             Insertion::Later => {}
             Insertion::Here(creators) => {
                 drop(residents);
@@ -141,17 +149,16 @@ impl Life {
         }
         let releases: Vec<Release> = work.iter().map(|(_, release)| release.clone()).collect();
         loop {
+            let turn = self.registrar.turn.read().await;
             match self.coordinator.release(&self.incarnation, &releases).await {
-                Ok(_) => break,
+                Ok(_) => {
+                    return work.into_iter().filter_map(|(handle, _)| handle).for_each(|handle| self.move_out(handle))
+                }
                 Err(error) => {
+                    drop(turn);
                     self.log(Level::Warn, format!("Workers could not be given up yet: {error}"));
                     tokio::time::sleep(RETRY).await;
                 }
-            }
-        }
-        for (handle, _) in work {
-            if let Some(handle) = handle {
-                self.move_out(handle);
             }
         }
     }

@@ -1,13 +1,12 @@
 //! Renews the lease from the lease's own thread: suspends this incarnation in time, resumes it, or ends it.
 
+use crate::broker::announcing::Standing;
 use crate::broker::event::{Event, Level};
-use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::stall::{News, Stall, LOOK};
 use crate::clock::boot_millis;
 use crate::config::StallAction;
-use crate::coordination::{Announcement, CoordinationResult, Renewal};
-use crate::ids::Epoch;
+use crate::coordination::{CoordinationResult, Renewal};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,26 +117,24 @@ impl Life {
 
     fn take_answer(self: &Arc<Self>, keeper: &mut Keeper, answer: Result<Answer, JoinError>) -> Next {
         let problem = match answer {
-            Ok((sent, Ok(Renewal::Renewed { now, next_expiry, generation, server_agreed, .. }))) => {
-                self.lease.extend(sent, now);
-                (keeper.failing, keeper.overslept) = (false, false);
-                self.open_gate();
-                if !server_agreed {
-                    self.spawn("announcement", self.clone().announce(generation));
+            Ok((sent, Ok(renewal))) => match self.renewed(&renewal) {
+                Standing::Renewed(now) => {
+                    self.lease.extend(sent, now);
+                    (keeper.failing, keeper.overslept) = (false, false);
+                    self.open_gate();
+                    return Next::GoOn;
                 }
-                if self.config.health_check_interval > 0 && next_expiry.is_some_and(|expiry| expiry < now) {
-                    self.look.notify_one();
+                // The lease of the database before goes on as long as it was given.
+                Standing::Unknown => return Next::GoOn,
+                // One's own leaving took the lease away.
+                Standing::Evicted if self.is_leaving() => return Next::End,
+                Standing::Evicted => {
+                    self.lease.lose();
+                    self.log(Level::Error, "This broker was taken for dead: its workers end, and it joins again.");
+                    self.fenced.notify_one();
+                    return Next::End;
                 }
-                return Next::GoOn;
-            }
-            // One's own leaving took the lease away.
-            Ok((_, Ok(Renewal::Evicted { .. }))) if self.is_leaving() => return Next::End,
-            Ok((_, Ok(Renewal::Evicted { .. }))) => {
-                self.lease.lose();
-                self.log(Level::Error, "This broker was taken for dead: its workers end, and it joins again.");
-                self.fenced.notify_one();
-                return Next::End;
-            }
+            },
             Ok((_, Err(error))) => error.to_string(),
             Err(error) => error.to_string(),
         };
@@ -145,30 +142,6 @@ impl Life {
         keeper.failing = true;
         self.log(level, format!("The lease could not be renewed: {problem}"));
         Next::Retry
-    }
-
-    /// The registry's server was restarted with its data: agrees with the others on the new one.
-    async fn announce(self: Arc<Self>, generation: String) {
-        let ttl = self.config.lease.ttl();
-        let announcement = Announcement {
-            record: self.record(),
-            ttl,
-            generation,
-            // Where a lease stands there is a secret.
-            secret: String::new(),
-            epoch: Epoch::default(),
-            counters: Vec::new(),
-            restart_number: 0,
-            remembered: lock(&self.members).iter().map(|member| member.record.incarnation.clone()).collect(),
-            patience: ttl,
-        };
-        let settled = match self.coordinator.announce(&announcement).await {
-            Ok(joined) => self.coordinator.settle(&self.incarnation, &joined).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = settled {
-            self.log(Level::Warn, format!("This broker could not announce itself yet: {error}"));
-        }
     }
 
     /// After each renewal: what was held back while the gate was closed goes on.

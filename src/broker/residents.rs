@@ -27,6 +27,8 @@ pub enum Creator {
 }
 
 pub struct Resident {
+    /// As it was placed or claimed.
+    pub entry: Arc<Entry>,
     pub id: WorkerId,
     pub class: ClassName,
     pub epoch: Epoch,
@@ -109,17 +111,18 @@ impl Residents {
 
     /// Takes a worker in. One that is here already stays: its creators are given back; one that is leaving remembers
     /// its successor.
-    pub fn insert(&mut self, entry: &Entry, load: u64, creators: Vec<Creator>) -> Insertion {
+    pub fn insert(&mut self, entry: &Arc<Entry>, load: u64, creators: Vec<Creator>) -> Insertion {
         if let Some((_, resident)) = self.by_id_mut(entry.id.as_str()) {
             if resident.state != State::Leaving || resident.epoch >= entry.epoch {
                 return Insertion::Here(creators);
             }
             let before = resident.successor.take().map(|(_, creators)| creators).unwrap_or_default();
-            resident.successor = Some((entry.clone(), before.into_iter().chain(creators).collect()));
+            resident.successor = Some(((**entry).clone(), before.into_iter().chain(creators).collect()));
             return Insertion::Later;
         }
         let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let resident = Resident {
+            entry: entry.clone(),
             id: entry.id.clone(),
             class: entry.class.clone(),
             epoch: entry.epoch,

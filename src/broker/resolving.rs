@@ -2,7 +2,6 @@
 
 use crate::backoff::Backoff;
 use crate::broker::calls::{Place, Settled, Waiter};
-use crate::broker::creating::unsettled;
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
 use crate::broker::lanes::{Lanes, Parked, Route};
@@ -17,6 +16,8 @@ use crate::ids::{Epoch, WorkerId};
 use crate::transport::{ConnectError, Connection};
 use crate::wire::message::{Envelope, Message};
 use bytes::Bytes;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -27,6 +28,28 @@ enum Found {
     Gone(Failure),
     /// Not yet: who gives up meanwhile is told this.
     Wait(Failure),
+    /// The same, while it is being recovered: that takes a moment.
+    Soon(Failure),
+}
+
+/// While workers are recovered, each that is waited for is looked up so often that all together ask the registry five
+/// thousand times a second: more leaves too little for who recovers them.
+const LOOK_UP: Duration = Duration::from_micros(200);
+
+/// One more while it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Life {
@@ -53,8 +76,14 @@ impl Life {
     /// Looks for a route until one is found, the worker is known to be gone, or nobody waits any more.
     pub async fn resolve(self: Arc<Self>, worker: WorkerId) {
         let mut backoff = self.backoff();
+        let _counted = Counted::new(&self.resolving);
         loop {
-            match self.find_route(&worker).await {
+            // Before the look: nothing that happens after it is missed.
+            let mut moved = pin!(self.moved.notified());
+            moved.as_mut().enable();
+            let found = self.find_route(&worker).await;
+            let soon = matches!(found, Found::Soon(_));
+            match found {
                 Found::Route(route) => {
                     if self.attach(&worker, route) {
                         return;
@@ -72,7 +101,7 @@ impl Life {
                     waiting.into_iter().for_each(|parked| self.fail_parked(&worker, parked, &failure));
                     return;
                 }
-                Found::Wait(failure) => {
+                Found::Wait(failure) | Found::Soon(failure) => {
                     let now = boot_millis();
                     let failure = Arc::new(failure);
                     let (expired, empty) = {
@@ -90,16 +119,22 @@ impl Life {
                     }
                 }
             }
-            tokio::time::sleep(self.next_try(&worker, &mut backoff)).await;
+            let _ = tokio::time::timeout(self.next_try(&worker, &mut backoff, soon), moved).await;
         }
     }
 
     /// Not beyond the next deadline of what waits.
-    fn next_try(&self, worker: &WorkerId, backoff: &mut Backoff) -> Duration {
+    fn next_try(&self, worker: &WorkerId, backoff: &mut Backoff, soon: bool) -> Duration {
         let mut lanes = lock(&self.lanes);
         let next =
             lanes.get_mut(worker.as_str()).and_then(|lane| lane.queue.iter().map(|parked| parked.deadline).min());
-        let wait = backoff.next_wait();
+        let wait = if soon {
+            let crowd = LOOK_UP * self.resolving.load(Ordering::Relaxed) as u32;
+            let wait = crowd.max(Duration::from_millis(self.config.retries.initial_interval));
+            Backoff::new(wait, wait).next_wait()
+        } else {
+            backoff.next_wait()
+        };
         next.map_or(wait, |next| wait.min(Duration::from_millis(next.saturating_sub(boot_millis()))))
     }
 
@@ -122,11 +157,11 @@ impl Life {
             Location::None => {
                 Found::Gone(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\".")))
             }
-            Location::Unsettled => Found::Wait(unsettled()),
+            Location::Unsettled => Found::Wait(self.unsettled()),
             Location::Pending { .. } => {
                 self.claim.notify_one();
                 let text = format!("The worker \"{worker}\" is waiting to be recovered.");
-                Found::Wait(Failure::new(Code::Unreachable, text))
+                Found::Soon(Failure::new(Code::Unreachable, text))
             }
             Location::Owned { owner, epoch, .. } if owner.incarnation == self.incarnation => {
                 self.find_here(worker, epoch).await

@@ -1,11 +1,13 @@
 //! A broker id that is in use when a life begins: whether its holder lives, is silent, or is dead.
 
 use crate::broker::event::Level;
+use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::clock::boot_millis;
-use crate::coordination::{Death, Eviction, Joined, Registration, CHUNK};
+use crate::coordination::{Death, Eviction, Registration, CHUNK};
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::{Endpoint, Incarnation, ServerTime};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ struct Holder {
 impl Life {
     /// Registers. A dead holder of the broker id is evicted at once, a silent one outwaited; one that lives is left
     /// alone, and the start fails.
-    pub async fn register(self: &Arc<Self>) -> Outcome<Joined> {
+    pub async fn register(self: &Arc<Self>) -> Outcome<()> {
         let ttl = self.config.lease.ttl();
         let give_up = boot_millis() + self.config.lease.ttl + ID_GRACE;
         let mut seen: Option<Holder> = None;
@@ -35,7 +37,10 @@ impl Life {
             let holder = match self.coordinator.register(&self.record(), ttl).await.map_err(Failure::from)? {
                 Registration::Joined(joined) => {
                     self.lease.extend(sent, joined.now);
-                    return Ok(joined);
+                    self.renewed_at.store(sent, Ordering::Release);
+                    self.well_since.store(sent, Ordering::Release);
+                    lock(&self.remembered).settled_in(&joined);
+                    return Ok(());
                 }
                 Registration::IdInUse { incarnation, address, lease_expires } => {
                     Holder { incarnation, address, lease_expires }

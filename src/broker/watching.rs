@@ -227,7 +227,7 @@ impl Life {
 
     /// Neighbours, whom messages go to, and who fell silent, with their addresses.
     fn to_watch(&self) -> HashMap<Incarnation, Endpoint> {
-        let members = lock(&self.members).clone();
+        let members = lock(&self.remembered).members.clone();
         let mut wanted: HashMap<_, _> = neighbours(&members, &self.incarnation)
             .into_iter()
             .map(|member| (member.record.incarnation, member.record.address))

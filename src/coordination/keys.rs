@@ -11,6 +11,7 @@
 //! | `{ns}:load:<cluster>` | zset: incarnation → load, reservations included |
 //! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause, created, recoverable, load, attributes |
 //! | `{ns}:own:<incarnation>` | zset: worker id → created |
+//! | `{ns}:dead` | hash: incarnation → 1 recover, 0 delete. Gone while workers of it are left |
 //! | `{ns}:pending:<cluster>:<class>` | zset: worker id → created. One a class, so that a claim touches only what its claimer hosts |
 //!
 //! Names of namespaces, clusters and classes are escaped; incarnations are hex, worker ids come last: no two things share a key.

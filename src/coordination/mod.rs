@@ -72,6 +72,9 @@ pub struct Membership {
     pub generation: String,
     /// Whether nothing of the tables is awaited, on a server that the cluster has agreed on.
     pub settled: bool,
+    /// Gone while workers of theirs are left: whoever began to evict them, or they themselves when they left, came to an
+    /// end. Evicting them goes on where that was.
+    pub unsalvaged: Vec<Incarnation>,
 }
 
 /// What a broker learns when it joins.
@@ -441,7 +444,8 @@ pub trait Coordinator: Send + Sync + 'static {
 
     /// Removes a dead incarnation (its lease cut as in [`Coordinator::scan`] before it is looked at) and salvages up to `limit` (at most [`CHUNK`]) of its workers, oldest first, then by
     /// id; what is still `Placing` like the rest.
-    /// Idempotent, resumable by anyone (also when the lease is gone already and entries are left).
+    /// Idempotent, resumable by anyone (also when the lease is gone already and entries are left: those go as whoever
+    /// began wanted, see [`Coordinator::leave`]).
     /// Signals `Dead`, and `Pending` when something went there.
     async fn evict(
         &self,

@@ -99,6 +99,25 @@ pub async fn an_eviction_goes_on_in_parts_oldest_first_whoever_takes_the_next(cl
     assert_eq!(b.scan().await.claimable, 5);
 }
 
+pub async fn what_is_left_of_an_eviction_is_seen_until_somebody_has_gone_on_with_it(cluster: Cluster) {
+    let dead = with_workers(&cluster, "a", 3, 0).await;
+    let other = cluster.broker("b").await;
+    cluster.expire(&dead).await;
+    assert_eq!(other.evict_expired(&dead, 1).await, evicted(1, 0, 2));
+    assert_eq!(other.scan().await.unsalvaged, [dead.incarnation().clone()]);
+    assert_eq!(other.evict_expired(&dead, CHUNK).await, evicted(2, 0, 0));
+    assert_eq!(other.scan().await.unsalvaged, []);
+}
+
+pub async fn what_is_left_of_a_departure_goes_the_way_that_it_began(cluster: Cluster) {
+    let leaving = with_workers(&cluster, "a", 3, 0).await;
+    let other = cluster.broker("b").await;
+    assert_eq!(leaving.leave(Fate::Delete, 1).await, 2);
+    assert_eq!(other.scan().await.unsalvaged, [leaving.incarnation().clone()]);
+    assert_eq!(other.evict_expired(&leaving, CHUNK).await, evicted(0, 2, 0));
+    assert_eq!((other.scan().await.unsalvaged, other.scan().await.claimable), (Vec::new(), 0));
+}
+
 pub async fn evicting_again_finds_nothing_left_to_do(cluster: Cluster) {
     let dead = with_workers(&cluster, "a", 1, 1).await;
     let other = cluster.broker("b").await;

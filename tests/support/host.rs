@@ -30,6 +30,10 @@ pub struct Host {
     waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     workers: Mutex<HashMap<Handle, String>>,
     handler: Handler,
+    /// Workers that were made here so far.
+    pub made: AtomicU64,
+    /// Workers that ended here because they live elsewhere.
+    pub fenced: AtomicU64,
 }
 
 pub fn config(id: &str) -> BrokerConfig {
@@ -78,6 +82,8 @@ impl Host {
             waiting: Mutex::default(),
             workers: Mutex::default(),
             handler,
+            made: AtomicU64::new(0),
+            fenced: AtomicU64::new(0),
         });
         let weak = Arc::downgrade(&host);
         tokio::spawn(async move {
@@ -106,10 +112,15 @@ impl Host {
     }
 
     pub async fn create(&self, id: &str) -> Answer {
+        self.create_some(Some(id)).await
+    }
+
+    /// The answer is `{"id"}`; without an id one is counted out.
+    pub async fn create_some(&self, id: Option<&str>) -> Answer {
         let life = self.core.life().expect("the broker is active");
         let request = PlaceRequest {
             by: life.incarnation.clone(),
-            id: Some(WorkerId::new(id)),
+            id: id.map(WorkerId::new),
             class: ClassName::new("Room"),
             cluster: ClusterName::new("main"),
             recoverable: true,
@@ -117,6 +128,12 @@ impl Host {
             ttl: Duration::ZERO,
         };
         self.run(|slot| life.create(slot, request, 3000)).await
+    }
+
+    /// The answer is `{"class"}`, or `null` when there is no such worker.
+    pub async fn find(&self, worker: &str) -> Answer {
+        let life = self.core.life()?;
+        self.run(|slot| life.find(slot, WorkerId::new(worker))).await
     }
 
     pub async fn ask(&self, worker: &str, method: &str, json: &str) -> Answer {
@@ -198,12 +215,14 @@ impl Host {
                     Event::Mark(mark) => marks.push(mark),
                     Event::Create { handle, entry } => {
                         self.workers.lock().expect("no test panics with it").insert(handle, entry.id.to_string());
+                        self.made.fetch_add(1, Ordering::Relaxed);
                         life.created(handle, Creation::Done, "", None);
                     }
                     Event::Destroy { handle, cause } => {
                         self.workers.lock().expect("no test panics with it").remove(&handle);
-                        if cause == DestroyCause::System {
-                            life.destroyed(handle, Fate::Recover);
+                        match cause {
+                            DestroyCause::System => life.destroyed(handle, Fate::Recover),
+                            DestroyCause::Fenced => drop(self.fenced.fetch_add(1, Ordering::Relaxed)),
                         }
                     }
                     Event::Message(delivery) if delivery.deadline < boot_millis() => life.drop_message(&delivery),

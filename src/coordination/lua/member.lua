@@ -10,6 +10,7 @@ local function join(incarnation, record, ttl, schema, generation, secret)
   redis.call('HSETNX', META, 'schema', schema)
   redis.call('HSETNX', META, 'generation', generation)
   redis.call('HSETNX', META, 'secret', secret)
+  redis.call('HDEL', PREFIX .. 'dead', incarnation)
   redis.call('ZADD', LEASES, text(now + ttl), incarnation)
   local sum
   local before, cluster = cluster_of(incarnation), string.match(record, '^([^:]*):')

@@ -19,8 +19,11 @@ local function dismiss(incarnation)
   if cluster then add_load(incarnation, take_load(incarnation, cluster)) end
 end
 
--- Up to `limit` entries of an incarnation, oldest first: how many went to pending, were deleted, are left.
+-- Up to `limit` entries of an incarnation, oldest first: how many went to pending, were deleted, are left. While some are left
+-- dead: remembers it, with what becomes of them.
 local function salvage(own, incarnation, recover, limit)
+  local begun = redis.call('HGET', PREFIX .. 'dead', incarnation)
+  if begun then recover = begun == '1' end
   local recovered, deleted, load = 0, 0, 0
   local ids = limit > 0 and redis.call('ZRANGE', own, 0, limit - 1) or {}
   for _, id in ipairs(ids) do
@@ -36,6 +39,12 @@ local function salvage(own, incarnation, recover, limit)
   end
   add_load(incarnation, -load)
   if recovered > 0 then hint('pending') end
-  return recovered, deleted, redis.call('ZCARD', own)
+  local remaining = redis.call('ZCARD', own)
+  if remaining == 0 then
+    redis.call('HDEL', PREFIX .. 'dead', incarnation)
+  elseif not begun then
+    redis.call('HSET', PREFIX .. 'dead', incarnation, recover and '1' or '0')
+  end
+  return recovered, deleted, remaining
 end
 

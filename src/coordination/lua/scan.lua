@@ -1,6 +1,6 @@
 -- scan: everything about the members in one step.
 -- ARGV 5 the asking incarnation
--- Replies: {now, restart number, generation, claimable, '1' when all is settled / '0', incarnation, record, expires, load, incarnation, record, …}
+-- Replies: {now, restart number, generation, claimable, '1' when all is settled / '0', {unsalvaged incarnations}, incarnation, record, expires, load, incarnation, record, …}
 -- Cost: about 3 µs a broker, 1 µs a class that the asking broker hosts.
 local by = ARGV[5]
 
@@ -12,7 +12,7 @@ for class in string.gmatch(classes or '', '[^,]+') do
 end
 
 local meta = redis.call('HMGET', META, 'restart', 'generation')
-local reply = {text(now), meta[1] or '0', meta[2] or '', text(claimable), unsettled() and '0' or '1'}
+local reply = {text(now), meta[1] or '0', meta[2] or '', text(claimable), unsettled() and '0' or '1', redis.call('HKEYS', PREFIX .. 'dead')}
 local leases = redis.call('ZRANGE', LEASES, 0, -1, 'WITHSCORES')
 for i = 1, #leases, 2 do
   local member = redis.call('HGET', BROKERS, leases[i])

@@ -32,6 +32,7 @@ pub(super) fn join(
     now: ServerTime,
 ) -> Joined {
     let lease_expires = lease(now, ttl);
+    tables.dead.remove(&record.incarnation);
     tables.members.insert(record.incarnation.clone(), Registered { record: record.clone(), lease_expires });
     tables.hint(Signal::Members);
     let identity = tables.identity.get_or_insert_with(|| Identity {
@@ -102,6 +103,7 @@ pub(super) fn scan(tables: &mut Tables, by: &Incarnation, now: ServerTime) -> Me
         restart_number: tables.restart_number,
         generation: tables.identity.as_ref().map(|identity| identity.generation.clone()).unwrap_or_default(),
         settled: !unsettled(tables),
+        unsalvaged: tables.dead.keys().cloned().collect(),
     }
 }
 
@@ -169,14 +171,19 @@ pub(super) fn leave(tables: &mut Tables, incarnation: &Incarnation, fate: Fate, 
     salvage(tables, incarnation, fate, limit).2
 }
 
-/// Gives up to `limit` workers of an owner up, oldest first: how many were recovered, were deleted, are left.
+/// Gives up to `limit` workers of an owner up, oldest first: how many were recovered, were deleted, are left. While some
+/// are left it is remembered, and what becomes of them.
 fn salvage(tables: &mut Tables, owner: &Incarnation, fate: Fate, limit: usize) -> (u64, u64, u64) {
+    let fate = tables.dead.remove(owner).unwrap_or(fate);
     let Some(holding) = tables.holdings.get(owner) else {
         return (0, 0, 0);
     };
     let total = holding.workers.len();
     let ids: Vec<WorkerId> = holding.workers.iter().take(limit.min(CHUNK)).map(|(_, id)| id.clone()).collect();
     let recovered = ids.iter().filter(|id| tables.give_up(id, fate)).count();
+    if total > ids.len() {
+        tables.dead.insert(owner.clone(), fate);
+    }
     (recovered as u64, (ids.len() - recovered) as u64, (total - ids.len()) as u64)
 }
 

@@ -11,6 +11,7 @@ mod tables;
 
 use self::tables::Tables;
 use super::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,6 +31,7 @@ struct Shared {
     tables: Mutex<Tables>,
     clock: Clock,
     handles: Mutex<Vec<Weak<Handle>>>,
+    muted: AtomicBool,
 }
 
 /// What the other handles see of one.
@@ -65,8 +67,18 @@ impl MemoryStore {
 
     /// An empty one on the caller's clock, which may jump.
     pub fn with_clock(clock: Clock) -> Self {
-        let shared = Shared { tables: Mutex::new(Tables::new(new_server())), clock, handles: Mutex::default() };
+        let shared = Shared {
+            tables: Mutex::new(Tables::new(new_server())),
+            clock,
+            handles: Mutex::default(),
+            muted: AtomicBool::new(false),
+        };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// From now on no hint reaches anybody. For tests.
+    pub fn mute(&self) {
+        self.shared.muted.store(true, Ordering::Relaxed);
     }
 
     /// What FLUSHALL does to a server: everything is gone. For tests.
@@ -135,7 +147,7 @@ impl MemoryCoordinator {
             let answer = decide(&mut tables, now);
             (answer, tables.take_hints())
         };
-        if !hints.is_empty() {
+        if !hints.is_empty() && !self.store.shared.muted.load(Ordering::Relaxed) {
             let open = |handle: &Arc<Handle>| handle.with_listening(|_| ()).is_ok();
             for handle in self.store.live_handles().into_iter().filter(open) {
                 for hint in &hints {

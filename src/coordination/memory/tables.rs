@@ -64,6 +64,8 @@ pub(super) struct Tables {
     pub generations_before: BTreeSet<String>,
     pub restart_number: u64,
     pub members: BTreeMap<Incarnation, Registered>,
+    /// Gone while workers of theirs are left, and what becomes of those.
+    pub dead: BTreeMap<Incarnation, Fate>,
     pub workers: HashMap<WorkerId, Worker>,
     pub holdings: HashMap<Incarnation, Holding>,
     pub pending: HashMap<(ClusterName, ClassName), ByAge>,
@@ -84,6 +86,7 @@ impl Tables {
             generations_before: BTreeSet::new(),
             restart_number: 0,
             members: BTreeMap::new(),
+            dead: BTreeMap::new(),
             workers: HashMap::new(),
             holdings: HashMap::new(),
             pending: HashMap::new(),

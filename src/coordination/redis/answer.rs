@@ -75,13 +75,19 @@ pub fn membership(value: Value) -> Option<Membership> {
     let generation = parts.text()?;
     let claimable = parts.number()?;
     let settled = parts.text()? == "1";
+    let mut gone = parts.parts()?;
+    let mut unsalvaged = Vec::with_capacity(gone.left());
+    while gone.left() > 0 {
+        unsalvaged.push(gone.incarnation()?);
+    }
+    unsalvaged.sort();
     let mut members = Vec::with_capacity(parts.left() / 4);
     while parts.left() > 0 {
         let record = record::decode(parts.incarnation()?, &parts.text()?)?;
         members.push(Member { record, lease_expires: parts.time()?, load: load(parts.value()?)? });
     }
     members.sort_by(|a, b| a.record.incarnation.cmp(&b.record.incarnation));
-    Some(Membership { now, members, claimable, restart_number, generation, settled })
+    Some(Membership { now, members, claimable, restart_number, generation, settled, unsalvaged })
 }
 
 /// The inner `None`: the counter went past ids that are taken, ask again.
