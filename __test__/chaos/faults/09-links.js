@@ -12,7 +12,7 @@ const { behindProxy } = require('../tools/proxy');
 const RATE = 100;
 const OPTION = { rpcTimeout: 8000 };
 /** Few enough that the caller has time for others. */
-const BURST = 15;
+const BURST = 5;
 
 async function start(world) {
   const proxies = [];
@@ -80,7 +80,7 @@ module.exports = {
       const time = world.fault('slow link');
       Object.assign(proxies[n], { delay: 50, rate: 256 * 1024 });
       await world.load(20);
-      const { grown, outcomes } = await flood(world, victim, 3000);
+      const { grown, outcomes } = await flood(world, victim, 1500);
       proxies[n].mend();
       world.heal();
       figures.most('grown', grown, 400, 'MiB');
@@ -96,7 +96,7 @@ module.exports = {
       const time = world.fault('deaf');
       victim.run('block', 5000);
       const begun = now();
-      const { grown, outcomes } = await flood(world, victim, 3000);
+      const { grown, outcomes } = await flood(world, victim, 1500);
       await sleep(Math.max(0, 5500 - (now() - begun)));
       world.heal();
       const lost = world.observer.since(time, 'settle', ({ id, code }) => ids.has(id) && code === 'DW_ERR_PEER_LOST');

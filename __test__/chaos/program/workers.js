@@ -7,9 +7,13 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 const { Worker } = require('../../..');
+const { now } = require('../history');
 
 /** How long the handler of a method runs; ms. */
 const LASTING = { quick: 0, short: 50, long: 2000, longest: 10000 };
+
+/** What a handler of the method `busy` takes of its process; ms. */
+const BUSY_MS = 2;
 
 const never = () => new Promise(() => {});
 
@@ -29,6 +33,11 @@ const WRONG = {
   giant: () => 'x'.repeat(20 * 1024 * 1024),
 };
 
+function spend(ms) {
+  const end = now() + ms;
+  while (now() < end);
+}
+
 function classes(history) {
   class Room extends Worker {
     onCreate(info) {
@@ -45,6 +54,7 @@ function classes(history) {
       if (WRONG[method]) return WRONG[method]();
       const call = data === undefined ? undefined : data.call;
       history.write('begin', { id: this.id, epoch: this.epoch, call });
+      if (method === 'busy') spend(BUSY_MS);
       if (LASTING[method] > 0) await sleep(LASTING[method]);
       history.write('end', { id: this.id, epoch: this.epoch, call });
       return { epoch: this.epoch };
