@@ -15,8 +15,8 @@ const { parseArgs } = require('node:util');
 
 const ROOT = path.join(__dirname, '..', '..');
 const PATCHES = path.join(__dirname, 'mutants');
-/** Dependencies are compiled once for all of them. */
-const TARGET = path.join(ROOT, 'target', 'mutants');
+/** Shared with the checkout: the dependencies are compiled already. */
+const TARGET = path.join(ROOT, 'target');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -48,7 +48,7 @@ function mutant(name) {
     copy(folder);
     console.log(`\n== ${name}: ${fs.readFileSync(path.join(PATCHES, `${name}.patch`), 'utf8').split('\n', 1)[0]}`);
     if (run(folder, 'patch', ['--strip=1', '--input', path.join(PATCHES, `${name}.patch`)]) !== 0) return 'the patch does not apply';
-    if (run(folder, 'npm', ['run', '--silent', 'build']) !== 0) return 'does not build';
+    if (run(folder, 'npm', ['run', '--silent', 'build:debug']) !== 0) return 'does not build';
     const args = ['__test__/chaos/run.js', '--nemesis', values.for, '--seed', values.seed, '--until-violation'];
     return run(folder, process.execPath, args) === 1 ? 'reported' : 'NOT REPORTED';
   } finally {

@@ -27,10 +27,10 @@ function onVictim(work) {
 }
 
 /** Another process with the same broker id. */
-async function again(broker, { world, random, rate, busy }) {
+async function again(broker, { world, random, rate, busy, option }) {
   await sleep(random.below(2500));
   for (let tries = 0; tries < 10; tries += 1) {
-    const next = world.prepare(broker.id);
+    const next = world.prepare(broker.id, option(broker));
     busy.add(next);
     try {
       await next.start();
@@ -61,6 +61,15 @@ async function stop(broker, { random }) {
   broker.stop();
   await sleep(random.between(300, 9000));
   broker.continue();
+}
+
+/** What it says to Redis arrives, but only when its lease has run out; it gives workers up just before. */
+async function late(broker, { world, random, link }) {
+  const ids = world.observer.of(broker.name).filter((id) => id.startsWith('r'));
+  const release = link(broker).hold();
+  for (const id of ids.slice(0, 20)) broker.run('tell', id, 'move').catch(() => {});
+  await sleep(random.between(4500, 9000));
+  release();
 }
 
 async function block(broker, { random }) {
@@ -100,6 +109,8 @@ const actions = [
   { name: 'stop', run: onVictim(stop) },
   { name: 'stop', run: onVictim(stop) },
   { name: 'stop', run: onVictim(stop) },
+  { name: 'late', run: onVictim(late) },
+  { name: 'late', run: onVictim(late) },
   { name: 'block', run: onVictim(block) },
   { name: 'leave', run: onVictim(leave) },
   { name: 'move', run: move },

@@ -10,6 +10,7 @@ const { actions } = require('./nemesis-actions');
 const { now } = require('./history');
 const { once } = require('./once');
 const { say } = require('./table');
+const { Proxy } = require('./tools/proxy');
 
 const BROKERS = 4;
 const RATE = 60;
@@ -21,9 +22,18 @@ const WITHIN_MS = 9000;
 
 async function round(world, figures) {
   await world.redis();
-  await world.system({ brokers: BROKERS, recoverable: 300, others: 60 });
+  const links = [];
+  for (let n = 0; n < BROKERS; n += 1) links.push(await new Proxy(world.server.port).listen());
+  world.undo.push(() => links.forEach((link) => link.close()));
+  const option = (n) => ({ redis: `redis://127.0.0.1:${links[n].port}` });
+  await world.system({ brokers: BROKERS, recoverable: 300, others: 60, option });
   await world.load(RATE);
-  const state = { world, random: world.random, rate: RATE, busy: new Set(), stopped: new Set() };
+  /** `link` and `option` of a broker by its id, which is `b` and a number. */
+  const number = ({ id }) => Number(id.slice(1));
+  const state = {
+    world, random: world.random, rate: RATE, busy: new Set(),
+    link: (broker) => links[number(broker)], option: (broker) => option(number(broker)),
+  };
   const begun = [];
   const done = [];
   const end = now() + ROUND_MS;

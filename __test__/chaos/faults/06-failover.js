@@ -6,8 +6,9 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { freePort } = require('../../helpers/redis-server');
+const { freePort } = require('../tools/ports');
 const { sleep, until } = require('../../helpers/wait');
+const { now } = require('../history');
 
 const REPLICAS = 2;
 const SENTINELS = 3;
@@ -51,6 +52,7 @@ function variant(lose, restore) {
     await lose(master);
     const stop = new AbortController();
     const probing = probe(world, stop.signal);
+    const promoted = watchFor(replicas, time);
     const created = () => world.observer.since(time, 'created');
     await until('workers can be created', () => created().length > 0, 12000).catch(() => {});
     figures.most('create back', created().length === 0 ? Infinity : created()[0].t - time, 4000, 'ms');
@@ -64,9 +66,17 @@ function variant(lose, restore) {
       if ((await replica.command('ROLE').catch(() => []))[0] === 'master') world.server = replica;
     }
     figures.equal('failed over', world.server !== master, true);
+    figures.note('new master', await promoted, 'ms');
     figures.equal('evictions', world.evictions(time), 0);
     return {};
   };
+}
+
+/** After how long one of them is master. */
+async function watchFor(replicas, time) {
+  const roles = () => Promise.all(replicas.map((replica) => replica.command('ROLE').then(([role]) => role, () => 'away')));
+  await until('a replica is master', async () => (await roles()).includes('master'), 12000).catch(() => {});
+  return now() - time;
 }
 
 /** Creates a worker every 100 ms. */

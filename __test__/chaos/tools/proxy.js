@@ -14,7 +14,7 @@ class Proxy {
   constructor(port, host = '127.0.0.1') {
     Object.assign(this, { target: { port, host }, pairs: new Set(), server: net.createServer((client) => this.accept(client)) });
     /** ms that each piece waits; bytes a second, 0: any; bytes are read and thrown away; one byte of each piece is changed */
-    Object.assign(this, { delay: 0, rate: 0, hole: false, corrupt: false, filter: undefined });
+    Object.assign(this, { delay: 0, rate: 0, hole: false, corrupt: false, filter: undefined, held: undefined });
   }
 
   async listen() {
@@ -34,8 +34,8 @@ class Proxy {
     for (const socket of pair) {
       socket.on('error', () => {});
       socket.on('close', () => {
-        // A lost network closes nothing.
-        if (!this.hole) this.drop(pair);
+        // A lost network closes nothing, and what was sent before may still arrive.
+        if (!this.hole && this.held === undefined) this.drop(pair);
       });
     }
   }
@@ -43,6 +43,7 @@ class Proxy {
   async forward(from, to, direction, pair) {
     try {
       for await (const piece of from) {
+        if (this.held !== undefined) await this.held;
         if (this.hole) continue;
         if (this.delay > 0) await sleep(this.delay);
         await this.send(this.spoil(piece, direction, pair), to);
@@ -63,6 +64,18 @@ class Proxy {
       to.write(bytes.subarray(at, at + step));
       await sleep(STEP_MS);
     }
+  }
+
+  /** Everything arrives, but not before the returned function is called. */
+  hold() {
+    let release;
+    this.held = new Promise((resolve) => {
+      release = () => {
+        this.held = undefined;
+        resolve();
+      };
+    });
+    return release;
   }
 
   spoil(piece, direction, pair) {
