@@ -11,6 +11,7 @@ class Script {
     this.batches = [];
     this.large = new Map();
     this.calls = [];
+    this.ended = [];
     this.flushes = 0;
     this.local = false;
   }
@@ -29,6 +30,9 @@ class Script {
   }
   tell() {
     return this.handsOver;
+  }
+  done(inbound) {
+    this.ended.push(inbound);
   }
   fail(...args) {
     this.calls.push(args);
@@ -113,19 +117,21 @@ describe('the channel', () => {
   test('puts a large payload where its index stands', () => {
     const { script, received, say } = open();
     script.large.set(4, '{"big":true}');
-    say([18, 1, 2, 'm', 4], [19, 2, 'm', 4]);
-    assert.deepEqual(received, [[2, 1, 2, 'm', { big: true }], [3, 2, 'm', { big: true }]]);
+    say([18, 1, 2, 'm', 4], [19, 0, 2, 'm', 4]);
+    assert.deepEqual(received, [[2, 1, 2, 'm', { big: true }], [3, 0, 2, 'm', { big: true }]]);
   });
 
   test('fails the one message whose large payload is not JSON, and no other', async () => {
     const { channel, script, received, say } = open();
     const asked = channel.ask('w', 'm', '1', 100);
     script.large.set(4, '{"cut');
-    say([16, script.calls[0], 4], [18, 9, 2, 'm', 4], [19, 2, 'm', 4], [3, 2, 'after']);
+    say([16, script.calls[0], 4], [18, 9, 2, 'm', 4], [19, 5, 2, 'm', 4], [19, 0, 2, 'm', 4], [3, 0, 2, 'after']);
     await assert.rejects(asked, { code: 'DW_ERR_REJECTED', message: /^The payload cannot be read/ });
     assert.equal(script.calls[1][0], 9);
+    // A worker that takes one message at a time goes on.
+    assert.deepEqual(script.ended, [5]);
     assert.match(script.calls[1][1], /^The payload cannot be read/);
-    assert.deepEqual(received, [[3, 2, 'after']]);
+    assert.deepEqual(received, [[3, 0, 2, 'after']]);
   });
 
   test('makes no promise for a tell that is handed over at once', () => {

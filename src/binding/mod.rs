@@ -4,6 +4,7 @@ pub mod broker;
 pub mod environment;
 pub mod event_loop;
 pub mod log;
+pub mod messages;
 pub mod router;
 pub mod runtime;
 pub mod text;

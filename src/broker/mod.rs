@@ -5,7 +5,7 @@
 //! | start, destroy, joining again after being fenced | [`core`], [`joining`] |
 //! | a broker id that is in use | [`succession`] |
 //! | all state of one incarnation | [`life`]; its handles to the coordinator: [`registry`] |
-//! | the way of an ask or tell out; bounces | [`sending`], order and routes in [`lanes`] |
+//! | the way of an ask or tell out; the way back of what was not handled | [`sending`], [`returning`]; order and routes in [`lanes`] |
 //! | finding a worker's broker, connecting | [`resolving`] |
 //! | what arrives from peers | [`receiving`] |
 //! | `createWorker`, `findWorker` | [`creating`] |
@@ -52,6 +52,7 @@ pub mod remembering;
 pub mod renewing;
 pub mod residents;
 pub mod resolving;
+pub mod returning;
 pub mod sending;
 pub mod stall;
 pub mod succession;

@@ -1,10 +1,10 @@
 //! The way of a message out: on the JavaScript thread, straight into the peer's outbox where the route is known.
 
 use crate::broker::calls::{Place, Waiter};
-use crate::broker::event::{Delivery, Event, Level, Mark};
+use crate::broker::event::{Delivery, Event, Mark};
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
-use crate::broker::lanes::{Lanes, Parked, Returned, Route};
+use crate::broker::lanes::{Parked, Route};
 use crate::broker::life::Life;
 use crate::broker::residents::Admission;
 use crate::broker::turns::cycle;
@@ -238,74 +238,6 @@ impl Life {
         let mut dirty = lock(&self.dirty);
         if !dirty.iter().any(|known| Arc::ptr_eq(known, connection)) {
             dirty.push(connection.clone());
-        }
-    }
-
-    /// A message that was not handled goes back to where it came from.
-    pub fn send_back(self: &Arc<Self>, delivery: Delivery, code: Code) {
-        let connection = match &delivery.origin {
-            Origin::Remote { connection, .. } => Some(connection.clone()),
-            Origin::Local { .. } => None,
-        };
-        self.return_to_sender(&mut lock(&self.lanes), delivery, code);
-        if let Some(connection) = connection {
-            self.flush_to(&connection);
-        }
-    }
-
-    /// The same for who holds the lanes already; a peer's connection is left to be flushed.
-    pub fn return_to_sender(self: &Arc<Self>, lanes: &mut Lanes, delivery: Delivery, code: Code) {
-        if delivery.inbound > 0 && lock(&self.inbound).close(delivery.inbound).is_none() {
-            return;
-        }
-        match delivery.origin {
-            Origin::Remote { connection, call } => {
-                if call > 0 {
-                    connection.in_flight().fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
-                }
-                let time_left = time_left(delivery.deadline, boot_millis());
-                let bounce =
-                    crate::wire::message::Message::Bounce { call, time_left, code, envelope: delivery.envelope };
-                // A connection that is closed or full has told, or tells, its peer by itself.
-                let _ = connection.send(&bounce);
-            }
-            Origin::Local { slot } => self.came_back_here(lanes, slot, code, delivery),
-        }
-    }
-
-    fn came_back_here(self: &Arc<Self>, lanes: &mut Lanes, slot: u64, code: Code, delivery: Delivery) {
-        lock(&self.calls).route(slot, Place::Nowhere);
-        let worker = delivery.envelope.worker.clone();
-        let deadline = if slot > 0 { delivery.deadline } else { boot_millis() + self.config.retries.duration };
-        let parked = Parked {
-            sequence: delivery.envelope.sequence,
-            call: slot,
-            tell_slot: 0,
-            deadline,
-            method: delivery.envelope.method,
-            chain: delivery.envelope.chain,
-            payload: delivery.envelope.payload,
-        };
-        let sync = self.internal_call();
-        let returned = match code {
-            Code::WorkerNotFound => lanes.returned_here(worker.as_str(), sync, parked),
-            _ => Returned::TooLate,
-        };
-        match returned {
-            Returned::TooLate => self.give_up(&worker, slot, code),
-            Returned::Parked { fence: true } => self.inbox.push(Event::Mark(Mark::Local { sync })),
-            Returned::Parked { fence: false } => self.look_for_route_in(lanes, &worker),
-        }
-    }
-
-    /// A message came back and cannot be sent again.
-    pub fn give_up(&self, worker: &WorkerId, call: u64, code: Code) {
-        let code = if code == Code::WorkerNotFound { Code::Unreachable } else { code };
-        let failure = Failure::new(code, format!("The worker \"{worker}\" did not take the message."));
-        if call > 0 {
-            self.fail_call(call, failure);
-        } else {
-            self.log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {}.", failure.code.as_str()));
         }
     }
 }

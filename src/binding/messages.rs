@@ -1,0 +1,144 @@
+//! Messages as JavaScript sends, handles and answers them.
+
+use crate::binding::broker::NativeBroker;
+use crate::binding::text::Text;
+use crate::broker::event::Event;
+use crate::broker::inbound::Origin;
+use crate::broker::inbox::lock;
+use crate::broker::sending::Outgoing;
+use crate::clock::boot_millis;
+use crate::error::Delivered;
+use crate::wire::chain::Chain;
+use napi_derive::napi;
+
+/// What is known of a message that is being handled.
+#[napi(object)]
+pub struct CallContext {
+    /// ms until nobody waits for its answer any more.
+    pub left: f64,
+    /// Nobody waits any more.
+    pub cancelled: bool,
+    /// The id of the broker that it came from.
+    pub caller: String,
+}
+
+#[napi]
+impl NativeBroker {
+    #[napi(catch_unwind)]
+    pub fn ask(&self, slot: f64, worker: Text, method: Text, json: Option<Text>, timeout: f64) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64),
+        }
+    }
+
+    /// An ask of the handler of `inbound`.
+    #[napi(catch_unwind)]
+    pub fn ask_for(&self, slot: f64, worker: Text, method: Text, json: Option<Text>, timeout: f64, inbound: f64) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.ask_for(
+                inbound as u64,
+                Outgoing {
+                    worker: &worker,
+                    method: &method,
+                    json: json.as_deref(),
+                    slot: slot as u64,
+                    ask: true,
+                    deadline: boot_millis().saturating_add(timeout as u64),
+                    chain: Chain::EMPTY,
+                },
+            ),
+        }
+    }
+
+    /// The caller's signal aborted an ask: `delivered` of its error, `null` when its outcome is on its way.
+    #[napi(catch_unwind)]
+    pub fn abort(&self, slot: f64) -> Option<&'static str> {
+        self.core.life().ok()?.abort(slot as u64).map(Delivered::as_str)
+    }
+
+    /// What is known of a message that is being handled, where its answer has not left yet.
+    #[napi(catch_unwind)]
+    pub fn call_context(&self, inbound: f64) -> Option<CallContext> {
+        let life = self.core.life().ok()?;
+        let (deadline, origin, cancelled) = lock(&life.inbound).watch(inbound as u64)?;
+        let left = match deadline {
+            u64::MAX => f64::INFINITY,
+            deadline => deadline as f64 - boot_millis() as f64,
+        };
+        let caller = match origin {
+            Origin::Local { .. } => life.broker.to_string(),
+            Origin::Remote { connection, .. } => connection.peer().broker.to_string(),
+        };
+        Some(CallContext { left, cancelled, caller })
+    }
+
+    /// The broker at the other end of a connection; this one's where it is 0, `null` where it has ended.
+    #[napi(catch_unwind)]
+    pub fn caller(&self, connection: f64) -> Option<String> {
+        let life = self.core.life().ok()?;
+        match connection as u64 {
+            0 => Some(life.broker.to_string()),
+            connection => lock(&life.callers).get(&connection).map(ToString::to_string),
+        }
+    }
+
+    /// The handler of a tell ended, of a worker that takes one message at a time.
+    #[napi(catch_unwind)]
+    pub fn done(&self, inbound: f64) {
+        if let Ok(life) = self.core.life() {
+            life.handled(inbound as u64);
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn tell(&self, slot: f64, worker: Text, method: Text, json: Option<Text>) -> bool {
+        match self.core.life() {
+            Err(failure) => {
+                self.fail_slot(slot, failure);
+                false
+            }
+            Ok(life) => life.tell(&worker, &method, json.as_deref(), slot as u64),
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn reply(&self, inbound: f64, json: Option<Text>) {
+        if let Ok(life) = self.core.life() {
+            life.reply(inbound as u64, json.as_deref());
+        }
+    }
+
+    #[napi(catch_unwind)]
+    pub fn fail(&self, inbound: f64, message: String, body: String) {
+        if let Ok(life) = self.core.life() {
+            life.fail(inbound as u64, &message, &body);
+        }
+    }
+
+    /// A message of the current batch came for a worker that takes none: it goes back, or waits.
+    #[napi(catch_unwind)]
+    pub fn refuse(&self, index: u32) {
+        let delivery = match self.batch.borrow().events.get(index as usize) {
+            Some(Event::Message(delivery)) => delivery.clone(),
+            _ => return,
+        };
+        if let Ok(life) = self.core.life() {
+            life.refuse(delivery);
+        }
+    }
+
+    /// Whether anybody waits for this ask of the current batch; if not, it is dropped.
+    #[napi(catch_unwind)]
+    pub fn wants(&self, index: u32) -> bool {
+        let batch = self.batch.borrow();
+        match (self.core.life(), batch.events.get(index as usize)) {
+            (Ok(life), Some(Event::Message(delivery))) if !life.is_wanted(delivery, boot_millis()) => {
+                life.drop_message(delivery);
+                false
+            }
+            _ => true,
+        }
+    }
+}
