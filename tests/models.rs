@@ -7,10 +7,13 @@ use dworker::broker::calls::{Calls, Place, Waiter};
 use dworker::broker::event::{Delivery, Event};
 use dworker::broker::inbound::Origin;
 use dworker::broker::inbox::{Inbox, MAX_BYTES};
-use dworker::ids::{Epoch, WorkerId};
+use dworker::broker::lease::Lease;
+use dworker::config::{LeaseConfig, OnRedisLoss};
+use dworker::ids::{Epoch, ServerTime, WorkerId};
 use dworker::wire::chain::Chain;
 use dworker::wire::message::{Envelope, Payload};
-use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use shuttle::rand::Rng;
+use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::{check_pct, check_random, thread};
 
@@ -79,7 +82,7 @@ fn take_all(inbox: &Inbox, gate: impl Fn() -> bool) -> usize {
         if batch.is_empty() {
             return taken;
         }
-        taken += batch.len();
+        taken += batch.iter().filter(|event| matches!(event, Event::Message(_) | Event::Done { .. })).count();
     }
 }
 
@@ -107,29 +110,73 @@ fn every_event_reaches_javascript_whoever_pushes_while_it_goes_to_sleep() {
     });
 }
 
+/// The lease runs out in the midst of it all, unnoticed or noticed by its thread, and is renewed.
 #[test]
-fn messages_that_wait_at_the_gate_come_when_it_opens() {
+fn messages_that_wait_at_the_gate_come_when_it_opens_and_not_before() {
+    const TTL: u64 = 5_000;
     check(|| {
         let (inbox, bell) = inbox();
-        let open = Arc::new(AtomicBool::new(false));
-        let pusher = {
+        let config = LeaseConfig { ttl: TTL, renew: 500, strict: false };
+        let lease = Arc::new(Lease::new(&config, OnRedisLoss::Suspend));
+        lease.extend(0, ServerTime(0));
+        let clock = Arc::new(AtomicU64::new(0));
+        let peer = {
             let inbox = inbox.clone();
-            thread::spawn(move || inbox.push(message(Bytes::from_static(b"1"))))
-        };
-        let opener = {
-            let (inbox, open) = (inbox.clone(), open.clone());
             thread::spawn(move || {
-                open.store(true, Ordering::Release);
-                inbox.nudge();
+                inbox.push(message(Bytes::from_static(b"1")));
+                inbox.push(message(Bytes::from_static(b"2")));
+            })
+        };
+        let renewer = {
+            let (inbox, lease, clock) = (inbox.clone(), lease.clone(), clock.clone());
+            thread::spawn(move || {
+                clock.store(TTL, Ordering::SeqCst);
+                if !lease.holds_at(TTL) && shuttle::rand::thread_rng().gen::<bool>() {
+                    lease.set_suspended(true);
+                    inbox.push(Event::Suspended);
+                }
+                lease.extend(TTL, ServerTime(0));
+                if lease.set_suspended(false) {
+                    inbox.push(Event::Resumed);
+                }
+                inbox.nudge_if_waiting();
             })
         };
         let mut taken = 0;
-        while taken < 1 {
+        while taken < 2 {
             bell.wait();
-            taken += take_all(&inbox, || open.load(Ordering::Acquire));
+            taken += take_all(&inbox, || lease.holds_at(clock.load(Ordering::SeqCst)));
         }
-        pusher.join().unwrap();
-        opener.join().unwrap();
+        peer.join().unwrap();
+        renewer.join().unwrap();
+    });
+}
+
+/// As `holds_back` and `open_gate` do: asked without the lock, then under it; opened first, then taken.
+#[test]
+fn an_answer_that_is_held_back_leaves_when_the_gate_opens() {
+    check(|| {
+        let lease = Arc::new(Lease::new(&LeaseConfig { ttl: 5_000, renew: 500, strict: false }, OnRedisLoss::Suspend));
+        let held = Arc::new(Mutex::new(0));
+        let left = Arc::new(AtomicUsize::new(0));
+        let handler = {
+            let (lease, held, left) = (lease.clone(), held.clone(), left.clone());
+            thread::spawn(move || {
+                if !lease.holds_at(0) {
+                    let mut held = held.lock().unwrap();
+                    if !lease.holds_at(0) {
+                        *held += 1;
+                        return;
+                    }
+                }
+                left.fetch_add(1, Ordering::SeqCst);
+            })
+        };
+        lease.extend(0, ServerTime(0));
+        left.fetch_add(std::mem::take(&mut *held.lock().unwrap()), Ordering::SeqCst);
+        handler.join().unwrap();
+        assert_eq!(left.load(Ordering::SeqCst) + *held.lock().unwrap(), 1);
+        assert_eq!(*held.lock().unwrap(), 0, "it would wait for the next renewal");
     });
 }
 

@@ -177,6 +177,17 @@ impl Inbox {
         self.note_room(&queues);
     }
 
+    /// Makes JavaScript look again where something waits for the gate: it may have been found closed although nobody
+    /// noticed that it was.
+    pub fn nudge_if_waiting(&self) {
+        let queues = sync::lock(&self.queues);
+        let waiting = !(queues.creations.is_empty() && queues.messages.is_empty());
+        drop(queues);
+        if waiting {
+            self.nudge();
+        }
+    }
+
     /// Makes JavaScript look again, e.g. when the gate opened.
     pub fn nudge(&self) {
         if !self.awake.swap(true, Ordering::SeqCst) {

@@ -4,7 +4,7 @@
 use crate::clock::boot_millis;
 use crate::config::{LeaseConfig, OnRedisLoss};
 use crate::ids::ServerTime;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// No handler starts this long before the lease runs out: a handler's first steps and a reply fit in it.

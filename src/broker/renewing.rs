@@ -153,7 +153,7 @@ impl Life {
         if self.lease.set_suspended(false) {
             self.log(Level::Info, "The lease was renewed: workers go on.");
             self.inbox.push(Event::Resumed);
-            self.inbox.nudge();
         }
+        self.inbox.nudge_if_waiting();
     }
 }
