@@ -123,9 +123,21 @@ impl Calls {
         self.waiting.get(&call).map(|waiting| waiting.deadline)
     }
 
+    /// The deadline of a call that was written to this connection.
+    pub fn deadline_there(&self, call: u64, connection: u64) -> Option<u64> {
+        let waiting = self.waiting.get(&call).filter(|waiting| waiting.place == Place::There { connection });
+        waiting.map(|waiting| waiting.deadline)
+    }
+
     /// Ends it; `None` when it has ended already.
     pub fn settle(&mut self, call: u64) -> Option<Call> {
         self.waiting.remove(&call)
+    }
+
+    /// Ends it where it was written to this connection: nobody else can answer it.
+    pub fn settle_there(&mut self, call: u64, connection: u64) -> Option<Call> {
+        let there = self.waiting.get(&call).is_some_and(|waiting| waiting.place == Place::There { connection });
+        there.then(|| self.waiting.remove(&call)).flatten()
     }
 
     /// Ends everything that is past its deadline.

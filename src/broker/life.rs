@@ -239,6 +239,14 @@ impl Life {
         }
     }
 
+    /// Ends a call with what came from a peer; nothing happens when it was not written to that connection.
+    pub fn settle_from(&self, from: &Connection, call: u64, settled: Settled) {
+        let ended = lock(&self.calls).settle_there(call, from.id());
+        if let Some(ended) = ended {
+            self.answer(call, ended, settled);
+        }
+    }
+
     pub fn answer(&self, call: u64, ended: Call, settled: Settled) {
         match ended.waiter {
             Waiter::JavaScript => self.inbox.push(match settled {

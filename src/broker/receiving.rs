@@ -13,7 +13,7 @@ use crate::broker::turns::cycle;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{Epoch, WorkerId};
-use crate::transport::{CloseReason, Connection, Events};
+use crate::transport::{CloseReason, Connection, Events, Incident};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::Bytes;
 use std::future::Future;
@@ -78,9 +78,13 @@ impl Life {
         match message {
             Message::Ask { call, time_left, envelope } => self.receive_message(from, call, time_left, envelope),
             Message::Tell { envelope } => self.receive_message(from, 0, 0, envelope),
-            Message::Reply { call, payload } if is_sound(&payload) => self.settle(call, Settled::Reply(payload)),
+            Message::Reply { call, payload } if is_sound(&payload) => {
+                self.settle_from(from, call, Settled::Reply(payload))
+            }
             Message::Reply { call, .. } => {
-                self.fail_call(call, Failure::new(Code::Rejected, "The answer is not one JSON value."));
+                self.note_bad_payload(from);
+                let failure = Failure::new(Code::Rejected, "The answer is not one JSON value.");
+                self.settle_from(from, call, Settled::Failure { failure, body: Bytes::new() });
             }
             Message::Failure { call, code, message, body } => {
                 let mut failure = Failure::new(code, String::from_utf8_lossy(&message));
@@ -89,7 +93,7 @@ impl Life {
                     failure.delivered = Delivered::Yes;
                 }
                 let body = if is_one_json_value(&body) { body } else { Bytes::new() };
-                self.settle(call, Settled::Failure { failure, body });
+                self.settle_from(from, call, Settled::Failure { failure, body });
             }
             Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
             Message::Create { call, worker, epoch, .. } => self.receive_create(from, call, worker, epoch),
@@ -114,6 +118,10 @@ impl Life {
             Message::Ping { token } => self.reply_to(from, &Message::Pong { token }),
             Message::Close { .. } | Message::Drain | Message::Pong { .. } => {}
         }
+    }
+
+    fn note_bad_payload(&self, from: &Connection) {
+        self.transport().note(Incident::BadPayload, &from.remote(), &"a message was dropped");
     }
 
     /// A mark has passed through the inbox.
@@ -146,9 +154,9 @@ impl Life {
 
     fn receive_message(self: &Arc<Self>, from: &Arc<Connection>, call: u64, time_left: u32, envelope: Envelope) {
         if !is_sound(&envelope.payload) {
-            match call {
-                0 => self.log(Level::Warn, "A tell was dropped: its payload is not one JSON value."),
-                _ => self.refuse_call(from, call, Code::Config, "The payload is not one JSON value."),
+            self.note_bad_payload(from);
+            if call > 0 {
+                self.refuse_call(from, call, Code::Config, "The payload is not one JSON value.");
             }
             return;
         }
@@ -213,7 +221,7 @@ impl Life {
     /// A message of ours comes back unhandled.
     fn came_back(self: &Arc<Self>, from: &Arc<Connection>, call: u64, code: Code, envelope: Envelope) {
         let deadline = if call > 0 {
-            match lock(&self.calls).deadline(call) {
+            match lock(&self.calls).deadline_there(call, from.id()) {
                 Some(deadline) => deadline,
                 None => return,
             }

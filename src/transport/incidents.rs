@@ -54,6 +54,8 @@ incidents! {
     AcceptFailed = "accept failed";
     /// An authenticated peer sent what is no frame.
     BadFrame = "bad frame";
+    /// An authenticated peer sent a payload that is not one JSON value.
+    BadPayload = "bad payload";
 }
 
 const KINDS: usize = Incident::ALL.len();

@@ -47,6 +47,7 @@ use crate::ids::{Endpoint, Incarnation};
 use crate::wire::handshake::Secrets;
 use crate::wire::message::Message;
 use shared::Shared;
+use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -143,6 +144,11 @@ impl Transport {
             connection.close(Code::PeerLost, why);
             connection.kill();
         }
+    }
+
+    /// Counts something that a peer did wrong; logged once a minute at most. `detail` must be neither secret nor payload.
+    pub fn note(&self, incident: Incident, remote: &dyn Display, detail: &dyn Display) {
+        self.0.incidents.note(incident, remote, detail);
     }
 
     /// What was refused or broke at the door so far.

@@ -2,7 +2,6 @@
 
 /** Connections that say what no honest peer says. */
 
-const { once } = require('node:events');
 const net = require('node:net');
 const { hello, proof, split } = require('./protocol');
 
@@ -16,12 +15,23 @@ function connect(port) {
   return socket;
 }
 
+/** Unlike `once` of `node:events`, not rejected by an error: broken connections are the point here. */
+function next(socket, event) {
+  return new Promise((resolve) => {
+    socket.once(event, resolve);
+  });
+}
+
+function closing(socket) {
+  return next(socket, 'close').then(() => undefined);
+}
+
 /** Says `bytes` on a connection of its own; resolves with the number of frames that came back after a hello. */
 async function throwAt(port, bytes) {
   const socket = connect(port);
   let answer = Buffer.alloc(0);
   socket.on('data', (data) => (answer = Buffer.concat([answer, data])));
-  const closed = once(socket, 'close');
+  const closed = closing(socket);
   socket.write(bytes);
   const patience = setTimeout(() => socket.destroy(), HALF_MS);
   await closed;
@@ -37,12 +47,13 @@ function letIn(answer) {
 /** A connection whose handshake succeeded, and the frames that were said in it. */
 async function proveTo(port, { ns, secret, broker }) {
   const socket = connect(port);
+  const closed = closing(socket);
   const said = [hello({ ns, broker })];
   socket.write(said[0]);
   let heard = Buffer.alloc(0);
   for (let frames = []; ; ) {
-    const [data] = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [null])]);
-    if (data === null || typeof data === 'boolean') return null;
+    const data = await Promise.race([next(socket, 'data'), closed]);
+    if (data === undefined) return null;
     heard = Buffer.concat([heard, data]);
     ({ frames, rest: heard } = split(heard));
     for (const frame of frames) {
@@ -61,11 +72,11 @@ async function proveTo(port, { ns, secret, broker }) {
 
 /** Says all of `frames` to who reads them, then `last`, and waits until the broker has had enough. */
 async function pester(socket, frames, last) {
-  const closed = once(socket, 'close');
+  const closed = closing(socket);
   socket.resume();
   for (const frame of frames) {
     if (socket.destroyed) break;
-    if (!socket.write(frame)) await Promise.race([once(socket, 'drain'), closed]);
+    if (!socket.write(frame)) await Promise.race([next(socket, 'drain'), closed]);
   }
   socket.end(last);
   await closed;

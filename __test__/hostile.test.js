@@ -1,0 +1,42 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const path = require('node:path');
+const { test } = require('node:test');
+const { proveTo, pester } = require('../scripts/support/hostile/attack');
+const { KIND, message } = require('../scripts/support/hostile/protocol');
+const { Member } = require('./helpers/members');
+const { freePort, startRedis } = require('./helpers/redis-server');
+const { rejection } = require('./helpers/wait');
+
+const secret = 'the secret of the tests';
+
+test('a broker outlives hostile frames of every kind, accepts none, and serves its honest peer', async () => {
+  const script = path.join(__dirname, '..', 'scripts', 'hostile.js');
+  const child = spawn(process.execPath, [script, '--frames', '6000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (printed += text));
+  const [code] = await once(child, 'close');
+  assert.equal(code, 0, printed);
+});
+
+test('a peer answers no call that was made to another', async (t) => {
+  const server = await startRedis();
+  t.after(() => server.stop());
+  const option = { redis: server.url, ns: 'forged', secret, rpcTimeout: 2000 };
+  const port = await freePort();
+  const callee = await Member.start(t, 'callee', option);
+  const id = await callee.call('create', 'Room');
+  const caller = await Member.start(t, 'caller', { ...option, listen: { port } }, ['Room']);
+  await caller.call('ask', id, 'echo', 1);
+  const pending = rejection(caller.call('ask', id, 'hang'));
+  const forged = Array.from({ length: 2000 }, (_, call) => [
+    message(KIND.reply, { call }, Buffer.from('"forged"')),
+    message(KIND.failure, { call, encoding: 0, code: 14 }, Buffer.alloc(4)),
+  ]);
+  const { socket } = await proveTo(port, { ns: option.ns, secret, broker: 'hostile' });
+  await pester(socket, forged.flat(), Buffer.alloc(4));
+  assert.equal((await pending).code, 'DW_ERR_TIMEOUT');
+});
