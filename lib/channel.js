@@ -180,7 +180,11 @@ class Channel {
         this.handle(batch[this.position], this.position);
         this.position += 1;
       }
-      if (this.position >= batch.length) this.batch = null;
+      if (this.position >= batch.length) {
+        this.batch = null;
+        // The core had no more, and wakes us for what it got since; what we sent to ourselves it tells nobody.
+        if (batch.length < EVENTS_PER_TURN && !this.dirty) break;
+      }
       if (left === 0) {
         this.drainSoon();
         break;

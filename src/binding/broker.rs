@@ -215,6 +215,7 @@ impl NativeBroker {
         loop {
             events.clear();
             self.core.inbox.take(MAX_BATCH, gate, events);
+            let full = events.len() == MAX_BATCH;
             if events.is_empty() {
                 if let Some(life) = &life {
                     marks.drain(..).for_each(|mark| life.marked(mark));
@@ -238,6 +239,10 @@ impl NativeBroker {
                 _ => true,
             });
             if !events.is_empty() {
+                if full || !marks.is_empty() {
+                    // After a batch that is not full, JavaScript does not come again by itself.
+                    self.core.inbox.nudge();
+                }
                 writer.write(events);
                 return text::to_js(env, &writer.text).map(Some);
             }

@@ -1,7 +1,7 @@
 //! The threads on which every broker of this process runs: started with the first, never joined.
 
 use once_cell::sync::Lazy;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 
 /// Sockets, Redis and decisions are short and never block; JavaScript's thread needs the other cores.
 const THREADS: usize = 2;
@@ -17,4 +17,9 @@ static RUNTIME: Lazy<Runtime> = Lazy::new(|| {
 
 pub fn handle() -> Handle {
     RUNTIME.handle().clone()
+}
+
+/// For code of the core that runs on another thread.
+pub fn enter() -> EnterGuard<'static> {
+    RUNTIME.enter()
 }

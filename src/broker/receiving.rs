@@ -56,6 +56,10 @@ impl Events for Receiver {
         self.0.upgrade().is_some_and(|life| lock(&life.calls).has_in_flight(connection.id()))
     }
 
+    fn is_ready(&self) -> bool {
+        self.0.upgrade().is_none_or(|life| !life.inbox.is_full())
+    }
+
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let life = self.0.upgrade();
         Box::pin(async move {

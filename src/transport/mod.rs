@@ -6,7 +6,7 @@
 //! | how sending, connecting, a connection end | `outcome.rs` |
 //! | what others do with a connection | `connection.rs` |
 //! | order, bounds, who writes | `outbox.rs` |
-//! | reading, back pressure, idleness, goodbye | `reader.rs` |
+//! | reading: what is done with frames; back pressure, idleness, goodbye | `intake.rs`, `reader.rs` |
 //! | one connection from handshake to end | `session.rs` |
 //! | accepting | `listener.rs`, `admission.rs` (who may wait unproven), `incidents.rs` (what is counted) |
 //! | connecting | `dial.rs` |
@@ -20,6 +20,7 @@ mod config;
 mod connection;
 mod dial;
 mod incidents;
+mod intake;
 mod listener;
 mod memory;
 mod outbox;
@@ -73,7 +74,12 @@ pub trait Events: Send + Sync + 'static {
         false
     }
 
-    /// Awaited between two reads of a socket: resolves when there is room for more. Cheap when there is.
+    /// Whether there is room for more. False also where that is not known at once: then [`Events::ready`] tells.
+    fn is_ready(&self) -> bool {
+        false
+    }
+
+    /// Awaited between two reads of a socket: resolves when there is room for more.
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 

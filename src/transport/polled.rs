@@ -12,20 +12,56 @@ use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 /// Reads, and as many writes, after which the application's own sockets and timers get their turn: 256 KiB each way.
 const CALLS_PER_TURN: u8 = 4;
 
-/// What is done on a loop's thread for one socket.
-pub type Session = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 /// An event loop that sockets can be served on.
 pub trait SocketLoop: Send + Sync + 'static {
-    /// Polls `session` on the loop's thread, and nowhere else: at once, whenever it is woken, and whenever `socket` is
-    /// ready in a way that [`PolledSocket::take_wanted`] named after the poll before. Drops it on that thread when it
-    /// is done, or when the loop ends; lets go of `socket` only when the loop has forgotten the descriptor.
-    fn run(&self, socket: Arc<PolledSocket>, session: Session);
+    /// Takes [`Session::step`]s on the loop's thread, and nowhere else: one at once, one whenever the session is woken,
+    /// one whenever its socket is ready in a way that the step before named. Drops it on that thread when it is done,
+    /// or when the loop ends, and its socket only when the loop has forgotten the descriptor.
+    fn run(&self, session: Session);
+}
+
+/// What is done on a loop's thread for one socket.
+pub struct Session {
+    socket: Arc<PolledSocket>,
+    /// Takes in what the socket has where nothing else is to be done; false: the whole has to be polled.
+    intake: Box<dyn FnMut() -> bool + Send>,
+    whole: Pin<Box<dyn Future<Output = ()> + Send>>,
+    waits: Ready,
+}
+
+impl Session {
+    pub(super) fn new(
+        socket: Arc<PolledSocket>,
+        intake: impl FnMut() -> bool + Send + 'static,
+        whole: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self { socket, intake: Box::new(intake), whole: Box::pin(whole), waits: Ready::NONE }
+    }
+
+    pub fn socket(&self) -> &Arc<PolledSocket> {
+        &self.socket
+    }
+
+    /// Goes on, the socket being `ready` as far as the loop knows; [`Ready::NONE`] where it was woken. Tells what it
+    /// waits for now; `None`: it is done.
+    pub fn step(&mut self, ready: Ready, cx: &mut Context<'_>) -> Option<Ready> {
+        self.socket.tell(ready);
+        // By far most steps are this one: a future of many parts need not look at each of them for it.
+        if ready == Ready::READABLE && (self.intake)() {
+            return Some(self.waits);
+        }
+        self.socket.wanted.store(0, Relaxed);
+        if self.whole.as_mut().poll(cx).is_ready() {
+            return None;
+        }
+        self.waits = Ready(self.socket.wanted.load(Relaxed));
+        Some(self.waits)
+    }
 }
 
 /// Ways in which a socket can be ready.
@@ -75,6 +111,7 @@ pub struct PolledSocket {
     stream: TcpStream,
     reads: Turn,
     writes: Turn,
+    /// What the session came to wait for in this step.
     wanted: AtomicU8,
 }
 
@@ -99,19 +136,13 @@ impl PolledSocket {
         None
     }
 
-    /// The loop found the socket ready. The session is to be polled next.
-    pub fn tell(&self, ready: Ready) {
+    fn tell(&self, ready: Ready) {
         if ready.contains(Ready::READABLE) {
             self.reads.begin();
         }
         if ready.contains(Ready::WRITABLE) {
             self.writes.begin();
         }
-    }
-
-    /// What the session came to wait for since this was last asked.
-    pub fn take_wanted(&self) -> Ready {
-        Ready(self.wanted.swap(0, Relaxed))
     }
 
     fn wait(&self, ready: Ready) {

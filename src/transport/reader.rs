@@ -1,17 +1,17 @@
-//! What is done with the bytes that arrive, from the first frame to the end of the stream.
+//! How long reading goes on, and what interrupts it: idleness, goodbyes, back pressure.
 
 use super::config::{FAREWELL, IDLE_CHECKS};
 use super::connection::{Connection, Stage};
-use super::incidents::Incident;
+use super::intake::{Intake, Mode};
+use super::lock;
 use super::outcome::CloseReason;
 use super::shared::Shared;
 use super::stream::Input;
-use crate::error::Code;
-use crate::wire::codec::Decoder;
-use crate::wire::message::Message;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, Instant, Sleep};
@@ -26,29 +26,16 @@ pub(super) struct Ending {
     pub write_until: Option<Instant>,
 }
 
-/// Who is on the way out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Open,
-    /// We are: requests are bounced, answers taken.
-    Leaving,
-    /// The peer is, or the writing side is gone: whatever still arrives is taken.
-    Left,
-}
-
 pub(super) struct Reader {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
-    decoder: Decoder,
-    buffer: BytesMut,
-    mode: Mode,
-    /// Set when the mode leaves `Open`.
-    reason: Option<CloseReason>,
+    /// Nobody waits for this lock: whoever takes in bytes in the reader's place does so on the reader's thread.
+    intake: Arc<Mutex<Intake>>,
     /// The next look at idleness; then the end of the farewell.
     timer: Pin<Box<Sleep>>,
+    /// The timer stands at the end of the farewell.
+    leaving: bool,
     quiet_checks: u32,
-    /// An ask or tell arrived since room was last waited for: what carries pings alone is read whatever happens here.
-    brought_work: bool,
 }
 
 /// What woke the reader.
@@ -62,16 +49,17 @@ impl Reader {
     /// `buffer`: what came together with the end of the handshake.
     pub fn new(shared: Arc<Shared>, connection: Arc<Connection>, buffer: BytesMut) -> Self {
         Self {
-            connection,
-            decoder: Decoder::new(shared.config.max_message_bytes),
-            buffer,
-            mode: Mode::Open,
-            reason: None,
+            intake: Arc::new(Mutex::new(Intake::new(shared.clone(), connection.clone(), buffer))),
             timer: Box::pin(sleep(idle_check(&shared))),
             shared,
+            connection,
+            leaving: false,
             quiet_checks: 0,
-            brought_work: false,
         }
+    }
+
+    pub fn intake(&self) -> Arc<Mutex<Intake>> {
+        self.intake.clone()
     }
 
     /// Until the end.
@@ -81,16 +69,19 @@ impl Reader {
         stage.mark_changed();
         let mut reads = 0usize;
         loop {
-            if let Err(reason) = self.deliver() {
+            let delivered = lock(&self.intake).deliver();
+            if let Err(reason) = delivered {
                 return self.ended(reason);
             }
             self.connection.flush();
-            if self.mode == Mode::Open && std::mem::take(&mut self.brought_work) {
+            self.look_at_mode();
+            if !self.leaving && lock(&self.intake).is_ahead() {
                 // A peer that we are behind of is not read: its own outbox fills, and only that one.
                 tokio::select! {
                     () = self.shared.events.ready() => {}
                     _ = stage.changed() => stage.mark_changed(),
                 }
+                lock(&self.intake).brought_work = false;
             }
             reads += 1;
             if reads.is_multiple_of(READS_PER_TURN) && !input.takes_turns() {
@@ -103,7 +94,7 @@ impl Reader {
                     self.quiet_checks = 0;
                 }
                 Woken::Read(Err(error)) => return self.ended(lost(&error.to_string())),
-                Woken::Timer if self.mode == Mode::Open => self.check_idle(),
+                Woken::Timer if !self.leaving => self.check_idle(),
                 Woken::Timer => return self.ended(lost("the farewell took too long")),
                 Woken::Stage => {
                     let now = *stage.borrow_and_update();
@@ -121,91 +112,52 @@ impl Reader {
     }
 
     async fn wait(&mut self, input: &mut Input, stage: &mut watch::Receiver<Stage>) -> Woken {
-        self.decoder.make_room(&mut self.buffer);
         // A control connection is never idle: who made it closes it.
         let idles = !self.shared.config.idle_timeout.is_zero() && !self.connection.is_control();
-        let timed = self.mode != Mode::Open || idles;
-        tokio::select! {
+        let timed = self.leaving || idles;
+        let read = poll_fn(|cx| {
+            let mut intake = lock(&self.intake);
+            if let Some(read) = intake.left_over.take() {
+                return Poll::Ready(read);
+            }
+            intake.make_room();
+            let read = input.poll_read(cx, &mut intake.buffer);
+            intake.awaits = read.is_pending() && !self.leaving;
+            read
+        });
+        let woken = tokio::select! {
             biased;
             Ok(()) = stage.changed() => Woken::Stage,
-            read = input.read(&mut self.buffer) => Woken::Read(read),
+            read = read => Woken::Read(read),
             () = self.timer.as_mut(), if timed => Woken::Timer,
-        }
-    }
-
-    /// Hands on every whole frame of the buffer.
-    fn deliver(&mut self) -> Result<(), CloseReason> {
-        loop {
-            match self.decoder.next(&mut self.buffer) {
-                Ok(None) => return Ok(()),
-                Ok(Some(Message::Close { code, message })) => {
-                    let message = String::from_utf8_lossy(&message).into_owned();
-                    self.leave(Mode::Left, CloseReason::Peer { code, message });
-                    self.connection.outbox.end();
-                }
-                Ok(Some(message)) if self.mode == Mode::Leaving => {
-                    if let Some(answer) = self.bounce(message) {
-                        self.hand_on(answer)?;
-                    }
-                }
-                Ok(Some(message)) => self.hand_on(message)?,
-                Err(error) => {
-                    self.shared.incidents.note(Incident::BadFrame, &self.connection.remote(), &error);
-                    return Err(self.connection.close_bad(&error.to_string()));
-                }
-            }
-        }
-    }
-
-    fn hand_on(&mut self, message: Message) -> Result<(), CloseReason> {
-        self.brought_work |= matches!(message, Message::Ask { .. } | Message::Tell { .. });
-        if self.shared.on_message(&self.connection, message) {
-            return Ok(());
-        }
-        Err(self.connection.close_bad("a message could not be handled"))
-    }
-
-    /// A request that came after our goodbye goes back untouched; an answer is returned. The code is the one that lets
-    /// the sender look again for where its worker is, whatever the goodbye was about.
-    fn bounce(&self, message: Message) -> Option<Message> {
-        let code = Code::WorkerNotFound;
-        let back = match message {
-            Message::Ask { call, time_left, envelope } => Message::Bounce { call, time_left, code, envelope },
-            Message::Tell { envelope } => Message::Bounce { call: 0, time_left: 0, code, envelope },
-            Message::Create { call, .. } => Message::Failure {
-                call,
-                code,
-                message: Bytes::from_static(b"the connection was closed"),
-                body: Bytes::new(),
-            },
-            Message::Reply { .. } | Message::Failure { .. } | Message::Bounce { .. } | Message::Synced { .. } => {
-                return Some(message)
-            }
-            _ => return None,
         };
-        self.connection.outbox.answer(&back);
-        None
+        lock(&self.intake).awaits = false;
+        woken
     }
 
     fn leave(&mut self, mode: Mode, reason: CloseReason) {
-        if self.mode == Mode::Open {
+        lock(&self.intake).leave(mode, reason);
+        self.look_at_mode();
+    }
+
+    /// A goodbye may have come among the frames.
+    fn look_at_mode(&mut self) {
+        if !self.leaving && lock(&self.intake).mode() != Mode::Open {
+            self.leaving = true;
             self.timer.as_mut().reset(Instant::now() + FAREWELL);
-            // Whoever said goodbye first here knows better why.
-            self.reason = Some(self.connection.leaving().cloned().unwrap_or(reason));
-        }
-        if self.mode != Mode::Left {
-            self.mode = mode;
         }
     }
 
     /// The peer says no more, or is not listened to any more.
     fn ended(&mut self, reason: CloseReason) -> Ending {
         self.connection.outbox.end();
+        self.look_at_mode();
         // Nobody takes what is still queued when the peer just vanished.
-        let vanished = self.mode == Mode::Open && self.connection.leaving().is_none();
+        let vanished = !self.leaving && self.connection.leaving().is_none();
         self.leave(Mode::Left, reason.clone());
         let write_until = (!vanished).then(|| self.timer.deadline());
-        Ending { reason: self.reason.take().unwrap_or(reason), write_until }
+        let known = lock(&self.intake).reason();
+        Ending { reason: known.unwrap_or(reason), write_until }
     }
 
     fn check_idle(&mut self) {
@@ -214,9 +166,12 @@ impl Reader {
             self.quiet_checks = 0;
             return;
         }
-        if self.buffer.is_empty() {
-            // A connection that is hardly used holds no buffer.
-            self.buffer = BytesMut::new();
+        {
+            let buffer = &mut lock(&self.intake).buffer;
+            if buffer.is_empty() {
+                // A connection that is hardly used holds no buffer.
+                *buffer = BytesMut::new();
+            }
         }
         self.quiet_checks += 1;
         if self.quiet_checks >= IDLE_CHECKS && !self.shared.events.is_waiting(&self.connection) {

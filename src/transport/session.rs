@@ -2,8 +2,9 @@
 
 use super::connection::{Connection, Route};
 use super::incidents::Incident;
+use super::lock;
 use super::outcome::CloseReason;
-use super::polled::{PolledSocket, SocketLoop};
+use super::polled::{PolledSocket, Session, SocketLoop};
 use super::reader::{Ending, Reader};
 use super::shared::{Place, Shared};
 use super::stream::{DirectOutput, Input, Output};
@@ -190,13 +191,13 @@ async fn move_to(
     connection.outbox.redirect(direct.clone());
     let (mut input, mut output) = (Input::Polled(socket.clone()), Output::Socket(direct));
     let (end, ended) = oneshot::channel();
-    let owned = connection.clone();
-    let session = async move {
+    let (owned, intake, readable) = (connection.clone(), reader.intake(), socket.clone());
+    let whole = async move {
         let reason = talk(&owned, &mut reader, &mut input, &mut output).await;
         // Nobody waits for it where the transport was aborted.
         let _ = end.send(reason);
     };
-    sockets.run(socket, Box::pin(session));
+    sockets.run(Session::new(socket, move || lock(&intake).take_in(&readable), whole));
     ended.await.unwrap_or_else(|_| {
         connection.outbox.cut();
         CloseReason::Lost("the event loop ended".to_owned())

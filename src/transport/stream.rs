@@ -4,10 +4,10 @@ use super::config::KEEPALIVE;
 use super::polled::PolledSocket;
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
-use std::future::poll_fn;
+use std::future::{poll_fn, Future};
 use std::io;
 use std::net::Shutdown;
-use std::pin::Pin;
+use std::pin::{pin, Pin};
 use std::sync::Arc;
 use std::task::{ready, Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWrite, DuplexStream, ReadHalf, WriteHalf};
@@ -59,17 +59,22 @@ pub(super) fn memory(stream: DuplexStream) -> (Input, Output) {
 impl Input {
     /// Reads into the room behind what `buffer` holds; 0 at the end. Cancel safe.
     pub async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read(cx, buffer)).await
+    }
+
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         match self {
             Input::Tcp(stream) => loop {
-                stream.readable().await?;
+                ready!(stream.poll_read_ready(cx))?;
                 match stream.try_read_buf(buffer) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return result,
+                    result => return Poll::Ready(result),
                 }
             },
-            Input::Polled(socket) => poll_fn(|_| socket.poll_read(buffer)).await,
-            Input::Tls(stream) => stream.read_buf(buffer).await,
-            Input::Memory(stream) => stream.read_buf(buffer).await,
+            Input::Polled(socket) => socket.poll_read(buffer),
+            // Cancel safe: begun anew each time.
+            Input::Tls(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Input::Memory(stream) => pin!(stream.read_buf(buffer)).poll(cx),
         }
     }
 

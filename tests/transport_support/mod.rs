@@ -118,6 +118,9 @@ impl Events for Recorder {
     fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
         self.record(|seen| seen.closed.push((connection.id(), reason, unsent)));
     }
+    fn is_ready(&self) -> bool {
+        *self.gate.borrow()
+    }
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         if *self.gate.borrow() {
             return Box::pin(std::future::ready(()));

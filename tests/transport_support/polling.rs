@@ -1,6 +1,6 @@
 //! An event loop on a thread of its own, as Node's is for the addon: `poll(2)` and a pipe that wakes it.
 
-use dworker::transport::{PolledSocket, Ready, Session, SocketLoop};
+use dworker::transport::{Ready, Session, SocketLoop};
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 #[derive(Default)]
 struct Mail {
-    arrived: Vec<(Arc<PolledSocket>, Session)>,
+    arrived: Vec<Session>,
     woken: Vec<usize>,
 }
 
@@ -28,8 +28,8 @@ impl Remote {
 }
 
 impl SocketLoop for Remote {
-    fn run(&self, socket: Arc<PolledSocket>, session: Session) {
-        self.leave(|mail| mail.arrived.push((socket, session)));
+    fn run(&self, session: Session) {
+        self.leave(|mail| mail.arrived.push(session));
     }
 }
 
@@ -42,18 +42,16 @@ impl Wake for SessionWaker {
 }
 
 struct Running {
-    socket: Arc<PolledSocket>,
     session: Session,
     waker: Waker,
-    wanted: Ready,
+    waits: Ready,
 }
 
 impl Running {
     /// False: it is done.
-    fn step(&mut self) -> bool {
-        let pending = self.session.as_mut().poll(&mut Context::from_waker(&self.waker)).is_pending();
-        self.wanted = self.socket.take_wanted();
-        pending
+    fn step(&mut self, ready: Ready) -> bool {
+        let stepped = self.session.step(ready, &mut Context::from_waker(&self.waker));
+        stepped.map(|waits| self.waits = waits).is_some()
     }
 }
 
@@ -76,11 +74,11 @@ fn turn(remote: &Arc<Remote>, mut rung: UnixStream) {
         let mut looked_at = vec![libc::pollfd { fd: rung.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
         let ids: Vec<usize> = sessions.keys().copied().collect();
         looked_at.extend(sessions.values().map(|running| {
-            let readable = if running.wanted.contains(Ready::READABLE) { libc::POLLIN } else { 0 };
-            let writable = if running.wanted.contains(Ready::WRITABLE) { libc::POLLOUT } else { 0 };
-            libc::pollfd { fd: running.socket.descriptor().unwrap(), events: readable | writable, revents: 0 }
+            let readable = if running.waits.contains(Ready::READABLE) { libc::POLLIN } else { 0 };
+            let writable = if running.waits.contains(Ready::WRITABLE) { libc::POLLOUT } else { 0 };
+            libc::pollfd { fd: running.session.socket().descriptor().unwrap(), events: readable | writable, revents: 0 }
         }));
-        // A socket that nothing is wanted of is not looked at: its end would be told again and again.
+        // A socket that nobody waits for is not looked at: its end would be told again and again.
         looked_at.iter_mut().filter(|one| one.events == 0).for_each(|one| one.fd = -1);
         // SAFETY: the array is alive, and as long as is said.
         assert!(unsafe { libc::poll(looked_at.as_mut_ptr(), looked_at.len() as libc::nfds_t, -1) } > 0);
@@ -93,22 +91,21 @@ fn turn(remote: &Arc<Remote>, mut rung: UnixStream) {
                 events if events & libc::POLLOUT == 0 => Ready::READABLE,
                 _ => Ready::BOTH,
             };
-            sessions[&id].socket.tell(told);
-            steps.push(id);
+            steps.push((id, told));
         }
         if looked_at[0].revents != 0 {
             let _ = rung.read(&mut [0; 1024]).unwrap();
             let mail = std::mem::take(&mut *remote.mail.lock().unwrap());
-            for (socket, session) in mail.arrived {
+            for session in mail.arrived {
                 last += 1;
                 let waker = Waker::from(Arc::new(SessionWaker(last, remote.clone())));
-                sessions.insert(last, Running { socket, session, waker, wanted: Ready::NONE });
-                steps.push(last);
+                sessions.insert(last, Running { session, waker, waits: Ready::NONE });
+                steps.push((last, Ready::NONE));
             }
-            steps.extend(mail.woken);
+            steps.extend(mail.woken.into_iter().map(|id| (id, Ready::NONE)));
         }
-        for id in steps {
-            if sessions.get_mut(&id).is_some_and(|running| !running.step()) {
+        for (id, ready) in steps {
+            if sessions.get_mut(&id).is_some_and(|running| !running.step(ready)) {
                 sessions.remove(&id);
             }
         }

@@ -25,14 +25,12 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use tokio::runtime::Handle;
+use std::task::{Context, Waker};
 use uv::{HandlePointer, LoopPointer, Uv};
 use wakeup::{on_turn_end, InTurn};
 
 struct Running {
     session: Session,
-    socket: Arc<PolledSocket>,
     state: Arc<SessionWaker>,
     waker: Waker,
     handle: HandlePointer,
@@ -52,9 +50,10 @@ struct EventLoop {
     env: sys::napi_env,
     pointer: LoopPointer,
     remote: Arc<Remote>,
-    runtime: Handle,
-    sessions: HashMap<u64, Running>,
-    last_session: u64,
+    /// By the number that its handle and its waker know it by; empty while it is in a step.
+    sessions: Vec<Option<Box<Running>>>,
+    /// Numbers that nobody has.
+    free: Vec<usize>,
     held: HashMap<HandlePointer, Held>,
     /// Functions of JavaScript that look into an inbox.
     wakes: HashMap<u64, sys::napi_ref>,
@@ -77,7 +76,7 @@ pub fn sockets(env: &Env) -> Option<Arc<dyn SocketLoop>> {
         Some((_, true)) => None,
         Some((remote, false)) => Some(remote),
         None => {
-            let opened = EventLoop::open(env.raw(), super::runtime::handle())?;
+            let opened = EventLoop::open(env.raw())?;
             let remote = opened.remote.clone();
             LOOP.set(ManuallyDrop::new(Some(opened)));
             Some(remote)
@@ -86,7 +85,7 @@ pub fn sockets(env: &Env) -> Option<Arc<dyn SocketLoop>> {
 }
 
 impl EventLoop {
-    fn open(env: sys::napi_env, runtime: Handle) -> Option<Self> {
+    fn open(env: sys::napi_env) -> Option<Self> {
         let uv = Uv::get()?;
         let mut pointer = ptr::null_mut();
         // SAFETY: the environment of the running call.
@@ -101,15 +100,12 @@ impl EventLoop {
         }
         let remote = Remote::new(uv);
         let id = LAST_ID.fetch_add(1, Ordering::Relaxed) + 1;
-        let (sessions, held, wakes) = Default::default();
-        let mut opened =
-            Self { id, uv, env, pointer, remote, runtime, sessions, last_session: 0, held, wakes, ending: None };
+        let (sessions, free, held, wakes) = Default::default();
+        let mut opened = Self { id, uv, env, pointer, remote, sessions, free, held, wakes, ending: None };
         // SAFETY: fresh memory of the right size, on the loop's thread.
-        let bell = opened.handle(uv::ASYNC, None, |handle| unsafe { (uv.async_init)(pointer, handle, on_mail) });
+        let bell = opened.handle(uv::ASYNC, None, |handle| unsafe { (uv.async_init)(pointer, handle, on_mail) })?;
         // SAFETY: as above.
-        let check = opened.handle(uv::CHECK, None, |handle| unsafe { (uv.check_init)(pointer, handle) });
-        // Both fail only where memory or descriptors are out, or where the loop is not what it should be.
-        let (bell, check) = (bell?, check?);
+        let check = opened.handle(uv::CHECK, None, |handle| unsafe { (uv.check_init)(pointer, handle) })?;
         // SAFETY: initialised above.
         unsafe { (uv.check_start)(check, on_turn_end) };
         opened.remote.open(bell);
@@ -146,24 +142,26 @@ impl EventLoop {
     }
 
     /// Takes up a session; `None`, and it is dropped, where its socket cannot be polled.
-    fn adopt(&mut self, socket: Arc<PolledSocket>, session: Session) -> Option<u64> {
-        self.last_session += 1;
-        let id = self.last_session;
+    fn adopt(&mut self, session: Session) -> Option<usize> {
+        let socket = session.socket().clone();
         let (uv, pointer, descriptor) = (self.uv, self.pointer, socket.descriptor()?);
         // SAFETY: fresh memory of the right size, on the loop's thread; `held` keeps the descriptor open.
         let init = |handle| unsafe { (uv.poll_init)(pointer, handle, descriptor) };
-        let handle = self.handle(uv::POLL, Some(socket.clone()), init)?;
+        let handle = self.handle(uv::POLL, Some(socket), init)?;
+        let id = self.free.pop().unwrap_or(self.sessions.len());
+        if id == self.sessions.len() {
+            self.sessions.push(None);
+        }
         // SAFETY: initialised. The data is a number, not an address.
-        unsafe { (uv.set_data)(handle, id as usize as *mut c_void) };
+        unsafe { (uv.set_data)(handle, id as *mut c_void) };
         let state = Arc::new(SessionWaker { id, remote: self.remote.clone(), queued: AtomicBool::new(false) });
         let waker = Waker::from(state.clone());
-        self.sessions.insert(id, Running { session, socket, state, waker, handle, polled: 0 });
+        self.sessions[id] = Some(Box::new(Running { session, state, waker, handle, polled: 0 }));
         Some(id)
     }
 
     /// Lets libuv look out for what a session waits for now.
-    fn look_out(&self, running: &mut Running) {
-        let wanted = running.socket.take_wanted();
+    fn look_out(&self, running: &mut Running, wanted: Ready) {
         let mut events = 0;
         if wanted.contains(Ready::READABLE) {
             events |= uv::READABLE;
@@ -186,37 +184,44 @@ impl EventLoop {
 }
 
 /// Lets one session go on.
-fn step(id: u64) {
+fn step(id: usize, ready: Ready) {
     let taken = LOOP.with_borrow_mut(|event_loop| {
         let event_loop = event_loop.as_mut()?;
-        let running = event_loop.sessions.remove(&id)?;
-        Some((running, event_loop.id, event_loop.runtime.clone()))
+        Some((event_loop.sessions.get_mut(id)?.take()?, event_loop.id))
     });
-    // It may have ended since it was woken.
-    let Some((mut running, event_loop, runtime)) = taken else { return };
-    running.state.queued.store(false, Ordering::Release);
-    let pending = {
-        let _turn = InTurn::begin(event_loop);
-        let _runtime = runtime.enter();
-        let mut context = Context::from_waker(&running.waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| running.session.as_mut().poll(&mut context)));
-        if polled.is_err() {
-            tracing::error!("what serves a connection panicked");
-        }
-        matches!(polled, Ok(Poll::Pending))
-    };
-    if !pending {
-        let _runtime = runtime.enter();
-        // Dropping runs code of the session, too.
-        drop(running.session);
-        return LOOP.with_borrow(|event_loop| event_loop.iter().for_each(|it| it.close(running.handle)));
+    // It may have ended since it was woken, and another one may have its number: then that one is woken in vain.
+    let Some((mut running, event_loop)) = taken else { return };
+    if ready == Ready::NONE {
+        running.state.queued.store(false, Ordering::Release);
     }
-    LOOP.with_borrow_mut(|event_loop| {
-        if let Some(event_loop) = event_loop.as_mut() {
-            event_loop.look_out(&mut running);
-            event_loop.sessions.insert(id, running);
-        }
-    });
+    let _runtime = super::runtime::enter();
+    let waits = {
+        let _turn = InTurn::begin(event_loop);
+        let mut context = Context::from_waker(&running.waker);
+        let stepped = catch_unwind(AssertUnwindSafe(|| running.session.step(ready, &mut context)));
+        stepped.unwrap_or_else(|_| {
+            tracing::error!("what serves a connection panicked");
+            None
+        })
+    };
+    if let Some(waits) = waits {
+        LOOP.with_borrow_mut(|event_loop| {
+            if let Some(event_loop) = event_loop.as_mut() {
+                event_loop.look_out(&mut running, waits);
+                event_loop.sessions[id] = Some(running);
+            }
+        });
+    } else {
+        // Dropping runs code of the session, too.
+        let handle = running.handle;
+        drop(running);
+        LOOP.with_borrow_mut(|event_loop| {
+            if let Some(event_loop) = event_loop.as_mut() {
+                event_loop.free.push(id);
+                event_loop.close(handle);
+            }
+        });
+    }
 }
 
 /// A socket is ready.
@@ -224,21 +229,21 @@ unsafe extern "C" fn on_poll(handle: HandlePointer, status: c_int, events: c_int
     let id = LOOP.with_borrow_mut(|event_loop| {
         let event_loop = event_loop.as_mut()?;
         // SAFETY: the handle is open.
-        let id = unsafe { (event_loop.uv.get_data)(handle) } as usize as u64;
-        let running = event_loop.sessions.get_mut(&id)?;
-        running.socket.tell(if status < 0 {
-            // libuv has stopped the handle: the socket itself says what is wrong.
-            running.polled = 0;
-            Ready::BOTH
-        } else {
-            let readable = if events & uv::READABLE != 0 { Ready::READABLE } else { Ready::NONE };
-            let writable = if events & uv::WRITABLE != 0 { Ready::WRITABLE } else { Ready::NONE };
-            readable.and(writable)
-        });
+        let id = unsafe { (event_loop.uv.get_data)(handle) } as usize;
+        if status < 0 {
+            // libuv has stopped the handle.
+            event_loop.sessions[id].as_mut()?.polled = 0;
+        }
         Some(id)
     });
+    let ready = match (status < 0, events) {
+        (false, uv::READABLE) => Ready::READABLE,
+        (false, uv::WRITABLE) => Ready::WRITABLE,
+        // Also where something is wrong: the socket itself says what.
+        _ => Ready::BOTH,
+    };
     if let Some(id) = id {
-        step(id);
+        step(id, ready);
     }
 }
 
@@ -247,13 +252,13 @@ unsafe extern "C" fn on_mail(_handle: HandlePointer) {
     let remote = LOOP.with_borrow(|event_loop| event_loop.as_ref().map(|event_loop| event_loop.remote.clone()));
     let Some(remote) = remote else { return };
     let mail = remote.collect();
-    for (socket, session) in mail.arrived {
-        let id = LOOP.with_borrow_mut(|event_loop| event_loop.as_mut()?.adopt(socket, session));
+    for session in mail.arrived {
+        let id = LOOP.with_borrow_mut(|event_loop| event_loop.as_mut()?.adopt(session));
         if let Some(id) = id {
-            step(id);
+            step(id, Ready::NONE);
         }
     }
-    mail.woken.into_iter().for_each(step);
+    mail.woken.into_iter().for_each(|id| step(id, Ready::NONE));
 }
 
 /// The environment ends.
@@ -261,12 +266,17 @@ unsafe extern "C" fn on_end(hook: sys::napi_async_cleanup_hook_handle, _data: *m
     let ended = LOOP.with_borrow_mut(|event_loop| {
         let event_loop = event_loop.as_mut()?;
         event_loop.ending = Some(hook);
-        Some((std::mem::take(&mut event_loop.sessions), event_loop.remote.close(), event_loop.runtime.clone()))
+        Some((std::mem::take(&mut event_loop.sessions), event_loop.remote.close()))
     });
-    let Some((sessions, mail, runtime)) = ended else { return };
+    let Some(dropped) = ended else {
+        // It could not be opened.
+        // SAFETY: as in `on_closed`.
+        unsafe { sys::napi_remove_async_cleanup_hook(hook) };
+        return;
+    };
     {
-        let _runtime = runtime.enter();
-        drop((sessions, mail));
+        let _runtime = super::runtime::enter();
+        drop(dropped);
     }
     LOOP.with_borrow(|event_loop| {
         if let Some(event_loop) = event_loop.as_ref() {

@@ -2,7 +2,7 @@
 
 use super::uv::{HandlePointer, Uv};
 use crate::broker::inbox::lock;
-use crate::transport::{PolledSocket, Session, SocketLoop};
+use crate::transport::{Session, SocketLoop};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
@@ -10,8 +10,8 @@ use std::task::Wake;
 /// What other threads left. Both lists are bounded by the number of connections.
 #[derive(Default)]
 pub struct Mail {
-    pub arrived: Vec<(Arc<PolledSocket>, Session)>,
-    pub woken: Vec<u64>,
+    pub arrived: Vec<Session>,
+    pub woken: Vec<usize>,
     /// `uv_async`, as long as it is open.
     bell: Option<Bell>,
 }
@@ -61,14 +61,14 @@ impl Remote {
 }
 
 impl SocketLoop for Remote {
-    fn run(&self, socket: Arc<PolledSocket>, session: Session) {
-        self.leave(|mail| mail.arrived.push((socket, session)));
+    fn run(&self, session: Session) {
+        self.leave(|mail| mail.arrived.push(session));
     }
 }
 
 /// Wakes one session.
 pub struct SessionWaker {
-    pub id: u64,
+    pub id: usize,
     pub remote: Arc<Remote>,
     /// Stands in `woken` already.
     pub queued: AtomicBool,

@@ -84,17 +84,23 @@ impl Drop for InTurn {
 
 /// Every ready socket of this turn was looked at: one call into JavaScript for each broker that got something.
 pub unsafe extern "C" fn on_turn_end(_handle: HandlePointer) {
-    let rung = RUNG.take();
-    for id in rung {
+    if RUNG.with_borrow(Vec::is_empty) {
+        return;
+    }
+    let mut rung = RUNG.take();
+    for id in &rung {
         let known = LOOP.with_borrow(|event_loop| {
             let event_loop = event_loop.as_ref().filter(|event_loop| event_loop.ending.is_none())?;
-            event_loop.wakes.get(&id).map(|wake| (event_loop.env, *wake))
+            event_loop.wakes.get(id).map(|wake| (event_loop.env, *wake))
         });
         if let Some((env, wake)) = known {
             // SAFETY: on the environment's thread, outside of JavaScript; the reference is alive.
             unsafe { call(env, wake) };
         }
     }
+    // Its memory serves the next turn.
+    rung.clear();
+    RUNG.set(rung);
 }
 
 /// Calls a function of JavaScript as the event loop does: microtasks run after it.
