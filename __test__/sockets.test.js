@@ -4,15 +4,10 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { describe, test } = require('node:test');
 const { Member } = require('./helpers/members');
-const { runToEnd } = require('./helpers/programs');
 const { onRedis } = require('./helpers/systems');
 const { rejection, until } = require('./helpers/wait');
 const { echo } = require('./helpers/classes');
 
-/** Rounds of environments that end under load; more of them by `DWORKER_TEST_ENDS=200`. */
-const ENDS = Number(process.env.DWORKER_TEST_ENDS || 20);
-const ROUND_MS = 5000;
-const EXITS = 5;
 /** What an answer may take that nothing holds up: far less than the peer's loop stands still. */
 const PROMPT_MS = 1000;
 const STILL_MS = 4000;
@@ -20,7 +15,7 @@ const MIB = 1024 * 1024;
 
 for (const sockets of ['loop', 'task']) {
   describe(`sockets: '${sockets}'`, () => {
-    onRedis((system, server) => {
+    onRedis((system) => {
       const start = (t, id, option) => Member.start(t, id, { ...option, sockets });
 
       /** A broker that hosts nothing itself. */
@@ -106,22 +101,6 @@ for (const sockets of ['loop', 'task']) {
         const before = count();
         for (let n = 0; n < 10; n += 1) await live();
         await until(`no more than ${before} descriptors`, () => count() <= before);
-      });
-
-      test(`environments with several brokers each may end under load ${ENDS} times`, { timeout: 60000 + ENDS * ROUND_MS }, async () => {
-        const env = { ROUNDS: String(ENDS), DWORKER_SOCKETS: sockets, DWORKER_REDIS_URL: server().url };
-        const { code, stdout, stderr } = await runToEnd('environments.js', env, 60000 + ENDS * ROUND_MS);
-        assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-        const { before, after } = JSON.parse(stdout);
-        assert.ok(after <= before, `${after} descriptors, of ${before} before`);
-      });
-
-      test(`a process may exit under load ${EXITS} times`, async () => {
-        for (let n = 0; n < EXITS; n += 1) {
-          await server().command('FLUSHALL');
-          const env = { WAY: 'exitUnderLoad', DWORKER_SOCKETS: sockets, DWORKER_REDIS_URL: server().url };
-          assert.deepEqual(await runToEnd('exits.js', env), { stdout: '', stderr: '', code: 7 });
-        }
       });
     });
   });
