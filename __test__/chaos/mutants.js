@@ -4,7 +4,7 @@
  * `npm run chaos:mutants`: checks the checker. Each patch of `mutants/` takes one protection away from a copy of the
  * sources; that is built, and the nemesis runs on it until a violation is reported.
  *
- * `-- NAME…` runs some of them, `--for 10m` and `--seed 1` go to the nemesis.
+ * `-- NAME…` runs some of them, `--for 10m`, `--seed 1` and `--without` go to the nemesis.
  */
 
 const { execFileSync, spawnSync } = require('node:child_process');
@@ -20,7 +20,7 @@ const TARGET = path.join(ROOT, 'target');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { for: { type: 'string', default: '10m' }, seed: { type: 'string', default: '1' } },
+  options: { for: { type: 'string', default: '10m' }, seed: { type: 'string', default: '1' }, without: { type: 'string', default: '' } },
 });
 
 /** A copy of what git knows, as it stands in the working tree. */
@@ -47,9 +47,9 @@ function mutant(name) {
   try {
     copy(folder);
     console.log(`\n== ${name}: ${fs.readFileSync(path.join(PATCHES, `${name}.patch`), 'utf8').split('\n', 1)[0]}`);
-    if (run(folder, 'patch', ['--strip=1', '--input', path.join(PATCHES, `${name}.patch`)]) !== 0) return 'the patch does not apply';
+    if (run(folder, 'patch', ['--strip=1', '--fuzz=0', '--input', path.join(PATCHES, `${name}.patch`)]) !== 0) return 'the patch does not apply';
     if (run(folder, 'npm', ['run', '--silent', 'build:debug']) !== 0) return 'does not build';
-    const args = ['__test__/chaos/run.js', '--nemesis', values.for, '--seed', values.seed, '--until-violation'];
+    const args = ['__test__/chaos/run.js', '--nemesis', values.for, '--seed', values.seed, '--without', values.without, '--until-violation'];
     return run(folder, process.execPath, args) === 1 ? 'reported' : 'NOT REPORTED';
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });

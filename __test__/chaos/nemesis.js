@@ -20,7 +20,9 @@ const AT_ONCE = 2;
 const REST_MS = 9000;
 const WITHIN_MS = 9000;
 
-async function round(world, figures) {
+/** A round without the actions of these names. */
+const round = (without) => async (world, figures) => {
+  const possible = actions.filter(({ name }) => !without.includes(name));
   await world.redis();
   const links = [];
   for (let n = 0; n < BROKERS; n += 1) links.push(await new Proxy(world.server.port).listen());
@@ -39,7 +41,7 @@ async function round(world, figures) {
   const end = now() + ROUND_MS;
   while (now() < end) {
     await sleep(world.random.between(200, 2500));
-    const action = world.random.pick(actions);
+    const action = world.random.pick(possible);
     if (action.alone) await Promise.all(begun.splice(0));
     if (begun.length >= AT_ONCE) await Promise.race(begun);
     world.fault(action.name);
@@ -57,13 +59,13 @@ async function round(world, figures) {
   figures.equal('brokers at the end', world.alive.length, BROKERS);
   figures.note('faults', done.length);
   return { within: WITHIN_MS };
-}
-
-const fault = { number: 'nemesis', title: 'random faults', target: 'I1 to I9', variants: { round } };
+};
 
 /** @returns {Promise<object[]>} a row for each round */
 async function nemesis(milliseconds, seed, option) {
   const end = now() + milliseconds;
+  const variants = { round: round((option.without || '').split(',')) };
+  const fault = { number: 'nemesis', title: 'random faults', target: 'I1 to I9', variants };
   const rows = [];
   for (let n = 0; n === 0 || now() < end; n += 1) {
     const row = await once({ fault, variant: 'round', seed: seed + n }, option);

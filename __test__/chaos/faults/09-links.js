@@ -26,18 +26,19 @@ async function start(world) {
   return proxies;
 }
 
-/** Calls between the brokers that have nothing to do with the victim. */
-function bystanders(world, victim, time) {
-  const foreign = new Set(world.observer.of(victim.name));
-  const made = new Map(world.observer.since(time, 'call', ({ p, id, method }) => p !== victim.name && !foreign.has(id) && method === 'quick')
+/** Calls that neither come from nor go to one of `busy`. */
+function bystanders(world, busy, time) {
+  const names = busy.map(({ name }) => name);
+  const foreign = new Set(names.flatMap((name) => world.observer.of(name)));
+  const made = new Map(world.observer.since(time, 'call', ({ p, id, method }) => !names.includes(p) && !foreign.has(id) && method === 'quick')
     .map((line) => [line.call, line.t]));
   const settled = world.observer.since(time, 'settle', ({ call }) => made.has(call));
   const took = settled.filter(({ ok }) => ok).map(({ call, t }) => t - made.get(call)).sort((a, b) => a - b);
   return { failed: settled.filter(({ ok }) => !ok).length, p99: took[Math.floor(took.length * 0.99)] };
 }
 
-function others(figures, world, victim, time) {
-  const { failed, p99 } = bystanders(world, victim, time);
+function others(figures, world, busy, time) {
+  const { failed, p99 } = bystanders(world, busy, time);
   figures.equal('evictions', world.evictions(time), 0);
   figures.equal('failed calls of others', failed, 0);
   figures.most('p99 of others', p99, 100, 'ms');
@@ -48,7 +49,7 @@ async function flood(world, victim, count) {
   const caller = world.alive.find((broker) => broker !== victim);
   const memory = caller.watchMemory();
   const outcomes = await caller.run('flood', { ids: world.observer.of(victim.name), count, method: 'quick', pad: 64 * 1024, burst: BURST });
-  return { grown: memory.grown(), outcomes };
+  return { caller, grown: memory.grown(), outcomes };
 }
 
 module.exports = {
@@ -69,7 +70,7 @@ module.exports = {
       world.heal();
       const lost = world.observer.since(time, 'settle', ({ p, id, code }) => p !== victim.name && ids.has(id) && code === 'DW_ERR_PEER_LOST');
       figures.most('found', lost.length === 0 ? Infinity : Math.min(...lost.map(({ t }) => t)) - time, 3500, 'ms');
-      others(figures, world, victim, time);
+      others(figures, world, [victim], time);
       return {};
     },
 
@@ -80,12 +81,12 @@ module.exports = {
       const time = world.fault('slow link');
       Object.assign(proxies[n], { delay: 50, rate: 256 * 1024 });
       await world.load(20);
-      const { grown, outcomes } = await flood(world, victim, 1500);
+      const { caller, grown, outcomes } = await flood(world, victim, 1500);
       proxies[n].mend();
       world.heal();
       figures.most('grown', grown, 400, 'MiB');
       figures.note('outcomes', JSON.stringify(outcomes));
-      others(figures, world, victim, time);
+      others(figures, world, [victim, caller], time);
       return {};
     },
 
@@ -96,14 +97,14 @@ module.exports = {
       const time = world.fault('deaf');
       victim.run('block', 5000);
       const begun = now();
-      const { grown, outcomes } = await flood(world, victim, 1500);
+      const { caller, grown, outcomes } = await flood(world, victim, 1500);
       await sleep(Math.max(0, 5500 - (now() - begun)));
       world.heal();
       const lost = world.observer.since(time, 'settle', ({ id, code }) => ids.has(id) && code === 'DW_ERR_PEER_LOST');
       figures.equal('lost connections', lost.length, 0);
       figures.most('grown', grown, 400, 'MiB');
       figures.note('outcomes', JSON.stringify(outcomes));
-      others(figures, world, victim, time);
+      others(figures, world, [victim, caller], time);
       return {};
     },
   },

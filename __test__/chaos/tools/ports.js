@@ -16,11 +16,12 @@ let next = (process.pid * 97 + Date.now()) % COUNT;
 async function freePort() {
   for (;;) {
     next = (next + 1) % COUNT;
+    const port = FIRST + next;
     const server = net.createServer();
     try {
-      server.listen(FIRST + next, '127.0.0.1');
+      server.listen(port, '127.0.0.1');
       await once(server, 'listening');
-      return FIRST + next;
+      return port;
     } catch {
       // In use.
     } finally {

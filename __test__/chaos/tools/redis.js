@@ -35,6 +35,7 @@ class Server {
     killWithUs(this.child);
     this.ended = once(this.child, 'exit');
     await until(`Redis answers on ${this.host}:${this.port}`, () => this.answers(), 10000);
+    if (this.child.exitCode !== null) throw new Error(`Another program listens on port ${this.port}`);
   }
 
   arguments() {
