@@ -15,6 +15,8 @@ const { Proxy } = require('./tools/proxy');
 const BROKERS = 4;
 const RATE = 60;
 const ROUND_MS = 45000;
+/** What a busy machine can cause too: late settles, memory, a round that could not be run. */
+const OF_THE_MACHINE = /^(I4|I9|run)/;
 const AT_ONCE = 2;
 /** Rest after the last healing: a lease that ran out, its eviction, and what recovers then. */
 const REST_MS = 9000;
@@ -71,9 +73,9 @@ async function nemesis(milliseconds, seed, option) {
     const row = await once({ fault, variant: 'round', seed: seed + n }, option);
     rows.push(row);
     say(row);
-    if (option['until-violation'] && row.verdict === 'FAIL') break;
+    if (option['until-violation'] && row.violations.some((text) => !OF_THE_MACHINE.test(text))) break;
   }
   return rows;
 }
 
-module.exports = { nemesis };
+module.exports = { nemesis, OF_THE_MACHINE };

@@ -98,9 +98,11 @@ module.exports = {
       world.heal();
       for (const [name, ms] of Object.entries(slowest)) figures.most(name, ms, LIMIT_MS, 'ms');
       figures.most('grown', memory.grown(), 48, 'MiB');
+      // In this order: each call of ours is in its history before its handler starts.
+      const begun = world.observer.since(time, 'begin');
       const made = new Set(world.observer.since(0, 'call').map(({ call }) => call));
       figures.least('pieces replayed', recorded.length, 2);
-      figures.equal('accepted', world.observer.since(time, 'begin', ({ call }) => !made.has(call)).length, 0);
+      figures.equal('accepted', begun.filter(({ call }) => !made.has(call)).length, 0);
       figures.equal('alive', victim.alive, true);
       figures.equal('evictions', world.evictions(time), 0);
       return {};
