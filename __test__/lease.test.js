@@ -1,6 +1,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const net = require('node:net');
 const { after, before, describe, test } = require('node:test');
 const { Worker } = require('..');
 const { Member } = require('./helpers/members');
@@ -135,5 +137,81 @@ describe('an event loop that stands still', () => {
     a.call('block', 60_000).catch(() => {});
     await a.ended;
     assert.equal(a.child.signalCode, 'SIGABRT');
+  });
+});
+
+/** A way to Redis that can be cut. */
+async function cuttableWay(t) {
+  const sockets = new Set();
+  let cut = false;
+  const way = net.createServer((near) => {
+    if (cut) {
+      near.destroy();
+      return;
+    }
+    const far = net.connect(server.port, '127.0.0.1');
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => {}).on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+  });
+  await once(way.listen(0, '127.0.0.1'), 'listening');
+  const set = (closed) => {
+    cut = closed;
+    if (cut) for (const socket of sockets) socket.destroy();
+  };
+  t.after(() => {
+    set(true);
+    way.close();
+  });
+  return { url: `redis://127.0.0.1:${way.address().port}`, cut: () => set(true), mend: () => set(false) };
+}
+
+/** `b` hosts the room and loses Redis; `a` does not, and never takes anybody for dead. */
+async function apart(t, more) {
+  namespaces += 1;
+  const option = { ns: `l${namespaces}`, rpcTimeout: 1000, healthCheckInterval: 0, lease: SHORT };
+  const way = await cuttableWay(t);
+  const a = await Member.start(t, 'a', { ...option, redis: server.url });
+  const b = await Member.start(t, 'b', { ...option, ...more, redis: way.url });
+  return { way, a, b, room: await roomAt(b, [a]) };
+}
+
+describe('a broker that is cut off from Redis', () => {
+  test('sends asks back, which say so at their deadline, and takes up in order what still waits', async (t) => {
+    const { way, a, b, room } = await apart(t);
+    await a.call('ask', room.id, 'echo', 0);
+    way.cut();
+    await until('it is suspended', async () => (await b.call('notices')).includes('suspended'));
+    const error = await rejection(a.call('ask', room.id, 'echo', 'too late'));
+    assert.deepEqual([error.code, error.delivered], ['DW_ERR_SUSPENDED', 'no']);
+    const sent = a.call('send', room.id, [['tell', 1], ['ask', 2], ['tell', 3]]);
+    way.mend();
+    await sent;
+    assert.deepEqual(await until('all has arrived', async () => {
+      const seen = await a.call('ask', room.id, 'seen');
+      return seen.length >= 4 && seen;
+    }), [0, 1, 2, 3]);
+    assert.equal((await a.call('ask', room.id, 'where')).epoch, room.epoch);
+  });
+
+  test('serves on where that was chosen, until the process itself is stopped', async (t) => {
+    const { way, a, b, room } = await apart(t, { onRedisLoss: 'serve' });
+    way.cut();
+    const began = Date.now();
+    await until('the lease has run out for long', () => Date.now() - began > 4000);
+    assert.equal(await a.call('ask', room.id, 'echo', 'served'), 'served');
+    const thaw = freeze(t, b);
+    await sleep(3500);
+    thaw();
+    await until('it is suspended', async () => (await b.call('notices')).includes('suspended'));
+    way.mend();
+    await until('it goes on', async () => (await b.call('notices')).includes('resumed'));
+    assert.equal(await a.call('ask', room.id, 'echo', 'again'), 'again');
   });
 });

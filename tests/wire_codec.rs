@@ -77,7 +77,8 @@ fn messages() -> impl Strategy<Value = Message> {
         (number(), any::<u32>(), text(MAX_WORKER_BYTES), number()).prop_map(|(call, time_left, worker, epoch)| {
             Message::Create { call, time_left, worker: WorkerId::new(worker), epoch: Epoch(epoch) }
         }),
-        number().prop_map(|call| Message::Sync { call }),
+        (number(), text(MAX_WORKER_BYTES))
+            .prop_map(|(call, worker)| Message::Sync { call, worker: WorkerId::new(worker) }),
         number().prop_map(|call| Message::Synced { call }),
         number().prop_map(|call| Message::Cancel { call }),
         (codes(), bytes(0..300)).prop_map(|(code, message)| Message::Close { code, message }),

@@ -9,6 +9,7 @@ use crate::broker::inbox::{lock, Inbox};
 use crate::broker::lanes::Lanes;
 use crate::broker::lease::Lease;
 use crate::broker::numbers::Numbers;
+use crate::broker::refusals::Refusals;
 use crate::broker::registrar::Registrar;
 use crate::broker::registry::Registry;
 use crate::broker::remembering::Remembered;
@@ -59,6 +60,8 @@ pub struct Life {
     pub watch: Watch,
     /// Connections with something to write at the end of JavaScript's turn.
     pub dirty: Mutex<Vec<Arc<Connection>>>,
+    /// Whose messages go back because this incarnation was suspended.
+    pub refusals: Refusals,
     /// Answers that wait for the gate to open.
     pub held_answers: Mutex<Vec<Answer>>,
     /// Worker classes that this broker offers to run.
@@ -143,6 +146,7 @@ impl Life {
             remembered: Mutex::default(),
             watch: Watch::default(),
             dirty: Mutex::default(),
+            refusals: Refusals::default(),
             held_answers: Mutex::default(),
             hosted: Mutex::new(parts.hosted),
             inbox: parts.inbox,

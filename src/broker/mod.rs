@@ -13,7 +13,7 @@
 //! | workers that take one message at a time | [`mailbox`], [`turns`] |
 //! | deadlines and answers of calls | [`calls`]; what is counted through all lives: [`numbers`] |
 //! | calls that end before their answer | [`cancelling`] |
-//! | the lease and the gate | [`lease`], [`renewing`], [`lease_thread`]; answers held back: [`answers`] |
+//! | the lease and the gate | [`lease`], [`renewing`], [`lease_thread`]; answers held back: [`answers`]; messages sent back: [`refusals`] |
 //! | an event loop that stands still | [`stall`] |
 //! | other brokers, hosted classes, `restartAll` | [`membership`] |
 //! | who is evicted, and when | [`evicting`] |
@@ -46,6 +46,7 @@ pub mod numbers;
 pub mod proving;
 pub mod receiving;
 pub mod recovery;
+pub mod refusals;
 pub mod registrar;
 pub mod registry;
 pub mod remembering;

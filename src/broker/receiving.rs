@@ -72,6 +72,11 @@ impl Events for Receiver {
     }
 }
 
+/// The worker's broker cannot prove at the moment that it lives.
+pub fn suspended(worker: &WorkerId) -> Failure {
+    Failure::new(Code::Suspended, format!("The broker of the worker \"{worker}\" has no valid lease at the moment."))
+}
+
 /// A payload that can stand inside a batch, or apart from it.
 fn is_sound(payload: &Payload) -> bool {
     payload.encoding == Encoding::Absent || payload.bytes.len() >= LARGE || is_one_json_value(&payload.bytes)
@@ -101,7 +106,8 @@ impl Life {
             }
             Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
             Message::Create { call, worker, epoch, .. } => self.receive_create(from, call, worker, epoch),
-            Message::Sync { call } => {
+            Message::Sync { call, worker } => {
+                self.refusals.passed(from.id(), &worker);
                 // What a worker that moves out sends back is written by now: that happens under this lock.
                 drop(lock(&self.residents));
                 let connection = from.clone();
@@ -177,6 +183,11 @@ impl Life {
             0
         };
         let delivery = Delivery { handle: 0, inbound, turn: false, origin, deadline, envelope };
+        let worker = &delivery.envelope.worker;
+        if self.refusals.refuses(self.lease.is_suspended(), from.id(), worker, call > 0) {
+            self.send_back(delivery, Code::Suspended);
+            return;
+        }
         let admission = lock(&self.residents).admit(delivery);
         match admission {
             Admission::Ready(delivery) => {
@@ -233,11 +244,17 @@ impl Life {
             boot_millis() + self.config.retries.duration
         };
         let worker = envelope.worker;
-        if code != Code::WorkerNotFound {
+        if !matches!(code, Code::WorkerNotFound | Code::Suspended) {
             self.give_up(&worker, call, code);
             return;
         }
-        lock(&self.calls).route(call, Place::Nowhere);
+        {
+            let mut calls = lock(&self.calls);
+            calls.route(call, Place::Nowhere);
+            if code == Code::Suspended {
+                calls.blame(call, &Arc::new(suspended(&worker)));
+            }
+        }
         let parked = Parked {
             sequence: envelope.sequence,
             call,
@@ -250,13 +267,14 @@ impl Life {
         let sync = self.internal_call();
         let returned = lock(&self.lanes).returned(worker.as_str(), from, sync, parked);
         match returned {
-            Returned::Parked { fence: true } => self.reply_to(from, &Message::Sync { call: sync }),
+            Returned::Parked { fence: true } => self.reply_to(from, &Message::Sync { call: sync, worker }),
             Returned::Parked { fence: false } => self.look_for_route(&worker),
             Returned::TooLate => self.give_up(&worker, call, code),
         }
     }
 
     fn disconnected(self: &Arc<Self>, connection: &Arc<Connection>, reason: &CloseReason, unsent: Vec<Message>) {
+        self.refusals.closed(connection.id());
         self.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
         {
             let mut peers = lock(&self.peers);

@@ -6,6 +6,7 @@ use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
 use crate::broker::lanes::{Lanes, Parked, Route};
 use crate::broker::life::Life;
+use crate::broker::receiving::suspended;
 use crate::broker::residents::{Admission, Creator};
 use crate::broker::sending::{send_failure, time_left};
 use crate::broker::turns::cycle;
@@ -149,6 +150,9 @@ impl Life {
     }
 
     async fn find_route(self: &Arc<Self>, worker: &WorkerId) -> Found {
+        if self.lease.is_suspended() && lock(&self.residents).handle(worker.as_str()).is_some() {
+            return Found::Wait(suspended(worker));
+        }
         let location = match self.coordinator.locate(worker).await {
             Ok(location) => location,
             Err(error) => return Found::Wait(Failure::new(Code::Redis, error.to_string())),

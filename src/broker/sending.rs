@@ -124,7 +124,8 @@ impl Life {
                         Err(error) => return Err(send_failure(error)),
                     }
                 }
-                Route::Local { epoch } => {
+                // A worker here gets nothing at the moment: the search for a route waits for the lease.
+                Route::Local { epoch } if !self.lease.is_suspended() => {
                     let epoch = *epoch;
                     let number = lane.next_sequence();
                     if self.inbox.is_full() {

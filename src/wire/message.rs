@@ -88,9 +88,11 @@ pub enum Message {
         worker: WorkerId,
         epoch: Epoch,
     },
-    /// 7: answered by `Synced` after every answer to what came before it on this connection.
+    /// 7: answered by `Synced` after every answer to what came before it on this connection. `worker`: whose messages came
+    /// back, and none of which was written since.
     Sync {
         call: u64,
+        worker: WorkerId,
     },
     /// 8
     Synced {

@@ -201,7 +201,10 @@ fn message(mut frame: Frame<'_>) -> Result<Message, DecodeError> {
             let length = frame.left;
             Message::Create { call, time_left, worker: frame.worker(length)?, epoch }
         }
-        kind::SYNC => Message::Sync { call },
+        kind::SYNC => {
+            let length = frame.left;
+            Message::Sync { call, worker: frame.worker(length)? }
+        }
         kind::SYNCED => Message::Synced { call },
         kind::CANCEL => Message::Cancel { call },
         kind::DRAIN => Message::Drain,

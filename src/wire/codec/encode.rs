@@ -73,7 +73,10 @@ pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), T
                 out.put_slice(worker);
             })
         }
-        Message::Sync { call } => bare(out, max, kind::SYNC, *call),
+        Message::Sync { call, worker } => {
+            let worker = name(worker.as_str().as_bytes(), MAX_WORKER_BYTES)?;
+            frame(out, max, Header::new(kind::SYNC, *call), worker.len(), |out| out.put_slice(worker))
+        }
         Message::Synced { call } => bare(out, max, kind::SYNCED, *call),
         Message::Cancel { call } => bare(out, max, kind::CANCEL, *call),
         Message::Drain => bare(out, max, kind::DRAIN, 0),
