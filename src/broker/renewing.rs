@@ -29,8 +29,9 @@ struct Keeper {
     /// The last renewal failed.
     failing: bool,
     looked: u64,
-    /// Stopped since the last renewal: others may have taken this broker for dead.
-    overslept: bool,
+    /// When the thread woke from a stop since which no renewal was sent and answered: others may have taken this broker
+    /// for dead.
+    overslept: Option<u64>,
     stall: Stall,
 }
 
@@ -43,7 +44,7 @@ enum Next {
 impl Life {
     /// Keeps the lease as long as the life goes on; tells when it holds no longer, when it holds again, when it is lost.
     pub async fn keep_lease(self: Arc<Self>) {
-        let mut keeper = Keeper { failing: false, looked: boot_millis(), overslept: false, stall: Stall::default() };
+        let mut keeper = Keeper { failing: false, looked: boot_millis(), overslept: None, stall: Stall::default() };
         let mut answers = JoinSet::new();
         let (mut due, mut looks) = (interval(self.lease.renew_interval()), interval(LOOK));
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -77,9 +78,11 @@ impl Life {
 
     fn look_at_lease(&self, keeper: &mut Keeper) {
         let now = boot_millis();
-        keeper.overslept |= now - keeper.looked > OVERSLEPT;
+        if now - keeper.looked > OVERSLEPT {
+            keeper.overslept = Some(now);
+        }
         keeper.looked = now;
-        if keeper.failing && !keeper.overslept {
+        if keeper.failing && keeper.overslept.is_none() {
             self.lease.carry_on(now);
         }
         let (news, ask) = keeper.stall.look(now, self.inbox.visits(), self.config.stall.after);
@@ -120,7 +123,9 @@ impl Life {
             Ok((sent, Ok(renewal))) => match self.renewed(&renewal) {
                 Standing::Renewed(now) => {
                     self.lease.extend(sent, now);
-                    (keeper.failing, keeper.overslept) = (false, false);
+                    keeper.failing = false;
+                    // An answer to what was asked before the stop proves nothing.
+                    keeper.overslept = keeper.overslept.filter(|woke| sent < *woke);
                     self.open_gate();
                     return Next::GoOn;
                 }
