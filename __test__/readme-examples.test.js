@@ -2,7 +2,7 @@
 
 /**
  * The programs of README.md and docs/, run as a reader would run them. Each stands below a line `<!-- example: NAME -->`;
- * what it prints stands below `<!-- prints: NAME -->`.
+ * what it prints stands below `<!-- prints: NAME -->`. What is no whole program stands below `<!-- fragment -->`; it must parse.
  */
 
 const assert = require('node:assert/strict');
@@ -11,6 +11,7 @@ const { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, 
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { test } = require('node:test');
+const vm = require('node:vm');
 const { startRedis } = require('./helpers/redis-server');
 
 const ROOT = join(__dirname, '..');
@@ -23,9 +24,12 @@ for (const file of ['README.md', ...DOCS]) {
   const examples = [...text.matchAll(/<!-- example: ([\w-]+) -->\n```js\n([\s\S]*?)```/g)];
   const prints = new Map([...text.matchAll(/<!-- prints: ([\w-]+) -->\n```text\n([\s\S]*?)```/g)].map(([, name, lines]) => [name, lines]));
 
-  test(`every JavaScript block of ${file} is an example that is run`, () => {
+  const fragments = [...text.matchAll(/<!-- fragment -->\n```js\n([\s\S]*?)```/g)].map(([, code]) => code);
+
+  test(`every JavaScript block of ${file} is an example that is run, or a fragment that parses`, () => {
     assert.ok(file !== 'README.md' || examples.length > 0);
-    assert.equal([...text.matchAll(/^```js\n/gm)].length, examples.length);
+    assert.equal([...text.matchAll(/^```js\n/gm)].length, examples.length + fragments.length);
+    for (const code of fragments) new vm.Script(`async () => {${code}}`);
   });
 
   for (const [, name, code] of examples) {
