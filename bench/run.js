@@ -63,6 +63,7 @@ async function runAll({ args, measures, report, about, open }) {
       leadMs: LEAD_MS,
       quick: args.quick,
       seconds: args.seconds,
+      workers: args.workers,
       seed: args.seed,
       random: randomFrom(args.seed),
       progress: (text) => progress(`${measure.name}: ${text}`),

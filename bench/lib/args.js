@@ -11,6 +11,7 @@ const USAGE = `npm run bench -- [options]
   --rounds n          rounds of each window
   --window n          ms that a window is counted
   --seconds n         s that the soak goes on
+  --workers a,b       workers that the killed process of the recovery has
   --seed n            of payloads and order
   --redis program     redis-server to start
   --out file          where the JSON goes (default: bench/results/<time>.json)
@@ -24,6 +25,7 @@ const OPTIONS = {
   rounds: { type: 'string' },
   window: { type: 'string' },
   seconds: { type: 'string', default: '300' },
+  workers: { type: 'string', default: '1000' },
   seed: { type: 'string' },
   redis: { type: 'string', default: 'redis-server' },
   out: { type: 'string' },
@@ -44,6 +46,7 @@ function readArgs(argv, measures) {
     rounds: number(values.rounds ?? (values.quick ? '3' : '7'), '--rounds'),
     windowMs: number(values.window ?? (values.quick ? '150' : '400'), '--window'),
     seconds: number(values.seconds, '--seconds'),
+    workers: values.workers.split(',').map((count) => number(count, '--workers')),
     seed: number(values.seed ?? String(1 + (Date.now() % 1e6)), '--seed'),
     redis: values.redis,
     out: values.out,

@@ -57,19 +57,34 @@ async function ready(port) {
   throw new Error(`redis-server on port ${port} did not answer within ${START_TIMEOUT} ms`);
 }
 
-function askVersion(port) {
+async function askVersion(port) {
+  const [, version] = await ask(port, 'INFO server', /redis_version:(\S+)/);
+  return version;
+}
+
+/** Counts from now on what `slowCommands` tells. */
+const forgetSlowCommands = ({ port }) => ask(port, 'SLOWLOG RESET', /OK/);
+
+/** How many commands took the server longer than 10 ms (its own default for its log), during which it served nobody. */
+async function slowCommands({ port }) {
+  const [, count] = await ask(port, 'SLOWLOG LEN', /:(\d+)/);
+  return Number(count);
+}
+
+/** Sends one command on a connection of its own → the match of `pattern` in the answer. */
+function ask(port, command, pattern) {
   return new Promise((resolve, reject) => {
     let text = '';
-    const socket = net.connect(port, '127.0.0.1', () => socket.write('INFO server\r\n'));
+    const socket = net.connect(port, '127.0.0.1', () => socket.write(`${command}\r\n`));
     socket.setEncoding('utf8').once('error', reject).once('close', () => reject(new Error('closed')));
     socket.on('data', (chunk) => {
       text += chunk;
-      const found = /redis_version:(\S+)/.exec(text);
+      const found = pattern.exec(text);
       if (!found) return;
-      resolve(found[1]);
+      resolve(found);
       socket.destroy();
     });
   });
 }
 
-module.exports = { startRedis };
+module.exports = { startRedis, forgetSlowCommands, slowCommands };

@@ -20,7 +20,7 @@ test('a variant carries the options of its broker', () => {
 });
 
 test('a wrong value is named together with its option', () => {
-  const wrong = [['--only', 'x'], ['--rounds', '0'], ['--variant', 'a={'], ['--systems', '']];
+  const wrong = [['--only', 'x'], ['--rounds', '0'], ['--workers', '1000,many'], ['--variant', 'a={'], ['--systems', '']];
   for (const argv of wrong) assert.throws(() => readArgs(argv, MEASURES), new RegExp(`^Error: Expected .* for ${argv[0]} but received `));
 });
 
