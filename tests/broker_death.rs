@@ -164,3 +164,40 @@ async fn when_most_fall_silent_together_they_have_one_more_lease_to_come_back() 
     let took = evicted(&a, &silent, begun).await;
     assert!(took >= Duration::from_millis(1990) && took < Duration::from_millis(3000), "{took:?}");
 }
+
+/// Takes no proof for its death; its lease runs out within the test.
+fn strict(id: &str) -> BrokerConfig {
+    let mut config = config(id);
+    config.lease.strict = true;
+    config
+}
+
+/// A lease of [`strict`], less two renewals: the last one was made a moment before the crash.
+const LEASE_LEFT: Duration = Duration::from_millis(1300);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lease_of_a_strict_broker_that_crashed_is_waited_for_by_its_peers() {
+    let home = home();
+    let a = Host::start_with(patient("a"), &home, echo()).await;
+    let b = Host::start_with(strict("b"), &home, echo()).await;
+    eventually("a watches b", || a.watches() == 1).await;
+    let incarnation = b.core.life().expect("it is active").incarnation.clone();
+    let begun = Instant::now();
+    b.crash();
+    while begun.elapsed() < LEASE_LEFT {
+        assert!(stands(&a, &incarnation).await, "evicted {:?} after the crash", begun.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lease_of_a_strict_broker_that_crashed_is_waited_for_by_the_next_start_under_its_id() {
+    let home = home();
+    let a = Host::start_with(strict("a"), &home, echo()).await;
+    a.create("Room#1").await.expect("the worker is made");
+    let begun = Instant::now();
+    a.crash();
+    let again = Host::start_with(config("a"), &home, echo()).await;
+    assert!(begun.elapsed() >= LEASE_LEFT, "it took {:?}", begun.elapsed());
+    eventually("the worker lives on", || again.count() == 1).await;
+}

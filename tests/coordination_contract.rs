@@ -194,6 +194,7 @@ cases! {
         who_let_its_lease_run_out_is_evicted_and_its_workers_are_salvaged
         who_is_proven_dead_is_evicted_before_its_lease_runs_out
         the_next_life_of_a_broker_evicts_the_last_one_before_it_has_a_lease_of_its_own
+        no_proof_counts_against_the_valid_lease_of_a_strict_broker
         a_renewal_disproves_a_death
         an_expired_lease_needs_no_proof
         an_eviction_goes_on_in_parts_oldest_first_whoever_takes_the_next

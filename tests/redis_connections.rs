@@ -34,6 +34,7 @@ fn record(id: &str) -> BrokerRecord {
         classes: [ClassName::new("Foo")].into(),
         protocol: (1, 1),
         lease_ttl: Duration::from_millis(5000),
+        strict: false,
         draining: false,
     }
 }

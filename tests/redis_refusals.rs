@@ -7,11 +7,14 @@ mod redis_server;
 use dworker::config::RedisConfig;
 use dworker::coordination::redis::RedisCoordinator;
 use dworker::coordination::*;
+use dworker::ids::{ClassName, Endpoint, Epoch, WorkerId};
 use redis_server::{RedisServer, PATIENCE};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
+
+const TTL: Duration = Duration::from_secs(60);
 
 fn coordinator(config: &RedisConfig) -> RedisCoordinator {
     RedisCoordinator::new(config, "dw", tokio::runtime::Handle::current())
@@ -79,6 +82,94 @@ async fn a_full_memory_is_told_and_over_when_there_is_room() {
     assert!(error.to_string().contains("its memory is full: maxmemory"), "{error}");
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     coordinator.request_restart().await.unwrap();
+}
+
+fn record(id: &str) -> BrokerRecord {
+    BrokerRecord {
+        incarnation: id.into(),
+        broker: id.into(),
+        cluster: "main".into(),
+        address: Endpoint { host: "::1".into(), port: 4000 },
+        classes: [ClassName::new("Room")].into(),
+        protocol: (1, 1),
+        lease_ttl: TTL,
+        strict: false,
+        draining: false,
+    }
+}
+
+fn wish(by: &str, id: &str) -> PlaceRequest {
+    PlaceRequest {
+        by: by.into(),
+        id: Some(id.into()),
+        class: "Room".into(),
+        cluster: "main".into(),
+        recoverable: true,
+        attributes: "{}".into(),
+        ttl: Duration::ZERO,
+    }
+}
+
+async fn place(coordinator: &RedisCoordinator, by: &str, id: &str) -> Epoch {
+    match coordinator.place(&wish(by, id)).await.unwrap() {
+        Placement::Reserved { epoch, .. } => epoch,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_owns_what_is_kept_right_also_while_the_memory_is_full() {
+    let server = RedisServer::start();
+    let coordinator = opened(&server.config()).await;
+    let (one, two) = ("one".into(), "two".into());
+    coordinator.register(&record("one"), TTL).await.unwrap();
+    let ids = ["lasting", "leaving", "never there"];
+    let mut epochs = Vec::new();
+    for id in ids {
+        epochs.push(place(&coordinator, "one", id).await);
+    }
+    coordinator.register(&record("two"), TTL).await.unwrap();
+    // The least loaded is the other one now.
+    place(&coordinator, "one", "of the dead").await;
+    server.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+
+    for refused in [
+        coordinator.register(&record("three"), TTL).await.map(drop).unwrap_err(),
+        coordinator.place(&wish("one", "new")).await.map(drop).unwrap_err(),
+    ] {
+        assert!(refused.to_string().contains("its memory is full: maxmemory"), "{refused}");
+    }
+
+    assert!(matches!(coordinator.renew(&one, TTL).await, Ok(Renewal::Renewed { .. })));
+    let kept: Vec<WorkerId> = ids[..2].iter().map(WorkerId::new).collect();
+    let Activation::Answers(active) = coordinator.activate(&one, &kept).await.unwrap() else { panic!("unsettled") };
+    assert!(active.iter().all(Option::is_some));
+    assert_eq!(coordinator.withdraw(&one, &ids[2].into(), epochs[2]).await, Ok(true));
+    let change = LoadChange { id: ids[0].into(), epoch: epochs[0], load: 7 };
+    assert_eq!(coordinator.set_load(&one, &[change]).await, Ok(vec![true]));
+    let release = Release { id: ids[1].into(), epoch: epochs[1], fate: Fate::Recover };
+    assert_eq!(coordinator.release(&one, &[release]).await, Ok(vec![true]));
+    assert_eq!(coordinator.update(&BrokerRecord { draining: true, ..record("one") }).await, Ok(true));
+    let members = coordinator.scan(&one).await.unwrap().members;
+    let lease_expires = members.iter().find(|member| member.record.incarnation == two).unwrap().lease_expires;
+    let death = Death::Proven { lease_expires, server: coordinator.server().unwrap() };
+    let evicted = coordinator.evict(&one, &two, &death, CHUNK).await;
+    assert_eq!(evicted, Ok(Eviction::Evicted { recovered: 1, deleted: 0, remaining: 0 }));
+    let request = ClaimRequest {
+        by: one.clone(),
+        cluster: "main".into(),
+        classes: record("one").classes,
+        limit: 10,
+        ttl: Duration::ZERO,
+    };
+    let Ok(Claim::Claimed { entries, .. }) = coordinator.claim(&request).await else { panic!("not claimed") };
+    let mut claimed: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+    claimed.sort_unstable();
+    assert_eq!(claimed, ["leaving", "of the dead"]);
+    assert_eq!(coordinator.scan(&one).await.unwrap().members[0].load, 9);
+    assert_eq!(coordinator.leave(&one, Fate::Recover, CHUNK).await, Ok(0));
+    assert_eq!(coordinator.locate(&ids[0].into()).await, Ok(Location::Pending { class: "Room".into() }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

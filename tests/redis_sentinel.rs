@@ -39,6 +39,7 @@ async fn join(coordinator: &RedisCoordinator, id: &str) -> Incarnation {
         classes: [ClassName::new("Foo")].into(),
         protocol: (1, 1),
         lease_ttl: Duration::from_millis(5000),
+        strict: false,
         draining: false,
     };
     assert!(matches!(coordinator.register(&record, TTL).await.unwrap(), Registration::Joined(_)));

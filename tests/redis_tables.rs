@@ -34,6 +34,7 @@ fn record(id: &str, classes: &[&str]) -> BrokerRecord {
         classes: classes.iter().map(ClassName::new).collect(),
         protocol: (1, 1),
         lease_ttl: TTL,
+        strict: false,
         draining: false,
     }
 }

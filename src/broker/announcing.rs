@@ -6,10 +6,12 @@
 use crate::broker::event::{DestroyCause, Event, Handle, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
+use crate::broker::residents::State;
 use crate::clock::boot_millis;
 use crate::coordination::{
     Announcement, CoordinationResult, EntryState, Fate, Held, Joined, Release, Renewal, Restoration, CHUNK,
 };
+use crate::error::Code;
 use crate::ids::ServerTime;
 use crate::wire::handshake::Secrets;
 use std::sync::atomic::Ordering;
@@ -198,7 +200,12 @@ impl Life {
     /// Another instance has a higher epoch: this one ends.
     fn fence(self: &Arc<Self>, handle: Handle) {
         if let Some(resident) = lock(&self.residents).get_mut(handle) {
+            // From now on what arrives waits in the mailbox, behind what is in the queue already.
+            resident.state = State::Leaving;
             self.log(Level::Error, format!("The worker \"{}\" lives elsewhere too: this instance ends.", resident.id));
+        }
+        for delivery in self.inbox.forget(|gone| gone == handle) {
+            self.send_back(delivery, Code::WorkerNotFound);
         }
         self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
         self.move_out(handle);

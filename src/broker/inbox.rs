@@ -1,6 +1,6 @@
 //! The bounded queue between the core's threads and JavaScript: many push, one wake a batch, JavaScript takes.
 
-use crate::broker::event::{Event, Handle};
+use crate::broker::event::{Delivery, Event, Handle};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{self, Mutex};
 use std::collections::VecDeque;
@@ -104,18 +104,21 @@ impl Inbox {
         self.note_full(&queues);
     }
 
-    /// These workers are gone with the life that they belonged to: nothing more comes for them.
-    pub fn forget(&self, gone: impl Fn(Handle) -> bool) {
-        let kept = |event: &Event| match event {
-            Event::Message(delivery) => !gone(delivery.handle),
-            Event::Create { handle, .. } => !gone(*handle),
-            _ => true,
-        };
+    /// These workers are gone: nothing more comes for them. The messages that they will not get, in their order.
+    pub fn forget(&self, gone: impl Fn(Handle) -> bool) -> Vec<Delivery> {
+        let mut forgotten = Vec::new();
         let mut queues = sync::lock(&self.queues);
-        queues.creations.retain(kept);
-        queues.messages.retain(kept);
+        queues.creations.retain(|event| !matches!(event, Event::Create { handle, .. } if gone(*handle)));
+        queues.messages.retain(|event| match event {
+            Event::Message(delivery) if gone(delivery.handle) => {
+                forgotten.push(delivery.clone());
+                false
+            }
+            _ => true,
+        });
         queues.bytes = queues.messages.iter().map(weight).sum();
         self.note_room(&queues);
+        forgotten
     }
 
     fn note_room(&self, queues: &Queues) {
@@ -199,7 +202,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::event::{Delivery, Level};
+    use crate::broker::event::Level;
     use crate::broker::inbound::Origin;
     use crate::ids::{Epoch, WorkerId};
     use crate::wire::chain::Chain;
@@ -266,7 +269,8 @@ mod tests {
         for (handle, sequence) in [(1, 1), (2, 2), (1, 3)] {
             inbox.push(message(handle, sequence));
         }
-        inbox.forget(|handle| handle == 1);
+        let forgotten = inbox.forget(|handle| handle == 1);
+        assert_eq!(forgotten.iter().map(|delivery| delivery.envelope.sequence).collect::<Vec<_>>(), [1, 3]);
         let mut batch = Vec::new();
         inbox.take(10, || true, &mut batch);
         assert_eq!(sequences(&batch), [2]);

@@ -191,6 +191,7 @@ impl Life {
             classes: lock(&self.hosted).clone(),
             protocol: PROTOCOL,
             lease_ttl: self.config.lease.ttl(),
+            strict: self.config.lease.strict,
             draining: self.is_leaving() || self.is_stalled(),
         }
     }

@@ -5,7 +5,7 @@
 //! the connection broke, which the eviction checks once more. Where no connection broke, or a renewal came so close to
 //! the break that either may have been first, the lease must have stood still for more than two renewals. What remains
 //! is a broker that lost its connections and its listener and its subscription at once and still renews: it overlaps
-//! with its successor for one renewal at most.
+//! with its successor for one renewal at most. Where either side is `strict` nothing is proven.
 
 use crate::broker::event::Level;
 use crate::broker::inbox::lock;
@@ -37,6 +37,8 @@ enum Finding {
     Dead(Member),
     /// It answers, or is no member any more.
     Settled,
+    /// Its lease is waited for.
+    Strict,
     Unclear,
 }
 
@@ -73,6 +75,7 @@ impl Life {
             match self.look_for_life(incarnation, &mut suspicion, stood_still).await {
                 Finding::Unclear => {}
                 Finding::Settled => return self.watch_anew.notify_one(),
+                Finding::Strict => return,
                 Finding::Dead(member) => {
                     self.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
                     let (lease_expires, server) = (member.lease_expires, suspicion.server.clone());
@@ -92,6 +95,9 @@ impl Life {
         let Ok(membership) = self.coordinator.scan(&self.incarnation).await else { return Finding::Unclear };
         let found = membership.members.into_iter().find(|member| member.record.incarnation == *incarnation);
         let Some(member) = found else { return Finding::Settled };
+        if member.record.strict {
+            return Finding::Strict;
+        }
         let first = *suspicion.lease_expires.get_or_insert(member.lease_expires);
         let renewed = ServerTime(member.lease_expires.0.saturating_sub(member.record.lease_ttl.as_millis() as u64));
         let silent =

@@ -23,6 +23,7 @@ struct Holder {
     incarnation: Incarnation,
     address: Endpoint,
     lease_expires: ServerTime,
+    strict: bool,
 }
 
 impl Life {
@@ -42,8 +43,8 @@ impl Life {
                     lock(&self.remembered).settled_in(&joined);
                     return Ok(());
                 }
-                Registration::IdInUse { incarnation, address, lease_expires } => {
-                    Holder { incarnation, address, lease_expires }
+                Registration::IdInUse { incarnation, address, lease_expires, strict } => {
+                    Holder { incarnation, address, lease_expires, strict }
                 }
             };
             let renewed = seen.as_ref().is_some_and(|seen| {
@@ -63,8 +64,11 @@ impl Life {
     }
 
     /// The proof of death, for one that has no lease and no connection of its own: the eviction checks that the lease
-    /// was not renewed meanwhile.
+    /// was not renewed meanwhile. A strict holder's lease is waited for.
     async fn is_dead(&self, holder: &Holder) -> bool {
+        if holder.strict {
+            return false;
+        }
         // First what costs a living one nothing.
         if self.coordinator.is_listening(&holder.incarnation).await.unwrap_or(true) {
             return false;

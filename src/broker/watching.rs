@@ -303,6 +303,7 @@ mod tests {
                 classes: Default::default(),
                 protocol: (1, 1),
                 lease_ttl: Duration::from_secs(5),
+                strict: false,
                 draining: false,
             },
             lease_expires: ServerTime(0),

@@ -43,6 +43,8 @@ pub struct BrokerRecord {
     pub protocol: (u16, u16),
     /// For how long it leases at each renewal: tells when it last renewed.
     pub lease_ttl: Duration,
+    /// Its lease is waited for, whatever looks like its death.
+    pub strict: bool,
     /// Leaving, or its event loop stands still: gets nothing new.
     pub draining: bool,
 }
@@ -99,6 +101,8 @@ pub enum Registration {
         incarnation: Incarnation,
         address: Endpoint,
         lease_expires: ServerTime,
+        /// Only the end of its lease frees the id.
+        strict: bool,
     },
 }
 
@@ -303,7 +307,8 @@ pub enum Death {
     /// Its lease ran out on the server's clock, which the evictor expects to show about this.
     Expired { expected: ServerTime },
     /// It was proven dead, and its lease was seen to expire at this time: a renewal since, any other time, disproves
-    /// it. A lease that has run out needs no proof. `server` is the one on which its connection was seen to break.
+    /// it. A lease that has run out needs no proof, and no proof counts against the valid lease of a strict broker.
+    /// `server` is the one on which its connection was seen to break.
     Proven { lease_expires: ServerTime, server: ServerId },
     /// The same, by the next life of its broker id: that has no lease yet and needs none, and need not wait until the
     /// tables are settled. The dead one is awaited no more.
@@ -312,7 +317,7 @@ pub enum Death {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Eviction {
-    /// Its lease is valid (or was renewed since): nothing changed.
+    /// Its lease is valid (and it is strict, or renewed since): nothing changed.
     Alive { lease_expires: ServerTime },
     /// It is evicted: no lease, no record; also one that never was. Of its entries up to `limit` were moved to pending or deleted in this call;
     /// `remaining` are left for the next one.

@@ -335,6 +335,7 @@ pub fn record(id: &str) -> BrokerRecord {
         classes: classes(&["Room"]),
         protocol: (1, 1),
         lease_ttl: LEASE * 1000,
+        strict: false,
         draining: false,
     }
 }

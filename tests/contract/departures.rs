@@ -65,6 +65,21 @@ pub async fn the_next_life_of_a_broker_evicts_the_last_one_before_it_has_a_lease
     assert_eq!(next.evict(&dead, &Death::Succeeded { lease_expires }, CHUNK).await, evicted(1, 0, 0));
 }
 
+pub async fn no_proof_counts_against_the_valid_lease_of_a_strict_broker(cluster: Cluster) {
+    let strict = cluster.broker_like(BrokerRecord { strict: true, ..record("a") }).await;
+    strict.create("w").await;
+    let other = cluster.broker("b").await;
+    let lease_expires = other.scan().await.members[0].lease_expires;
+    let next = BrokerRecord { incarnation: "next".into(), ..strict.record.clone() };
+    let answer = cluster.visitor().await.register(&next, LEASE).await;
+    assert!(matches!(answer, Ok(Registration::IdInUse { strict: true, .. })), "{answer:?}");
+    for death in [other.proof(lease_expires), Death::Succeeded { lease_expires }] {
+        assert_eq!(other.evict(&strict, &death, CHUNK).await, Eviction::Alive { lease_expires });
+    }
+    cluster.expire(&strict).await;
+    assert_eq!(other.evict(&strict, &Death::Succeeded { lease_expires }, CHUNK).await, evicted(1, 0, 0));
+}
+
 pub async fn a_renewal_disproves_a_death(cluster: Cluster) {
     let living = with_workers(&cluster, "a", 1, 0).await;
     let other = cluster.broker("b").await;

@@ -75,6 +75,7 @@ pub async fn a_broker_id_in_use_is_refused_and_the_answer_says_by_whom(cluster: 
         incarnation: first.incarnation().clone(),
         address: first.record.address.clone(),
         lease_expires: held.members[0].lease_expires,
+        strict: false,
     };
     assert_eq!(answer, Ok(in_use));
     assert_eq!(first.scan().await.members, held.members);

@@ -449,6 +449,7 @@ fn record_of(incarnation: &str, broker: &str, cluster: &str, random: &mut Random
         classes: classes(random),
         protocol: (1, 1 + random.below(2) as u16),
         lease_ttl: Duration::from_millis(*random.of(&RECORD_TTLS)),
+        strict: random.percent(20),
         draining: random.percent(10),
     }
 }

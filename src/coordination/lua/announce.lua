@@ -6,6 +6,7 @@
 --          {'schema', version}: the namespace belongs to another version; nothing changed
 -- Never half-done: as in register; a generation or server agreed on before its first announcer is awaited.
 -- Cost: about 30 µs, 3 µs a broker and 2 µs a class.
+-- Full memory: refused.
 local incarnation, record, ttl, schema, generation, knew = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10]
 local secret, patience, counters = ARGV[11], tonumber(ARGV[14]), 15 + 2 * tonumber(ARGV[15])
 

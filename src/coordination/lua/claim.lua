@@ -5,6 +5,7 @@
 --          {remaining, expired, {id, class, cluster, epoch, created, recoverable, attributes}, …}
 -- Never half-done: an entry that is pending and owned; one that is neither.
 -- Cost: about 14 µs an entry (Redis 7.0), 1 µs a class.
+-- Full memory: works.
 local own, by = KEYS[4], ARGV[5]
 local limit, ttl, left, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 

@@ -1,10 +1,12 @@
 -- evict: removes a dead incarnation and salvages a part of its workers; anybody may go on with it.
 -- KEYS 4 own: of the dead.  ARGV 5 evictor ('': the next life of the same broker), 6 dead, 7 the lease that it was seen with ('' when
 --      it ran out), 8 limit, 9 expected now in ms ('': any), 10 tolerance in ms, 11 server of the proof ('': none)
--- Replies: {'unsettled'}, {'stranger'}: the evictor has no valid lease, {'off', now}, {'alive', expires}: nothing changed
+-- Replies: {'unsettled'}, {'stranger'}: the evictor has no valid lease, {'off', now}, {'alive', expires}: also what is
+--          strict and has a valid lease; nothing changed
 --          {'evicted', recovered, deleted, remaining}
 -- Never half-done: a lease without record or the reverse; an entry in own: and pending at once, or in neither.
 -- Cost: about 8 µs an entry.
+-- Full memory: works.
 local own, by, dead, seen, limit = KEYS[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local expected, tolerance, server = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
 
@@ -14,8 +16,9 @@ if by ~= '' then
   if expected and math.abs(now - expected) > tolerance then return {'off', text(now)} end
 end
 local expires = lease(dead)
-if expires then expires = cut(dead, expires, redis.call('HGET', BROKERS, dead)) end
-if expires and expires > now and expires ~= seen then return {'alive', text(expires)} end
+local record = redis.call('HGET', BROKERS, dead)
+if expires then expires = cut(dead, expires, record) end
+if expires and expires > now and (expires ~= seen or is_strict(record)) then return {'alive', text(expires)} end
 dismiss(dead)
 await_no_more(dead)
 hint('dead:' .. dead)

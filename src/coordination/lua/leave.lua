@@ -3,6 +3,7 @@
 -- Replies: how many entries are left
 -- Never half-done: as in evict.
 -- Cost: about 8 µs an entry.
+-- Full memory: works.
 local own, incarnation, recover, limit = KEYS[4], ARGV[5], ARGV[6] == '1', tonumber(ARGV[7])
 
 dismiss(incarnation)

@@ -2,6 +2,7 @@
 -- KEYS 4 the entry
 -- Replies: {} without entry, 0 when it may have been forgotten, {class} when it is pending, {class, owner, epoch, state, host or nil, port or nil}
 -- Cost: about 3 µs.
+-- Full memory: works: nothing is written.
 local entry = redis.call('HMGET', KEYS[4], 'class', 'owner', 'epoch', 'state')
 if not entry[4] then return unsettled() and 0 or {} end
 if entry[4] == 'pending' then return {entry[1]} end

@@ -1,4 +1,4 @@
--- record: where a broker's record is read. Its form is cluster:draining:host:port:broker:low:high:ttl:,class,class,
+-- record: where a broker's record is read. Its form is cluster:draining:host:port:broker:low:high:ttl:strict:,class,class,
 -- with every text escaped, so that neither ':' nor ',' occurs in one.
 local function address(incarnation)
   local record = redis.call('HGET', BROKERS, incarnation)
@@ -13,6 +13,11 @@ end
 -- For how long the broker leases, in ms; nil without a record.
 local function ttl_of(record)
   return tonumber(string.match(record or '', '^[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:([^:]*):') or nil)
+end
+
+-- Whether nothing but the end of its lease tells its death.
+local function is_strict(record)
+  return string.match(record or '', '^[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:([^:]*):') == '1'
 end
 
 local function pending_key(cluster, class) return PREFIX .. 'pending:' .. cluster .. ':' .. class end

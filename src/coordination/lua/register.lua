@@ -6,6 +6,7 @@
 -- Never half-done: a lease without record, a record without its place in load:<cluster>; a server agreed on while those who
 --          have a lease there are not awaited.
 -- Cost: one HGETALL of the brokers, about 1 µs each; 3 µs each on a server that is not agreed on.
+-- Full memory: refused.
 local incarnation, broker, record, ttl = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 local schema, generation, secret = ARGV[9], ARGV[10], ARGV[11]
 

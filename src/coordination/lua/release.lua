@@ -3,6 +3,7 @@
 -- Replies: one an entry: 1, or 0 when it did not stand under (owner, epoch)
 -- Never half-done: an entry in own: and pending at once, or in neither; a load that is still counted.
 -- Cost: about 5 µs an entry.
+-- Full memory: works.
 local own, owner = KEYS[4], ARGV[5]
 
 local reply, load, moved = {}, 0, false

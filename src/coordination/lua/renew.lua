@@ -4,6 +4,7 @@
 --          {now, server, '1' / '0', generation or nil} when there is no lease
 -- Never half-done: some awaited without healing, or the reverse.
 -- Cost: about 10 µs, O(log brokers).
+-- Full memory: works.
 local incarnation, ttl = ARGV[5], tonumber(ARGV[6])
 
 local meta = redis.call('HMGET', META, 'server', 'generation', 'healing', 'patience')

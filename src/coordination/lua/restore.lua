@@ -5,6 +5,7 @@
 --          0: the owner is not registered; nothing changed
 -- Never half-done: an entry in two own:, or in own: and pending; a sum that differs from the loads.
 -- Cost: about 11 µs a worker (Redis 7.0).
+-- Full memory: refused.
 local own, owner = KEYS[4], ARGV[5]
 
 if not lease(owner) then return 0 end

@@ -2,6 +2,7 @@
 -- ARGV 5 the asking incarnation
 -- Replies: {now, restart number, generation, claimable, '1' when all is settled / '0', {unsalvaged incarnations}, incarnation, record, expires, load, incarnation, record, …}
 -- Cost: about 3 µs a broker, 1 µs a class that the asking broker hosts.
+-- Full memory: works.
 local by = ARGV[5]
 
 local claimable = 0

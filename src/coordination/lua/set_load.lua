@@ -3,6 +3,7 @@
 -- Replies: one an entry: 1, or 0 when it did not stand under (owner, epoch)
 -- Never half-done: a sum that differs from the loads.
 -- Cost: about 3 µs an entry.
+-- Full memory: works.
 local owner = ARGV[5]
 
 local reply, change = {}, 0

@@ -3,6 +3,7 @@
 -- Replies: 1, or 0 when it is not registered (nothing changed)
 -- Never half-done: a load that stands in the zset of another cluster than the record's.
 -- Cost: O(log brokers).
+-- Full memory: works.
 local incarnation, record = ARGV[5], ARGV[6]
 
 local before, cluster = cluster_of(incarnation), string.match(record, '^([^:]*):')

@@ -14,8 +14,12 @@ pub(super) fn register(tables: &mut Tables, record: &BrokerRecord, ttl: Duration
         **incarnation != record.incarnation && member.record.broker == record.broker && member.lease_expires > now
     });
     if let Some((incarnation, Registered { record, lease_expires })) = rival {
-        let (address, lease_expires) = (record.address.clone(), *lease_expires);
-        return Registration::IdInUse { incarnation: incarnation.clone(), address, lease_expires };
+        return Registration::IdInUse {
+            incarnation: incarnation.clone(),
+            address: record.address.clone(),
+            lease_expires: *lease_expires,
+            strict: record.strict,
+        };
     }
     if tables.agreed.as_ref() != Some(&tables.server) {
         agree(tables, Duration::ZERO, Some(&record.incarnation), now);
@@ -130,7 +134,7 @@ pub(super) fn evict(
     }
     if let Some(member) = tables.members.get_mut(dead) {
         let lease_expires = cut(member, now);
-        if lease_expires > now && seen != Some(lease_expires) {
+        if lease_expires > now && (seen != Some(lease_expires) || member.record.strict) {
             return Eviction::Alive { lease_expires };
         }
     }

@@ -3,7 +3,7 @@
 use super::record;
 use super::reply::{flags, load, number, text, Parts};
 use crate::coordination::{
-    Cause, Claim, Entry, Eviction, Joined, Location, Member, Membership, Placement, Registration, Renewal,
+    BrokerRecord, Cause, Claim, Entry, Eviction, Joined, Location, Member, Membership, Placement, Registration, Renewal,
 };
 use crate::ids::{Epoch, WorkerId};
 use redis::Value;
@@ -39,8 +39,8 @@ pub fn registered(value: Value) -> Option<Result<Registration, String>> {
         })),
         "used" => {
             let incarnation = parts.incarnation()?;
-            let address = record::decode(incarnation.clone(), &parts.text()?)?.address;
-            Ok(Registration::IdInUse { incarnation, address, lease_expires: parts.time()? })
+            let BrokerRecord { address, strict, .. } = record::decode(incarnation.clone(), &parts.text()?)?;
+            Ok(Registration::IdInUse { incarnation, address, lease_expires: parts.time()?, strict })
         }
         "schema" => Err(parts.text()?),
         _ => return None,

@@ -44,7 +44,7 @@ fn place_of(node: &str, here: &Place) -> Option<Place> {
 pub fn reason(error: &RedisError) -> &str {
     let code = error.code().unwrap_or("");
     let within = || error.detail()?.split_once(" -")?.1.split([' ', ':']).next();
-    let is_word = |word: &&str| word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let is_word = |word: &&str| word.len() >= 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
     if code == "ERR" {
         within().filter(is_word).unwrap_or(code)
     } else {

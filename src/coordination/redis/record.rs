@@ -1,6 +1,6 @@
 //! How a broker's record is written, so that scripts can test a class exactly and read an address.
 //!
-//! `cluster:draining:host:port:broker:low:high:ttl:,class,class,` with every text escaped.
+//! `cluster:draining:host:port:broker:low:high:ttl:strict:,class,class,` with every text escaped.
 
 use crate::coordination::keys::{escape, unescape};
 use crate::coordination::BrokerRecord;
@@ -16,7 +16,7 @@ pub fn encode(record: &BrokerRecord) -> String {
         classes.push(',');
     }
     format!(
-        "{}:{}:{}:{}:{}:{}:{}:{}:{classes}",
+        "{}:{}:{}:{}:{}:{}:{}:{}:{}:{classes}",
         escape(record.cluster.as_str()),
         u8::from(record.draining),
         escape(&record.address.host),
@@ -25,6 +25,7 @@ pub fn encode(record: &BrokerRecord) -> String {
         record.protocol.0,
         record.protocol.1,
         record.lease_ttl.as_millis(),
+        u8::from(record.strict),
     )
 }
 
@@ -32,22 +33,28 @@ pub fn encode(record: &BrokerRecord) -> String {
 pub fn decode(incarnation: Incarnation, text: &str) -> Option<BrokerRecord> {
     let mut fields = text.split(':');
     let cluster = ClusterName::new(unescape(fields.next()?)?);
-    let draining = match fields.next()? {
-        "0" => false,
-        "1" => true,
-        _ => return None,
-    };
+    let draining = flag(fields.next()?)?;
     let address = endpoint(fields.next()?, fields.next()?)?;
     let broker = BrokerId::new(unescape(fields.next()?)?);
     let protocol = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     let lease_ttl = Duration::from_millis(fields.next()?.parse().ok()?);
+    let strict = flag(fields.next()?)?;
     let classes = fields.next()?.strip_prefix(',')?;
     if fields.next().is_some() {
         return None;
     }
     let classes: Option<BTreeSet<ClassName>> =
         classes.split_terminator(',').map(|class| unescape(class).map(ClassName::new)).collect();
-    Some(BrokerRecord { incarnation, broker, cluster, address, classes: classes?, protocol, lease_ttl, draining })
+    let classes = classes?;
+    Some(BrokerRecord { incarnation, broker, cluster, address, classes, protocol, lease_ttl, strict, draining })
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
 }
 
 /// An address from its two fields.
@@ -68,6 +75,7 @@ mod tests {
             classes: classes.iter().map(ClassName::new).collect(),
             protocol: (1, 2),
             lease_ttl: Duration::from_millis(5000),
+            strict: true,
             draining: true,
         }
     }
@@ -91,11 +99,11 @@ mod tests {
         for text in [
             "",
             "x",
-            "main:2:h:1:b:1:1:9:,",
-            "main:0:h:70000:b:1:1:9:,",
-            "main:0:h:1:b:1:1:9:",
-            "main:0:h:1:b:1:1:9:,:x",
-            "main:0:h:1:b:1:1:,",
+            "main:2:h:1:b:1:1:9:0:,",
+            "main:0:h:70000:b:1:1:9:0:,",
+            "main:0:h:1:b:1:1:9:0:",
+            "main:0:h:1:b:1:1:9:0:,:x",
+            "main:0:h:1:b:1:1:9:,",
         ] {
             assert_eq!(decode("00ff".into(), text), None, "{text}");
         }

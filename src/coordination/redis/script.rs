@@ -34,19 +34,19 @@ scripts! {
     REGISTER = "register": "clock" "record" "load" "healing" "heal" "member";
     ANNOUNCE = "announce": "clock" "record" "load" "epoch" "healing" "heal" "member";
     RESTORE = "restore": "clock" "record" "load" "epoch";
-    SETTLE = "settle": "healing";
-    RENEW = "renew": "clock" "healing";
-    UPDATE = "update": "record" "load";
+    SETTLE = "settle": "room" "healing";
+    RENEW = "renew": "clock" "room" "healing";
+    UPDATE = "update": "room" "record" "load";
     SCAN = "scan": "clock" "record" "load" "healing" "cut";
     PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch";
-    ACTIVATE = "activate": "healing";
-    RELEASE = "release": "record" "load" "salvage";
-    WITHDRAW = "withdraw": "record" "load" "salvage";
-    SET_LOAD = "set_load": "record" "load";
+    ACTIVATE = "activate": "room" "healing";
+    RELEASE = "release": "room" "record" "load" "salvage";
+    WITHDRAW = "withdraw": "room" "record" "load" "salvage";
+    SET_LOAD = "set_load": "room" "record" "load";
     LOCATE = "locate": "record" "healing";
-    CLAIM = "claim": "clock" "record" "load" "healing" "epoch";
-    EVICT = "evict": "clock" "record" "load" "healing" "cut" "salvage";
-    LEAVE = "leave": "record" "load" "healing" "salvage";
+    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch";
+    EVICT = "evict": "clock" "room" "record" "load" "healing" "cut" "salvage";
+    LEAVE = "leave": "room" "record" "load" "healing" "salvage";
     OWNED = "owned":;
     RESTART = "restart":;
 }
@@ -107,6 +107,9 @@ mod tests {
         ] {
             assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
             assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);
+            let makes_room = lua.source.contains("-- room: ");
+            let writes = !["scan", "locate", "owned"].contains(&lua.name);
+            assert_eq!(lua.source.contains("-- Full memory: works"), makes_room || !writes, "{}", lua.name);
             for word in ["cjson", "SRANDMEMBER", "SCAN'", "NUMSUB", "UNLINK"] {
                 assert!(!lua.source.contains(word), "{} names {word}", lua.name);
             }
