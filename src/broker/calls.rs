@@ -43,6 +43,8 @@ pub enum Place {
 pub struct Call {
     pub deadline: u64,
     pub place: Place,
+    /// The number of the lane over which it was written; 0: over none.
+    pub lane: u64,
     /// Why no route to the worker has been found yet.
     pub problem: Option<Arc<Failure>>,
     pub waiter: Waiter,
@@ -81,7 +83,7 @@ pub struct Calls {
 impl Calls {
     /// `true` when the timer must be set anew: this deadline comes before all others.
     pub fn insert(&mut self, call: u64, deadline: u64, waiter: Waiter) -> bool {
-        self.waiting.insert(call, Call { deadline, place: Place::Nowhere, problem: None, waiter });
+        self.waiting.insert(call, Call { deadline, place: Place::Nowhere, lane: 0, problem: None, waiter });
         let step = deadline / STEP + 1;
         let first = self.deadlines.first_key_value().is_none_or(|(first, _)| step < *first);
         self.deadlines.entry(step).or_default().push(call);
@@ -105,6 +107,14 @@ impl Calls {
     pub fn route(&mut self, call: u64, place: Place) {
         if let Some(waiting) = self.waiting.get_mut(&call) {
             waiting.place = place;
+        }
+    }
+
+    /// It is about to be written to this connection, over this lane.
+    pub fn route_over(&mut self, call: u64, connection: u64, lane: u64) {
+        if let Some(waiting) = self.waiting.get_mut(&call) {
+            waiting.place = Place::There { connection };
+            waiting.lane = lane;
         }
     }
 

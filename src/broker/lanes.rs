@@ -5,12 +5,10 @@
 //! through the inbox), so that all that was written to the old route is back in its place before anything is written
 //! to a new one. Gaps may happen, inversions never. Pure: takes `now`, sends nothing.
 
-use crate::ids::{Epoch, WorkerId};
+use crate::broker::lane::{before, Lane, Parked, Route};
+use crate::ids::WorkerId;
 use crate::transport::Connection;
-use crate::wire::chain::Chain;
-use crate::wire::message::Payload;
-use bytes::Bytes;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Messages that wait for a route in one lane at most.
@@ -19,91 +17,6 @@ pub const MAX_PARKED: usize = 10_000;
 pub const MAX_PARKED_BYTES: usize = 64 * 1024 * 1024;
 /// A lane that was used this recently is kept also beyond the cache's size: its last messages may still be under way.
 const QUIET: u64 = 5_000;
-
-/// A message that waits for a route.
-#[derive(Clone, Debug)]
-pub struct Parked {
-    pub sequence: u32,
-    /// The call of an ask; 0 for a tell.
-    pub call: u64,
-    /// The promise of a tell that has not been handed over yet; 0: nobody waits.
-    pub tell_slot: u64,
-    /// On the local clock.
-    pub deadline: u64,
-    pub method: Bytes,
-    pub chain: Chain,
-    pub payload: Payload,
-}
-
-#[derive(Clone)]
-pub enum Route {
-    None,
-    /// The worker lives in this broker.
-    Local {
-        epoch: Epoch,
-    },
-    Remote {
-        connection: Arc<Connection>,
-        epoch: Epoch,
-    },
-    /// Waits until everything written to this connection (`None`: given to this broker's inbox) was answered.
-    Fence {
-        connection: Option<Arc<Connection>>,
-        sync: u64,
-    },
-}
-
-impl Route {
-    fn uses(&self, id: u64) -> bool {
-        match self {
-            Route::Remote { connection, .. } | Route::Fence { connection: Some(connection), .. } => {
-                connection.id() == id
-            }
-            Route::None | Route::Local { .. } | Route::Fence { connection: None, .. } => false,
-        }
-    }
-}
-
-pub struct Lane {
-    pub route: Route,
-    pub queue: VecDeque<Parked>,
-    sequence: u32,
-    /// The first message that was written since the last route was found.
-    first_written: Option<u32>,
-    used: u64,
-    /// A task looks for a route.
-    pub resolving: bool,
-    /// The connection that last sent a message back: it does not hold the worker unless it is told to take it up.
-    pub bounced: Option<u64>,
-}
-
-impl Lane {
-    /// The place of the next message.
-    pub fn next_sequence(&mut self) -> u32 {
-        self.sequence = self.sequence.wrapping_add(1);
-        self.sequence
-    }
-
-    /// This message was written to the route.
-    pub fn wrote(&mut self, sequence: u32) {
-        self.first_written.get_or_insert(sequence);
-    }
-
-    /// A route was found; what waits is written to it now.
-    pub fn attach(&mut self) {
-        self.first_written = None;
-    }
-
-    /// Whether later messages were written to a newer route than the one that this comes back from.
-    fn is_overtaken(&self, sequence: u32) -> bool {
-        self.first_written.is_some_and(|first| before(sequence, first))
-    }
-}
-
-/// Whether `a` was sent before `b`; sequences wrap.
-fn before(a: u32, b: u32) -> bool {
-    (a.wrapping_sub(b) as i32) < 0
-}
 
 /// What became of a message that came back.
 #[derive(PartialEq, Eq, Debug)]
@@ -119,27 +32,22 @@ pub struct Lanes {
     lanes: HashMap<WorkerId, Lane>,
     fences: HashMap<u64, WorkerId>,
     parked_bytes: usize,
+    /// Lanes so far.
+    made: u64,
     max: usize,
     max_age: u64,
 }
 
 impl Lanes {
     pub fn new(max: usize, max_age: u64) -> Self {
-        Self { lanes: HashMap::new(), fences: HashMap::new(), parked_bytes: 0, max, max_age }
+        Self { lanes: HashMap::new(), fences: HashMap::new(), parked_bytes: 0, made: 0, max, max_age }
     }
 
     /// The lane of a worker, made if there is none.
     pub fn lane(&mut self, worker: &str, now: u64) -> &mut Lane {
         if !self.lanes.contains_key(worker) {
-            let lane = Lane {
-                route: Route::None,
-                queue: VecDeque::new(),
-                sequence: 0,
-                first_written: None,
-                used: now,
-                resolving: false,
-                bounced: None,
-            };
+            self.made += 1;
+            let lane = Lane::new(self.made, now);
             self.lanes.insert(WorkerId::new(worker), lane);
         }
         let lane = self.lanes.get_mut(worker).expect("it was inserted above");
@@ -195,15 +103,18 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
             _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
-            Route::Remote { connection: current, .. } if current.id() == connection.id() => true,
+            Route::Remote { connection: current, .. } | Route::Doubted { connection: current, .. }
+                if current.id() == connection.id() =>
+            {
+                true
+            }
             Route::Fence { connection: Some(current), .. } if current.id() == connection.id() => false,
             Route::None => false,
             _ => return Returned::TooLate,
         };
         if fence {
-            lane.route = Route::Fence { connection: Some(connection.clone()), sync };
             lane.bounced = Some(connection.id());
-            self.fences.insert(sync, WorkerId::new(worker));
+            self.fence_there(worker, connection, sync);
         }
         self.park(worker, message);
         Returned::Parked { fence }
@@ -223,6 +134,25 @@ impl Lanes {
         }
         self.park(worker, message);
         Returned::Parked { fence }
+    }
+
+    /// Closes a lane until all that was written to this connection was answered.
+    pub fn fence_there(&mut self, worker: &str, connection: &Arc<Connection>, sync: u64) {
+        if let Some(lane) = self.lanes.get_mut(worker) {
+            lane.route = Route::Fence { connection: Some(connection.clone()), sync };
+            self.fences.insert(sync, WorkerId::new(worker));
+        }
+    }
+
+    /// Calls got no answer in time over these lanes (by number) and connections. Looks at every lane: for rare events.
+    pub fn doubt(&mut self, unanswered: &HashSet<(u64, u64)>) {
+        for lane in self.lanes.values_mut() {
+            if let Route::Remote { connection, epoch } = &lane.route {
+                if unanswered.contains(&(lane.number, connection.id())) {
+                    lane.route = Route::Doubted { connection: connection.clone(), epoch: *epoch };
+                }
+            }
+        }
     }
 
     /// Closes a lane that led to this broker, until the inbox has given back what it holds.

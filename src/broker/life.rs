@@ -278,6 +278,7 @@ impl Life {
             }
             let expired = lock(&self.calls).expire(boot_millis());
             self.withdraw(expired.iter().map(|(call, ended)| (*call, ended.place)));
+            self.doubt_routes(&expired);
             for (call, ended) in expired {
                 let failure = ended.too_late();
                 self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });

@@ -5,8 +5,8 @@
 //! | start, destroy, joining again after being fenced | [`core`], [`joining`] |
 //! | a broker id that is in use | [`succession`] |
 //! | all state of one incarnation | [`life`]; its handles to the coordinator: [`registry`] |
-//! | the way of an ask or tell out; the way back of what was not handled | [`sending`], [`returning`]; order and routes in [`lanes`] |
-//! | finding a worker's broker, connecting | [`resolving`] |
+//! | the way of an ask or tell out; the way back of what was not handled | [`sending`], [`returning`]; order and routes in [`lanes`], [`lane`] |
+//! | finding a worker's broker, connecting | [`resolving`], [`finding`]; writing to the route that was found: [`attaching`] |
 //! | what arrives from peers | [`receiving`] |
 //! | `createWorker`, `findWorker` | [`creating`] |
 //! | workers that live here, replies of handlers | [`hosting`], [`residents`], [`inbound`] |
@@ -18,13 +18,14 @@
 //! | other brokers, hosted classes, `restartAll` | [`membership`] |
 //! | who is evicted, and when | [`evicting`] |
 //! | Redis restarted, wiped, rolled back: putting back what is held | [`announcing`], [`remembering`] |
-//! | control connections, proof of death | [`watching`], [`proving`] |
+//! | control connections, proof of death | [`watching`], [`neighbours`], [`proving`] |
 //! | recovery: claims, lost answers | [`recovery`] |
 //! | writes into the registry, batched | [`registrar`] |
 //! | to JavaScript: events, queue, batch text | [`event`], [`inbox`], [`batch`] |
 
 pub mod announcing;
 pub mod answers;
+pub mod attaching;
 pub mod batch;
 pub mod calls;
 pub mod cancelling;
@@ -32,16 +33,19 @@ pub mod core;
 pub mod creating;
 pub mod event;
 pub mod evicting;
+pub mod finding;
 pub mod hosting;
 pub mod inbound;
 pub mod inbox;
 pub mod joining;
+pub mod lane;
 pub mod lanes;
 pub mod lease;
 pub mod lease_thread;
 pub mod life;
 pub mod mailbox;
 pub mod membership;
+pub mod neighbours;
 pub mod numbers;
 pub mod proving;
 pub mod receiving;

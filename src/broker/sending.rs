@@ -4,7 +4,7 @@ use crate::broker::calls::{Place, Waiter};
 use crate::broker::event::{Delivery, Event, Mark};
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
-use crate::broker::lanes::{Parked, Route};
+use crate::broker::lane::{Parked, Route};
 use crate::broker::life::Life;
 use crate::broker::residents::Admission;
 use crate::broker::turns::cycle;
@@ -112,7 +112,8 @@ impl Life {
                 Route::Remote { connection, epoch } if connection.is_open() => {
                     let (connection, epoch) = (connection.clone(), *epoch);
                     let number = lane.next_sequence();
-                    match self.write(&connection, outgoing, epoch, number, now) {
+                    let lane_number = lane.number;
+                    match self.write(&connection, lane_number, outgoing, epoch, number, now) {
                         Ok(()) => {
                             lane.wrote(number);
                             return Ok(Sent::HandedOver);
@@ -169,6 +170,7 @@ impl Life {
     fn write(
         &self,
         to: &Arc<Connection>,
+        lane: u64,
         outgoing: &Outgoing<'_>,
         epoch: Epoch,
         sequence: u32,
@@ -180,7 +182,7 @@ impl Life {
         let address = Address { time_left, epoch, sequence, worker: outgoing.worker, method, chain: &outgoing.chain };
         if outgoing.ask {
             // Before it is written: the answer may be faster than this thread.
-            lock(&self.calls).route(outgoing.slot, Place::There { connection: to.id() });
+            lock(&self.calls).route_over(outgoing.slot, to.id(), lane);
             let written = to.send_with(|out| codec::encode_ask(out, max, outgoing.slot, address, payload));
             if written.is_err() {
                 lock(&self.calls).route(outgoing.slot, Place::Nowhere);

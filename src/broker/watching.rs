@@ -11,10 +11,9 @@ use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::proving::Sign;
-use crate::coordination::Member;
 use crate::error::Code;
-use crate::ids::{Endpoint, Incarnation};
-use crate::transport::{CloseReason, ConnectError, Connection, Events, Transport};
+use crate::ids::Incarnation;
+use crate::transport::{CloseReason, Connection, Events, Transport};
 use crate::wire::message::Message;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -22,10 +21,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-/// Incarnations that each broker watches: with two, a death is seen also when one watcher dies with it.
-const NEIGHBOURS: usize = 2;
 /// Between two pings.
-const PING: Duration = Duration::from_secs(1);
+pub const PING: Duration = Duration::from_secs(1);
 /// Between two looks at who is silent.
 const LOOK: Duration = Duration::from_millis(200);
 /// Looks between two pings.
@@ -35,14 +32,14 @@ const LOOKS_PER_PING: u32 = 5;
 const MAX_SILENT: u32 = 3 * LOOKS_PER_PING + 1;
 
 /// The other side, and whether this one connected.
-type Key = (Incarnation, bool);
+pub type Key = (Incarnation, bool);
 
 fn key(connection: &Connection) -> Key {
     (connection.peer().incarnation.clone(), connection.outgoing())
 }
 
-struct Watched {
-    connection: Arc<Connection>,
+pub struct Watched {
+    pub connection: Arc<Connection>,
     silent: u32,
 }
 
@@ -51,11 +48,11 @@ struct Watched {
 pub struct Watch {
     /// Apart from the transport of messages, so that the two never share a connection. It only connects.
     transport: OnceLock<Transport>,
-    watched: Mutex<HashMap<Key, Watched>>,
+    pub watched: Mutex<HashMap<Key, Watched>>,
     /// Attempts to connect that are under way.
-    dialing: Mutex<HashSet<Incarnation>>,
+    pub dialing: Mutex<HashSet<Incarnation>>,
     /// Who fell silent, until it is heard again.
-    unreachable: Mutex<HashSet<Incarnation>>,
+    pub unreachable: Mutex<HashSet<Incarnation>>,
     /// Incarnations whose death is being proven.
     pub suspects: Mutex<HashSet<Incarnation>>,
 }
@@ -130,14 +127,6 @@ impl Events for Watcher {
     }
 }
 
-/// The members that come after `own` in the order of incarnations, around the end.
-fn neighbours(members: &[Member], own: &Incarnation) -> Vec<Member> {
-    let mut others: Vec<&Member> = members.iter().filter(|member| member.record.incarnation != *own).collect();
-    others.sort_by(|a, b| a.record.incarnation.cmp(&b.record.incarnation));
-    let after = others.iter().position(|member| member.record.incarnation > *own).unwrap_or(0);
-    (0..others.len().min(NEIGHBOURS)).map(|step| others[(after + step) % others.len()].clone()).collect()
-}
-
 impl Life {
     /// Pings, and cuts off who is silent, as long as the life goes on. Apart from connecting, which may take seconds.
     pub async fn keep_pinging(self: Arc<Self>) {
@@ -163,7 +152,7 @@ impl Life {
     }
 
     /// Nothing comes from there: what is in flight is failed at once.
-    fn lose(&self, silent: &Connection) {
+    pub fn lose(&self, silent: &Connection) {
         let peer = silent.peer();
         if silent.outgoing() {
             lock(&self.watch.unreachable).insert(peer.incarnation.clone());
@@ -210,121 +199,5 @@ impl Life {
             CloseReason::Lost(_) => self.suspect(incarnation, Sign::Broken),
             _ => self.watch_anew.notify_one(),
         }
-    }
-
-    /// Keeps a connection to everybody who is to be watched, as long as the life goes on.
-    pub async fn keep_watch(self: Arc<Self>) {
-        loop {
-            // What broke without a death, or could not be reached, is tried again.
-            let _ = tokio::time::timeout(PING, self.watch_anew.notified()).await;
-            let wanted = self.to_watch();
-            self.drop_unwanted(&wanted);
-            for (incarnation, address) in wanted {
-                self.watch_peer(incarnation, address);
-            }
-        }
-    }
-
-    /// Neighbours, whom messages go to, and who fell silent, with their addresses.
-    fn to_watch(&self) -> HashMap<Incarnation, Endpoint> {
-        let members = lock(&self.remembered).members.clone();
-        let mut wanted: HashMap<_, _> = neighbours(&members, &self.incarnation)
-            .into_iter()
-            .map(|member| (member.record.incarnation, member.record.address))
-            .collect();
-        lock(&self.watch.unreachable).retain(|incarnation| {
-            let member = members.iter().find(|member| member.record.incarnation == *incarnation);
-            if let Some(member) = member {
-                wanted.insert(incarnation.clone(), member.record.address.clone());
-            }
-            member.is_some()
-        });
-        for (incarnation, connection) in lock(&self.peers).iter() {
-            if let Some(target) = connection.target().filter(|_| connection.is_open()) {
-                wanted.entry(incarnation.clone()).or_insert_with(|| target.clone());
-            }
-        }
-        wanted
-    }
-
-    /// Those that this broker made and needs no more; the other side sees to its own.
-    fn drop_unwanted(&self, wanted: &HashMap<Incarnation, Endpoint>) {
-        lock(&self.watch.watched).retain(|(incarnation, outgoing), watched| {
-            let keep = wanted.contains_key(incarnation) || !outgoing;
-            if !keep {
-                watched.connection.close(Code::Unreachable, "nobody talks any more");
-            }
-            keep
-        });
-    }
-
-    fn watch_peer(self: &Arc<Self>, incarnation: Incarnation, address: Endpoint) {
-        let key = (incarnation.clone(), true);
-        let known = lock(&self.watch.watched).get(&key).is_some_and(|watched| watched.connection.is_open());
-        if known || !lock(&self.watch.dialing).insert(incarnation.clone()) {
-            return;
-        }
-        let life = self.clone();
-        self.spawn("control connection", async move {
-            let dialed = match life.watch.transport() {
-                Some(transport) => transport.connect(&address, Some(&incarnation), life.hub.as_ref()).await.map(drop),
-                None => Ok(()),
-            };
-            lock(&life.watch.dialing).remove(&incarnation);
-            match dialed {
-                // It is well, and says so: nobody is dead here.
-                Ok(()) | Err(ConnectError::Unauthorized(_) | ConnectError::Closed) => {}
-                Err(error) => {
-                    let connection = lock(&life.peers).get(&incarnation).cloned();
-                    if let Some(connection) = connection.filter(|_| error == ConnectError::Timeout) {
-                        life.lose(&connection);
-                    }
-                    // It died between the look and now, or it cannot be reached from here: a proof tells which.
-                    life.suspect(&incarnation, Sign::Unreachable);
-                }
-            }
-        });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::coordination::BrokerRecord;
-    use crate::ids::{Endpoint, ServerTime};
-
-    fn member(incarnation: &str) -> Member {
-        Member {
-            record: BrokerRecord {
-                incarnation: incarnation.into(),
-                broker: incarnation.into(),
-                cluster: "main".into(),
-                address: Endpoint { host: "h".into(), port: 1 },
-                classes: Default::default(),
-                protocol: (1, 1),
-                lease_ttl: Duration::from_secs(5),
-                strict: false,
-                draining: false,
-            },
-            lease_expires: ServerTime(0),
-            load: 0,
-        }
-    }
-
-    #[test]
-    fn everybody_is_watched_by_two_others_where_there_are_three_or_more() {
-        let names = ["d", "a", "c", "b"];
-        let members: Vec<Member> = names.iter().map(|name| member(name)).collect();
-        let mut watchers = HashMap::new();
-        for name in names {
-            for watched in neighbours(&members, &name.into()) {
-                assert_ne!(watched.record.incarnation.as_str(), name);
-                *watchers.entry(watched.record.incarnation.to_string()).or_insert(0) += 1;
-            }
-        }
-        assert_eq!(watchers.len(), 4);
-        assert!(watchers.values().all(|count| *count == 2), "{watchers:?}");
-        assert_eq!(neighbours(&members[..1], &"d".into()).len(), 0);
-        assert_eq!(neighbours(&members[..2], &"d".into()).len(), 1);
     }
 }

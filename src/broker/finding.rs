@@ -1,0 +1,162 @@
+//! Where a worker is: what the registry says, and a connection to its broker.
+
+use crate::broker::calls::{Call, Place, Settled, Waiter};
+use crate::broker::inbox::lock;
+use crate::broker::lane::Route;
+use crate::broker::life::Life;
+use crate::broker::receiving::suspended;
+use crate::broker::residents::Creator;
+use crate::broker::sending::{send_failure, time_left};
+use crate::clock::boot_millis;
+use crate::coordination::{Location, Owner};
+use crate::error::{Code, Failure, Outcome};
+use crate::ids::{Epoch, WorkerId};
+use crate::transport::{ConnectError, Connection};
+use crate::wire::message::Message;
+use bytes::Bytes;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+pub enum Found {
+    Route(Route),
+    /// It will not come: who waits is told now.
+    Gone(Failure),
+    /// Not yet: who gives up meanwhile is told this.
+    Wait(Failure),
+    /// The same, while it is being recovered: that takes a moment.
+    Soon(Failure),
+}
+
+impl Life {
+    /// Calls that ended without an answer: their workers may live elsewhere.
+    pub fn doubt_routes(&self, unanswered: &[(u64, Call)]) {
+        let over = |(_, call): &(u64, Call)| match call.place {
+            Place::There { connection } if call.lane > 0 => Some((call.lane, connection)),
+            _ => None,
+        };
+        let unanswered: HashSet<(u64, u64)> = unanswered.iter().filter_map(over).collect();
+        if !unanswered.is_empty() {
+            lock(&self.lanes).doubt(&unanswered);
+        }
+    }
+
+    fn doubted_route(&self, worker: &WorkerId) -> Option<Route> {
+        match &lock(&self.lanes).get_mut(worker.as_str())?.route {
+            Route::Doubted { connection, epoch } if connection.is_open() => {
+                Some(Route::Remote { connection: connection.clone(), epoch: *epoch })
+            }
+            _ => None,
+        }
+    }
+
+    pub async fn find_route(self: &Arc<Self>, worker: &WorkerId) -> Found {
+        if self.lease.is_suspended() && lock(&self.residents).handle(worker.as_str()).is_some() {
+            return Found::Wait(suspended(worker));
+        }
+        let location = match self.coordinator.locate(worker).await {
+            Ok(location) => location,
+            // Who is known is talked to without the registry.
+            Err(error) => {
+                let failure = Failure::new(Code::Redis, error.to_string());
+                return self.doubted_route(worker).map_or(Found::Wait(failure), Found::Route);
+            }
+        };
+        match location {
+            Location::None => {
+                Found::Gone(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\".")))
+            }
+            Location::Unsettled => self.doubted_route(worker).map_or(Found::Wait(self.unsettled()), Found::Route),
+            Location::Pending { .. } => {
+                self.claim.notify_one();
+                let text = format!("The worker \"{worker}\" is waiting to be recovered.");
+                Found::Soon(Failure::new(Code::Unreachable, text))
+            }
+            Location::Owned { owner, epoch, .. } if owner.incarnation == self.incarnation => {
+                self.find_here(worker, epoch).await
+            }
+            Location::Owned { owner, epoch, .. } => self.find_there(worker, &owner, epoch).await,
+        }
+    }
+
+    async fn find_here(self: &Arc<Self>, worker: &WorkerId, epoch: Epoch) -> Found {
+        if lock(&self.residents).handle(worker.as_str()).is_some() {
+            return Found::Route(Route::Local { epoch });
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.registrar.take_up(worker.clone(), Some(Creator::Internal(sender)));
+        match receiver.await {
+            Ok(Ok(())) => Found::Route(Route::Local { epoch }),
+            Ok(Err(failure)) => Found::Wait(failure),
+            Err(_) => Found::Wait(Failure::new(Code::Unreachable, "The worker could not be taken up.")),
+        }
+    }
+
+    async fn find_there(self: &Arc<Self>, worker: &WorkerId, owner: &Owner, epoch: Epoch) -> Found {
+        let connection = match self.connect(owner).await {
+            Ok(connection) => connection,
+            // Time does not change that.
+            Err(failure) if failure.code == Code::Unauthorized => return Found::Gone(failure),
+            // Whether it answers again is looked after elsewhere; who asks need not wait for that.
+            Err(failure) if self.watch.is_unreachable(&owner.incarnation) => return Found::Gone(failure),
+            Err(failure) => return Found::Wait(failure),
+        };
+        let bounced = lock(&self.lanes).get_mut(worker.as_str()).and_then(|lane| lane.bounced);
+        if bounced == Some(connection.id()) {
+            // It stands under that broker, which does not hold it: e.g. an answer of the registry was lost there.
+            let deadline = boot_millis() + self.config.rpc_timeout;
+            match self.raise(&connection, worker, epoch, deadline).await {
+                Settled::Reply(_) => {}
+                Settled::Failure { failure, .. } => return Found::Wait(failure),
+            }
+            if let Some(lane) = lock(&self.lanes).get_mut(worker.as_str()) {
+                lane.bounced = None;
+            }
+        }
+        Found::Route(Route::Remote { connection, epoch })
+    }
+
+    /// Tells the owner to take up a worker that stands under it; answered when its `onCreate` ended.
+    pub async fn raise(&self, to: &Arc<Connection>, worker: &WorkerId, epoch: Epoch, deadline: u64) -> Settled {
+        let (sender, receiver) = oneshot::channel();
+        let call = self.internal_call();
+        self.open_call(call, deadline, Waiter::Internal(sender));
+        lock(&self.calls).route(call, Place::There { connection: to.id() });
+        let time_left = time_left(deadline, boot_millis());
+        let create = Message::Create { call, time_left, worker: worker.clone(), epoch };
+        match to.send(&create) {
+            Ok(()) => to.flush(),
+            Err(error) => self.fail_call(call, send_failure(error).with_delivered(crate::error::Delivered::No)),
+        }
+        receiver.await.unwrap_or_else(|_| Settled::Failure {
+            failure: Failure::new(Code::PeerLost, "The broker ended."),
+            body: Bytes::new(),
+        })
+    }
+
+    /// An open connection to an incarnation.
+    pub async fn connect(self: &Arc<Self>, owner: &Owner) -> Outcome<Arc<Connection>> {
+        if let Some(connection) = lock(&self.peers).get(&owner.incarnation) {
+            if connection.is_open() {
+                return Ok(connection.clone());
+            }
+        }
+        let unreachable = |text: String| Failure::new(Code::Unreachable, text);
+        let Some(address) = &owner.address else {
+            return Err(unreachable("The worker's broker has left.".into()));
+        };
+        if self.watch.is_unreachable(&owner.incarnation) {
+            return Err(unreachable(format!("The worker's broker at {address} does not answer.")));
+        }
+        match self.transport().connect(address, Some(&owner.incarnation), self.hub.as_ref()).await {
+            Ok(connection) => {
+                lock(&self.peers).insert(owner.incarnation.clone(), connection.clone());
+                // Who is talked to is watched.
+                self.watch_anew.notify_one();
+                Ok(connection)
+            }
+            Err(ConnectError::Unauthorized(text)) => Err(Failure::new(Code::Unauthorized, text)),
+            Err(error) => Err(unreachable(format!("The worker's broker at {address} cannot be reached: {error}"))),
+        }
+    }
+}

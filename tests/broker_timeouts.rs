@@ -1,0 +1,72 @@
+//! What a call that got no answer in time means for the next message to its worker.
+
+#[allow(dead_code)]
+#[path = "support/host.rs"]
+mod host;
+
+use dworker::broker::joining::Home;
+use dworker::coordination::memory::MemoryStore;
+use dworker::coordination::{Fate, LoadChange, Location, Release};
+use dworker::error::Code;
+use dworker::ids::{Epoch, WorkerId};
+use dworker::transport::MemoryHub;
+use host::{Handler, Host};
+use std::sync::Arc;
+use std::time::Duration;
+
+const TIMEOUT: u64 = 50;
+
+/// Says whose it is; takes a while for `slow`.
+fn named(name: &'static str) -> Handler {
+    Arc::new(move |_, method, _| {
+        if method == "slow" {
+            std::thread::sleep(Duration::from_millis(5 * TIMEOUT));
+        }
+        Some(format!("\"{name}\""))
+    })
+}
+
+async fn who(by: &Host, worker: &str) -> String {
+    by.ask(worker, "who", "1").await.expect("the worker answers").expect("with a name")
+}
+
+async fn time_out(by: &Host, worker: &str) {
+    let life = by.core.life().expect("it is active");
+    let slow = by.run(|slot| life.ask(worker, "slow", Some("1"), slot, TIMEOUT)).await;
+    assert_eq!(slow.expect_err("it takes too long").code, Code::Timeout);
+}
+
+async fn epoch_of(by: &Host, worker: &str) -> Epoch {
+    match by.core.life().expect("it is active").coordinator.locate(&WorkerId::new(worker)).await {
+        Ok(Location::Owned { epoch, .. }) => epoch,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn after_a_timeout_the_worker_is_looked_up_anew_and_found_where_it_was_or_elsewhere() {
+    let home = Home::Memory { store: MemoryStore::default(), hub: MemoryHub::default() };
+    let a = Host::start("a", &home, named("a")).await;
+    let b = Host::start("b", &home, named("b")).await;
+    let c = Host::start("c", &home, named("c")).await;
+    let ids: Vec<String> = (0..6).map(|number| format!("Room#{number}")).collect();
+    for id in &ids {
+        a.create(id).await.expect("the worker is made");
+    }
+    let there: Vec<&str> = ids.iter().map(String::as_str).filter(|id| b.holds(id)).collect();
+    let [worker, other] = there[..] else { panic!("not spread evenly: {there:?}") };
+    assert_eq!(who(&a, worker).await, "\"b\"");
+    time_out(&a, worker).await;
+    assert_eq!(who(&a, worker).await, "\"b\"");
+
+    // Behind the backs of its owner and of who talks to it: nothing but the registry tells that it lives elsewhere.
+    let owner = b.core.life().expect("it is active");
+    let busy = LoadChange { id: WorkerId::new(other), epoch: epoch_of(&b, other).await, load: 100 };
+    owner.coordinator.set_load(&owner.incarnation, &[busy]).await.expect("the coordinator answers");
+    let release = Release { id: WorkerId::new(worker), epoch: epoch_of(&b, worker).await, fate: Fate::Delete };
+    owner.coordinator.release(&owner.incarnation, &[release]).await.expect("the coordinator answers");
+    c.create(worker).await.expect("the worker is made");
+    assert_eq!(who(&a, worker).await, "\"b\"", "its route is known, and nothing speaks against it");
+    time_out(&a, worker).await;
+    assert_ne!(who(&a, worker).await, "\"b\"");
+}
