@@ -43,6 +43,38 @@ function freeze(t, member) {
   return () => process.kill(member.pid, 'SIGCONT');
 }
 
+/** A way to Redis that can be cut. */
+async function cuttableWay(t) {
+  const sockets = new Set();
+  let cut = false;
+  const way = net.createServer((near) => {
+    if (cut) {
+      near.destroy();
+      return;
+    }
+    const far = net.connect(server.port, '127.0.0.1');
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => {}).on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+  });
+  await once(way.listen(0, '127.0.0.1'), 'listening');
+  const set = (closed) => {
+    cut = closed;
+    if (cut) for (const socket of sockets) socket.destroy();
+  };
+  t.after(() => {
+    set(true);
+    way.close();
+  });
+  return { url: `redis://127.0.0.1:${way.address().port}`, cut: () => set(true), mend: () => set(false) };
+}
+
 describe('a process that is stopped', () => {
   test('for three seconds keeps its workers, and nobody took it for dead', async (t) => {
     const [a, b] = await members(t, ['a', 'b']);
@@ -57,7 +89,9 @@ describe('a process that is stopped', () => {
   });
 
   test('until it is replaced starts no handler, sends no answer, and hears that it was fenced', async (t) => {
-    const [a, b] = await members(t, ['a', 'b'], { lease: SHORT });
+    const way = await cuttableWay(t);
+    const [a] = await members(t, ['a'], { lease: SHORT });
+    const b = await Member.start(t, 'b', { redis: way.url, ns: `l${namespaces}`, rpcTimeout: 20_000, lease: SHORT });
     const { id, epoch } = await roomAt(b, [a]);
     const running = rejection(a.call('ask', id, 'later', 500));
     await until('the handler runs', async () => (await b.call('handled')).length >= 2);
@@ -71,7 +105,14 @@ describe('a process that is stopped', () => {
       return place.broker === 'a' && place;
     }, 10_000);
     assert.ok(BigInt(next.epoch) > BigInt(epoch));
+    // Nobody can tell it: it has to know by itself.
+    way.cut();
     thaw();
+    await until('it is suspended', async () => (await b.call('notices')).includes('suspended'));
+    // The old instance's own epoch; a successor may well live in the same process later.
+    const late = async () => (await b.call('handled')).filter((start) => start.epoch === epoch && start.at > stopped + 100);
+    assert.deepEqual(await late(), []);
+    way.mend();
     const causes = await until('it is destroyed', async () => {
       const ends = (await b.call('journal')).filter((entry) => entry.what === 'destroy' && entry.id === id);
       return ends.length > 0 && ends.map(({ cause }) => cause);
@@ -81,9 +122,7 @@ describe('a process that is stopped', () => {
       assert.deepEqual([error.code, error.delivered], ['DW_ERR_PEER_LOST', 'unknown']);
     }
     await own;
-    // The old instance's own epoch; a successor may well live in the same process later.
-    const late = (await b.call('handled')).filter((start) => start.epoch === epoch && start.at > stopped + 100);
-    assert.deepEqual(late, []);
+    assert.deepEqual(await late(), []);
     await until('it has joined again', async () => (await b.call('ask', id, 'where')).broker === 'a');
   });
 });
@@ -139,38 +178,6 @@ describe('an event loop that stands still', () => {
     assert.equal(a.child.signalCode, 'SIGABRT');
   });
 });
-
-/** A way to Redis that can be cut. */
-async function cuttableWay(t) {
-  const sockets = new Set();
-  let cut = false;
-  const way = net.createServer((near) => {
-    if (cut) {
-      near.destroy();
-      return;
-    }
-    const far = net.connect(server.port, '127.0.0.1');
-    near.pipe(far).pipe(near);
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.on('error', () => {}).on('close', () => {
-        sockets.delete(socket);
-        near.destroy();
-        far.destroy();
-      });
-    }
-  });
-  await once(way.listen(0, '127.0.0.1'), 'listening');
-  const set = (closed) => {
-    cut = closed;
-    if (cut) for (const socket of sockets) socket.destroy();
-  };
-  t.after(() => {
-    set(true);
-    way.close();
-  });
-  return { url: `redis://127.0.0.1:${way.address().port}`, cut: () => set(true), mend: () => set(false) };
-}
 
 /** `b` hosts the room and loses Redis; `a` does not, and never takes anybody for dead. */
 async function apart(t, more) {
