@@ -58,7 +58,7 @@ function open(PromiseClass = Promise) {
 describe('the channel', () => {
   test('settles each call with the event of its slot', async () => {
     const { channel, script, say } = open();
-    const [first, second] = [channel.ask('w', 'm', '1', 100), channel.ask('w', 'm', '2', 100)];
+    const [first, second] = [channel.ask('w', 'm', '1', false, 100), channel.ask('w', 'm', '2', false, 100)];
     say([0, script.calls[1], 'two'], [1, script.calls[0], 'DW_ERR_TIMEOUT', 'unknown', 'late']);
     assert.equal(await second, 'two');
     await assert.rejects(first, { message: 'late', code: 'DW_ERR_TIMEOUT', delivered: 'unknown' });
@@ -67,18 +67,18 @@ describe('the channel', () => {
 
   test('gives undefined where the answer has no value', async () => {
     const { channel, script, say } = open();
-    const asked = channel.ask('w', 'm', undefined, 100);
+    const asked = channel.ask('w', 'm', undefined, false, 100);
     say([0, script.calls[0]]);
     assert.equal(await asked, undefined);
   });
 
   test('flushes once a turn, whatever the number of messages', async () => {
     const { channel, script } = open();
-    for (let n = 0; n < 10; n += 1) channel.ask('w', 'm', '1', 100);
+    for (let n = 0; n < 10; n += 1) channel.ask('w', 'm', '1', false, 100);
     assert.equal(script.flushes, 0);
     await turn();
     assert.equal(script.flushes, 1);
-    channel.ask('w', 'm', '1', 100);
+    channel.ask('w', 'm', '1', false, 100);
     await turn();
     assert.equal(script.flushes, 2);
   });
@@ -123,7 +123,7 @@ describe('the channel', () => {
 
   test('fails the one message whose large payload is not JSON, and no other', async () => {
     const { channel, script, received, say } = open();
-    const asked = channel.ask('w', 'm', '1', 100);
+    const asked = channel.ask('w', 'm', '1', false, 100);
     script.large.set(4, '{"cut');
     say([16, script.calls[0], 4], [18, 9, 2, 'm', 4], [19, 5, 2, 'm', 4], [19, 0, 2, 'm', 4], [3, 0, 2, 'after']);
     await assert.rejects(asked, { code: 'DW_ERR_REJECTED', message: /^The payload cannot be read/ });
@@ -137,16 +137,16 @@ describe('the channel', () => {
   test('makes no promise for a tell that is handed over at once', () => {
     const { channel, script } = open();
     script.handsOver = true;
-    assert.equal(channel.tell('w', 'm', '1'), channel.tell('w', 'm', '2'));
+    assert.equal(channel.tell('w', 'm', '1', false), channel.tell('w', 'm', '2', false));
     assert.equal(channel.calls.size, 0);
     script.handsOver = false;
-    assert.notEqual(channel.tell('w', 'm', '3'), channel.done);
+    assert.notEqual(channel.tell('w', 'm', '3', false), channel.done);
     assert.equal(channel.calls.size, 1);
   });
 
   test('ends all that is outstanding when it closes, and hears nothing afterwards', async () => {
     const { channel, received, say } = open();
-    const asked = channel.ask('w', 'm', '1', 100);
+    const asked = channel.ask('w', 'm', '1', false, 100);
     channel.close(() => new Error('closed'));
     await assert.rejects(asked, { message: 'closed' });
     say([3, 1, 'late']);
@@ -155,9 +155,9 @@ describe('the channel', () => {
 
   test('never gives an outstanding slot again', () => {
     const { channel, script } = open();
-    channel.ask('w', 'm', '1', 100);
+    channel.ask('w', 'm', '1', false, 100);
     channel.lastSlot = 0x3fffffff;
-    channel.ask('w', 'm', '1', 100);
+    channel.ask('w', 'm', '1', false, 100);
     assert.deepEqual(script.calls, [1, 2]);
   });
 });

@@ -38,6 +38,20 @@ onEachCoordinator((system) => {
     }
   });
 
+  test('a string is what it was, however long it is and whatever is in it', async (t) => {
+    const insides = ['x', '"', '\\', '\n', '\u0000', '\u007f', 'é', '\u0141', '部', '🦄', '\ud83d', '\udd84\ud83d', '\ufffd', '\u2028'];
+    for (const agent of Object.values(await pairs(t, echo()))) {
+      for (const length of [0, 1, 100, 509, 510, 511, 512, 4093, 4094, 4095, 4096, 20_000, 300_000]) {
+        for (const inside of insides) {
+          const text = 'a'.repeat(length) + inside + 'z';
+          const answer = await agent.ask('m', text);
+          assert.ok(answer === text, `${JSON.stringify(inside)} behind ${length}`);
+        }
+        assert.equal(await agent.ask('m', 'a'.repeat(length)), 'a'.repeat(length));
+      }
+    }
+  });
+
   test('undefined stays undefined, in both directions', async (t) => {
     const seen = [];
     const W = worker('W', {

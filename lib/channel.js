@@ -11,6 +11,7 @@ const { AbortableCall } = require('./abortable');
 const { current, forget, leave } = require('./context');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
+const { DirectOutcome } = require('./outcome');
 const { contain, keepingContext, throwLater } = require('./promises');
 
 /** Kinds of events. */
@@ -52,6 +53,26 @@ class Call {
   }
 }
 
+/** An ask of a handler, through the core, as what ends with that handler's own call. */
+class CallOfHandler {
+  constructor(channel, slot) {
+    this.channel = channel;
+    this.slot = slot;
+  }
+
+  get open() {
+    return this.channel.calls.has(this.slot);
+  }
+
+  abort() {
+    const { channel, slot } = this;
+    const delivered = channel.native.abort(slot);
+    if (delivered === null) return;
+    const text = 'The call was made for one that nobody waits for any more.';
+    channel.settle(slot).reject(failure('DW_ERR_ABORTED', text, delivered));
+  }
+}
+
 class Channel {
   /**
    * @param {function(function(): void): object} open makes the native side, given its `wake`
@@ -64,6 +85,8 @@ class Channel {
     this.receive = receive;
     this.calls = new Map();
     this.lastSlot = 0;
+    /** The way to this broker's own workers, where there is one. */
+    this.direct = null;
     this.batch = null;
     /** When the batch was taken, ms: what is in it was wanted then. */
     this.taken = 0;
@@ -116,34 +139,74 @@ class Channel {
     this.touch();
   }
 
-  ask(workerId, method, json, timeout, signal) {
-    const slot = this.freeSlot();
+  /** `plain`: `text` is a string of the application's; otherwise it is JSON text. */
+  ask(workerId, method, text, plain, timeout, signal) {
     const turn = current();
-    if (turn === undefined || turn.inbound <= 0) this.native.ask(slot, workerId, method, json, timeout);
-    else this.askFor(turn, slot, workerId, method, json, timeout);
+    const record = this.ownWorker(workerId);
+    if (record !== undefined) {
+      if (record.direct > 0 && signal === undefined && this.direct.suits(turn, text)) {
+        return this.askDirect(turn, record, method, text, plain, timeout);
+      }
+      this.direct.close(record);
+    }
+    const slot = this.freeSlot();
+    if (turn !== undefined) timeout = turn.limit(timeout);
+    if (turn === undefined || turn.inbound <= 0) this.native.ask(slot, workerId, method, text, timeout, plain);
+    else this.askFor(turn, slot, workerId, method, text, plain, timeout);
     this.touch();
     const promise = this.promise(slot, turn);
     if (signal !== undefined) this.calls.set(slot, new AbortableCall(this, slot, workerId, signal, this.calls.get(slot)));
+    if (turn instanceof DirectOutcome) turn.adopt(new CallOfHandler(this, slot));
+    if (record !== undefined && signal === undefined && this.direct.suits(turn, text)) this.direct.open(record);
+    return promise;
+  }
+
+  /** The worker, where it is one of this broker's that takes its messages past the core. */
+  ownWorker(workerId) {
+    return this.direct === null ? undefined : this.direct.workers.active.get(workerId);
+  }
+
+  askDirect(turn, record, method, text, plain, timeout) {
+    const limit = turn === undefined ? timeout : turn.limit(timeout);
+    const PromiseClass = turn === undefined ? this.PromiseClass : keepingContext(this.PromiseClass);
+    const promise = new PromiseClass(capture);
+    const call = this.direct.ask(record, method, text, plain, limit, new Call(capturedResolve, capturedReject));
+    if (turn instanceof DirectOutcome) turn.adopt(call);
+    this.touch();
     return promise;
   }
 
   /** A handler asks: within what is left of the call that it handles. */
-  askFor(turn, slot, workerId, method, json, timeout) {
+  askFor(turn, slot, workerId, method, text, plain, timeout) {
     if (turn.workers.core.channel === this) {
-      this.native.askFor(slot, workerId, method, json, timeout, turn.inbound);
+      this.native.askFor(slot, workerId, method, text, timeout, plain, turn.inbound);
       return;
     }
     // Through another broker of this process, which knows nothing of the call.
     const left = Math.ceil(turn.context().deadline - Date.now());
-    this.native.ask(slot, workerId, method, json, Math.max(Math.min(timeout, left), 0));
+    this.native.ask(slot, workerId, method, text, Math.max(Math.min(timeout, left), 0), plain);
   }
 
   /** Mostly the tell is handed over at once: then there is nothing to settle. */
-  tell(workerId, method, json) {
+  tell(workerId, method, text, plain) {
+    const record = this.ownWorker(workerId);
+    if (record !== undefined) {
+      if (record.direct > 0 && this.direct.suits(undefined, text)) {
+        this.direct.tell(record, method, text, plain);
+        this.touch();
+        return this.told();
+      }
+      this.direct.close(record);
+    }
     const slot = this.freeSlot();
-    const handedOver = this.native.tell(slot, workerId, method, json);
+    const handedOver = this.native.tell(slot, workerId, method, text, plain);
     this.touch();
     if (!handedOver) return contain(this.promise(slot, current()));
+    if (record !== undefined && this.direct.suits(undefined, text)) this.direct.open(record);
+    return this.told();
+  }
+
+  told() {
     return current() === undefined ? this.done : keepingContext(this.PromiseClass).resolve();
   }
 
@@ -159,7 +222,8 @@ class Channel {
     if (this.closed) return;
     // What is for this very process waits in the core. It goes through the event loop all the same, so that two workers
     // that talk to each other without end leave the loop its time.
-    if (this.native.flush()) this.drainSoon();
+    const more = this.native.flush();
+    if (more || (this.direct !== null && this.direct.hasWork)) this.drainSoon();
   }
 
   drainSoon() {
@@ -172,6 +236,10 @@ class Channel {
     if (this.draining) return;
     this.draining = true;
     forget();
+    if (this.direct !== null) {
+      this.direct.run(EVENTS_PER_TURN);
+      if (this.direct.hasWork) this.drainSoon();
+    }
     let left = EVENTS_PER_TURN;
     while (!this.closed && (this.batch !== null || this.next())) {
       const { batch } = this;
@@ -234,13 +302,18 @@ class Channel {
   }
 
   /**
-   * Puts a large payload where its index stands. It is parsed alone, so that one which is not JSON fails its own
-   * message and no other; false then.
+   * Puts a large payload where its index stands: -1 for the first one, and so on, where it is a string as it is. Else it
+   * is parsed alone, so that one which is not JSON fails its own message and no other; false then.
    */
   unfold(kind, event) {
     const at = DATA_AT[kind];
+    const index = event[at];
+    if (index < 0) {
+      event[at] = this.native.take(-1 - index);
+      return true;
+    }
     try {
-      event[at] = JSON.parse(this.native.take(event[at]));
+      event[at] = JSON.parse(this.native.take(index));
       return true;
     } catch (error) {
       const message = `The payload cannot be read: ${error.message}`;
@@ -265,6 +338,7 @@ class Channel {
     const calls = [...this.calls.values()];
     this.calls.clear();
     for (const call of calls) call.reject(error());
+    if (this.direct !== null) this.direct.failAll(error);
   }
 }
 

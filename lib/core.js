@@ -4,6 +4,7 @@
 'use strict';
 
 const { Channel } = require('./channel');
+const { Direct } = require('./direct');
 const { failure } = require('./errors');
 const { NativeBroker, leaveAtExit } = require('./native');
 const { contain, tellListeners } = require('./promises');
@@ -24,6 +25,7 @@ const DESTROY = 5;
 const LOG = 6;
 const NOTICE = 7;
 const CANCEL = 8;
+const DIRECT = 9;
 
 class Core {
   /**
@@ -84,6 +86,7 @@ class Core {
     leaveAtExit();
     const config = JSON.stringify(this.config);
     this.channel = new Channel((wake) => new NativeBroker(config, wake), this.PromiseClass, this.receive.bind(this));
+    this.workers.direct = this.channel.direct = new Direct(this.workers);
     this.channel.native.setCredentials(this.credentials.toText());
     this.channel.native.logging(this.broker.listenerCount('log') > 0);
     for (const name of this.hosted) this.channel.native.host(name);
@@ -222,6 +225,8 @@ class Core {
         return this.log(event[1], event[2]);
       case NOTICE:
         return this.notice(event[1], event[2], event[3]);
+      case DIRECT:
+        return this.workers.opened(event[1], index);
       case CANCEL:
         return this.workers.cancelled(event[1]);
       default:

@@ -13,20 +13,33 @@ const checkTimeout = milliseconds(1);
 function ask(core, workerId, method, data, option) {
   checkMethod(method);
   if (option === undefined || option === null) {
-    return core.started().ask(workerId, method, toJson('data', data), core.config.rpcTimeout, undefined);
+    return core.started().ask(workerId, method, toText('data', data), isPlain(data), core.config.rpcTimeout, undefined);
   }
   const { timeout, signal } = optionsObject('option of ask()', option);
   const limit = timeout === undefined ? core.config.rpcTimeout : checkTimeout(timeout, 'option.timeout');
   if (signal !== undefined) checkSignal(signal);
   const channel = core.started();
-  const json = toJson('data', data);
+  const text = toText('data', data);
   if (signal !== undefined && signal.aborted) throw aborted(workerId, 'no', signal);
-  return channel.ask(workerId, method, json, limit, signal);
+  return channel.ask(workerId, method, text, isPlain(data), limit, signal);
 }
 
 function tell(core, workerId, method, data) {
   checkMethod(method);
-  return core.started().tell(workerId, method, toJson('data', data));
+  return core.started().tell(workerId, method, toText('data', data), isPlain(data));
+}
+
+/**
+ * Whether the core turns it into JSON text by itself: a string in which no surrogate stands alone. `JSON.stringify` takes
+ * 2.9 µs for one of 1 KiB, the core 0.2 (Node 20, 2 cores).
+ */
+function isPlain(value) {
+  return typeof value === 'string' && value.isWellFormed();
+}
+
+/** What the core takes: the string itself where {@link isPlain} says so, else JSON text. */
+function toText(name, value) {
+  return isPlain(value) ? value : toJson(name, value);
 }
 
 /** `undefined` stays so; throws where the value cannot be said in JSON. */
@@ -44,4 +57,5 @@ function toJson(name, value) {
 
 module.exports.ask = ask;
 module.exports.tell = tell;
+module.exports.isPlain = isPlain;
 module.exports.toJson = toJson;

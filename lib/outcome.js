@@ -3,7 +3,13 @@
  */
 'use strict';
 
+const { failure } = require('./errors');
 const { isThenable, observe } = require('./promises');
+
+/** A handler of an ask that declares this many parameters has the callback among them. */
+const ASK_WITH_CALLBACK = 3;
+/** Calls of one handler that are remembered before those are looked for which have ended. */
+const MANY_CALLS = 64;
 
 /**
  * One call of a handler that can end in several ways at once. A subclass gives `end(failed, value)`, which runs once.
@@ -75,6 +81,23 @@ class Turn extends Outcome {
     return this.known;
   }
 
+  /** What the core knows of the message. */
+  whatIsKnown() {
+    const { channel } = this.workers.core;
+    const known = channel === null ? null : this.askCore(channel.native);
+    return known === null ? { left: 0, cancelled: true } : known;
+  }
+
+  askCore(native) {
+    if (this.inbound > 0) return native.callContext(this.inbound);
+    return { left: Infinity, cancelled: false, caller: native.caller(-this.inbound) };
+  }
+
+  /** What is left for a call of this handler that would take `timeout` ms. The core looks after its own. */
+  limit(timeout) {
+    return timeout;
+  }
+
   unwatch() {
     if (this.known !== null) this.workers.unwatch(this);
   }
@@ -103,6 +126,55 @@ class AskOutcome extends Turn {
 }
 
 /**
+ * An ask of this broker that did not go through the core.
+ */
+class DirectOutcome extends Turn {
+  constructor(direct, call) {
+    super(direct.workers, 0, call.record, call.method);
+    this.direct = direct;
+    this.call = call;
+    /** Calls of the handler. */
+    this.calls = [];
+  }
+
+  end(failed, value) {
+    this.unwatch();
+    this.direct.answered(this.call, failed, value);
+  }
+
+  whatIsKnown() {
+    const { call, workers } = this;
+    return { left: call.deadline - performance.now(), cancelled: !call.open, caller: workers.core.id };
+  }
+
+  limit(timeout) {
+    if (!this.call.open) throw failure('DW_ERR_ABORTED', 'Nobody waits any more for the call that is being handled.', 'no');
+    const left = this.call.deadline - performance.now();
+    if (left <= 0) throw failure('DW_ERR_TIMEOUT', 'The call that is being handled has no time left.', 'no');
+    return Math.min(timeout, Math.ceil(left));
+  }
+
+  /** A call of the handler ends with it. */
+  adopt(call) {
+    if (this.calls.length >= MANY_CALLS) this.calls = this.calls.filter(({ open }) => open);
+    this.calls.push(call);
+  }
+
+  /** Nobody waits for the answer any more. */
+  cancelled() {
+    if (!this.open) return;
+    this.workers.cancelled(this);
+    this.abortCalls();
+  }
+
+  abortCalls() {
+    const { calls } = this;
+    this.calls = [];
+    for (const call of calls) if (call.open) call.abort();
+  }
+}
+
+/**
  * A call of `onCreate` or `onDestroy`: what it failed with is told and ignored.
  */
 class StepOutcome extends Outcome {
@@ -120,6 +192,8 @@ class StepOutcome extends Outcome {
   }
 }
 
+module.exports.ASK_WITH_CALLBACK = ASK_WITH_CALLBACK;
+module.exports.DirectOutcome = DirectOutcome;
 module.exports.AskOutcome = AskOutcome;
 module.exports.TellOutcome = TellOutcome;
 module.exports.StepOutcome = StepOutcome;

@@ -52,6 +52,11 @@ class WorkerRecord {
     this.maxQueue = 0;
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
     this.ending = null;
+    /** How its broker's own messages reach it (lib/direct.js), and which of them wait until that is open. */
+    this.direct = 0;
+    this.waiting = [];
+    /** When the core last said that its broker holds it and can prove that it lives. */
+    this.provenAt = 0;
     /** Ends the wait for an `onDestroy` that never does. */
     this.overdue = undefined;
   }

@@ -7,13 +7,13 @@ const { concurrencyOf } = require('./concurrency');
 const { CallContext, enter, outside } = require('./context');
 const { failure } = require('./errors');
 const { describe } = require('./failures');
-const { AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
+const { isPlain } = require('./messages');
+const { ASK_WITH_CALLBACK, AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
 const { Worker, construct } = require('./worker');
 
 const { State, DestroyCause, DEFAULT_LOAD } = Worker;
 
-/** A handler that declares this many parameters has the callback among them. */
-const ASK_WITH_CALLBACK = 3;
+/** A step that declares this many parameters has the callback among them. */
 const STEP_WITH_CALLBACK = 2;
 
 /** What became of a creation, for the native side. */
@@ -31,6 +31,10 @@ class Workers {
   constructor(core) {
     this.core = core;
     this.records = new Map();
+    /** By id: those that handle messages side by side, as long as they take any. */
+    this.active = new Map();
+    /** The way past the core, of the channel that is open. */
+    this.direct = null;
     this.load = 0;
     /** What `Worker.context()` gave, by the number of the message (or its turn), until the handler has settled. */
     this.contexts = new Map();
@@ -83,16 +87,22 @@ class Workers {
 
   answer(inbound, value, record, method) {
     if (this.core.channel === null) return;
-    let json;
+    const plain = isPlain(value);
+    let text;
     try {
-      json = JSON.stringify(value);
+      text = plain ? value : JSON.stringify(value);
     } catch (error) {
-      const text = `The answer of worker ${record.id} to '${method}' cannot be turned into JSON: ${firstLine(error)}`;
-      this.answerFailure(inbound, Object.assign(new Error(text), { cause: error }));
+      this.answerFailure(inbound, this.unspeakable(record, method, error));
       return;
     }
-    this.native.reply(inbound, json);
+    this.native.reply(inbound, text, plain);
     this.core.channel.touch();
+  }
+
+  /** What the caller is told where JSON cannot express the answer. */
+  unspeakable(record, method, error) {
+    const text = `The answer of worker ${record.id} to '${method}' cannot be turned into JSON: ${firstLine(error)}`;
+    return Object.assign(new Error(text), { cause: error });
   }
 
   answerFailure(inbound, reason) {
@@ -131,12 +141,16 @@ class Workers {
     this.core.channel.touch();
   }
 
+  /** All that went to a worker through the core has arrived: its broker's own messages need not any more. */
+  opened(handle, index) {
+    const record = this.records.get(handle);
+    if (record !== undefined && this.mayStart(index)) this.direct.opened(record);
+  }
+
   // --- their contexts ---
 
   contextOf(turn) {
-    const { channel } = this.core;
-    const known = channel === null ? null : whatIsKnown(channel.native, turn.inbound);
-    const { left, cancelled, caller } = known === null ? { left: 0, cancelled: true } : known;
+    const { left, cancelled, caller } = turn.whatIsKnown();
     const context = new CallContext(Date.now() + Math.ceil(left), caller === null ? undefined : caller);
     this.contexts.set(keyOf(turn), context);
     if (cancelled) CallContext.abort(context, nobodyWaits());
@@ -148,15 +162,16 @@ class Workers {
     this.contexts.delete(keyOf(turn));
   }
 
-  /** Nobody waits any more for the answer to this ask. */
-  cancelled(inbound) {
-    const context = this.contexts.get(inbound);
+  /** Nobody waits any more for the answer to this ask. `key`: see {@link keyOf}. */
+  cancelled(key) {
+    const context = this.contexts.get(key);
     if (context !== undefined) CallContext.abort(context, nobodyWaits());
   }
 
   /** This broker cannot prove that it lives. */
   suspended() {
     this.suspensions += 1;
+    if (this.direct !== null) this.direct.suspended();
     for (const context of this.contexts.values()) CallContext.abort(context, this.cannotProve());
   }
 
@@ -208,6 +223,7 @@ class Workers {
     record.state = State.ACTIVE;
     this.native.created(record.handle, MADE, '', record.maxQueue);
     this.core.channel.touch();
+    if (record.maxQueue === 0) this.active.set(record.id, record);
     if (record.ending !== null) this.begin(record);
   }
 
@@ -221,16 +237,21 @@ class Workers {
   /** The core wants the worker of `handle` to go. */
   endByCore(handle, cause) {
     const record = this.records.get(handle);
-    if (record !== undefined) this.end(record, cause, true);
+    if (record === undefined) return;
+    if (cause === DestroyCause.FENCED) this.direct.fenced(record);
+    this.end(record, cause, true);
   }
 
   begin(record) {
     record.state = State.DESTROYING;
+    if (this.active.get(record.id) === record) this.active.delete(record.id);
     if (record.ending.cause !== DestroyCause.SELF) {
+      this.direct.close(record);
       this.destroy(record);
       return;
     }
     this.native.destroying(record.handle);
+    this.direct.close(record);
     this.core.channel.touch();
     this.changeLoad(record, 0);
     // Not inside of worker.destroy(): what the handler that called it does next comes before onDestroy.
@@ -294,6 +315,7 @@ class Workers {
       record.load = 0;
     }
     this.records.clear();
+    this.active.clear();
     this.load = 0;
   }
 }
@@ -305,11 +327,6 @@ function firstLine(error) {
 /** Its number in the core; a tell that has none stands for itself. */
 function keyOf(turn) {
   return turn.inbound > 0 ? turn.inbound : turn;
-}
-
-function whatIsKnown(native, inbound) {
-  if (inbound > 0) return native.callContext(inbound);
-  return { left: Infinity, cancelled: false, caller: native.caller(-inbound) };
 }
 
 function nobodyWaits() {

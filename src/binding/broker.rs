@@ -273,7 +273,7 @@ impl NativeBroker {
     #[napi(catch_unwind)]
     pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
         let batch = self.batch.borrow();
-        batch.writer.large.get(index as usize).map(|bytes| text::to_js(env, bytes)).transpose()
+        batch.writer.large.get(index as usize).map(|apart| text::to_js(env, apart.text())).transpose()
     }
 
     /// Writes what this turn left to send; `true`: there are events to drain.

@@ -2,7 +2,7 @@
 
 use crate::binding::broker::NativeBroker;
 use crate::binding::text::Text;
-use crate::broker::event::Event;
+use crate::broker::event::{Event, Handle};
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::sending::Outgoing;
@@ -24,8 +24,10 @@ pub struct CallContext {
 
 #[napi]
 impl NativeBroker {
+    /// `plain`: `data` is a string of the application's; otherwise it is JSON text.
     #[napi(catch_unwind)]
-    pub fn ask(&self, slot: f64, worker: Text, method: Text, json: Option<Text>, timeout: f64) {
+    pub fn ask(&self, slot: f64, worker: Text, method: Text, data: Option<Text>, timeout: f64, plain: bool) {
+        let json = data.as_ref().map(|data| data.json(plain));
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
             Ok(life) => life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64),
@@ -34,7 +36,18 @@ impl NativeBroker {
 
     /// An ask of the handler of `inbound`.
     #[napi(catch_unwind)]
-    pub fn ask_for(&self, slot: f64, worker: Text, method: Text, json: Option<Text>, timeout: f64, inbound: f64) {
+    #[allow(clippy::too_many_arguments)]
+    pub fn ask_for(
+        &self,
+        slot: f64,
+        worker: Text,
+        method: Text,
+        data: Option<Text>,
+        timeout: f64,
+        plain: bool,
+        inbound: f64,
+    ) {
+        let json = data.as_ref().map(|data| data.json(plain));
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
             Ok(life) => life.ask_for(
@@ -93,7 +106,8 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    pub fn tell(&self, slot: f64, worker: Text, method: Text, json: Option<Text>) -> bool {
+    pub fn tell(&self, slot: f64, worker: Text, method: Text, data: Option<Text>, plain: bool) -> bool {
+        let json = data.as_ref().map(|data| data.json(plain));
         match self.core.life() {
             Err(failure) => {
                 self.fail_slot(slot, failure);
@@ -104,7 +118,8 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    pub fn reply(&self, inbound: f64, json: Option<Text>) {
+    pub fn reply(&self, inbound: f64, data: Option<Text>, plain: bool) {
+        let json = data.as_ref().map(|data| data.json(plain));
         if let Ok(life) = self.core.life() {
             life.reply(inbound as u64, json.as_deref());
         }
@@ -115,6 +130,19 @@ impl NativeBroker {
         if let Ok(life) = self.core.life() {
             life.fail(inbound as u64, &message, &body);
         }
+    }
+
+    /// Whether JavaScript may give messages of this broker to this worker of its own without the core: the event that
+    /// says so comes after all that it has been sent so far.
+    #[napi(catch_unwind)]
+    pub fn open_direct(&self, worker: Text, handle: Handle) -> bool {
+        self.core.life().is_ok_and(|life| life.open_direct(&worker, handle))
+    }
+
+    /// Whether this broker can prove that it holds this worker, so that a handler may start or its answer count.
+    #[napi(catch_unwind)]
+    pub fn proves(&self, handle: Handle) -> bool {
+        self.core.life().is_ok_and(|life| life.proves(handle))
     }
 
     /// A message of the current batch came for a worker that takes none: it goes back, or waits.

@@ -245,7 +245,7 @@ impl NativeRouter {
     #[napi(catch_unwind)]
     pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
         let writer = self.batch.borrow();
-        writer.large.get(index as usize).map(|bytes| text::to_js(env, bytes)).transpose()
+        writer.large.get(index as usize).map(|apart| text::to_js(env, apart.text())).transpose()
     }
 }
 

@@ -12,6 +12,8 @@ use serde::de::IgnoredAny;
 
 /// From here on a payload crosses as a string of its own: copying it into the batch costs more than one more crossing.
 pub const LARGE: usize = 4096;
+/// The same for a string that JavaScript takes as it is: it saves a parser's pass over it.
+const LARGE_STRING: usize = 512;
 /// Added to an event's number when its payload stands apart.
 const APART: u8 = 16;
 
@@ -20,11 +22,51 @@ pub fn is_one_json_value(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
+/// Whether this text between quotation marks is a JSON string. One pass without a branch.
+pub fn needs_no_escapes(text: &[u8]) -> bool {
+    text.iter().fold(true, |fine, byte| fine & (*byte >= 0x20) & (*byte != b'"') & (*byte != b'\\'))
+}
+
+/// The text of a JSON string of ASCII without escapes.
+pub fn plain_string(json: &[u8]) -> Option<&[u8]> {
+    match json {
+        [b'"', text @ .., b'"'] if text.is_ascii() && needs_no_escapes(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// A payload that stands apart.
+pub enum Apart {
+    /// JSON text.
+    Json(Bytes),
+    /// The JSON of a string, without its quotation marks.
+    String(Bytes),
+}
+
+impl Apart {
+    fn of(payload: &Payload) -> Option<Self> {
+        let bytes = &payload.bytes;
+        if bytes.len() < LARGE_STRING {
+            return None;
+        }
+        match plain_string(bytes) {
+            Some(text) => Some(Apart::String(bytes.slice_ref(text))),
+            None => (bytes.len() >= LARGE).then(|| Apart::Json(bytes.clone())),
+        }
+    }
+
+    pub fn text(&self) -> &[u8] {
+        match self {
+            Apart::Json(text) | Apart::String(text) => text,
+        }
+    }
+}
+
 /// Writes events into JSON text.
 #[derive(Default)]
 pub struct BatchWriter {
     pub text: Vec<u8>,
-    pub large: Vec<Bytes>,
+    pub large: Vec<Apart>,
 }
 
 impl BatchWriter {
@@ -45,9 +87,9 @@ impl BatchWriter {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Done { slot, value } => {
-                self.open(0, value);
+                let apart = self.open(0, value);
                 self.number(*slot);
-                self.payload(value);
+                self.payload(value, apart);
             }
             Event::Failed { slot, failure, body } => self.failed(*slot, failure, body),
             Event::Message(delivery) => self.message(delivery),
@@ -80,18 +122,22 @@ impl BatchWriter {
             Event::WorkerLost { id, reason } => self.notice(&["workerLost", id, reason]),
             Event::Suspended => self.notice(&["suspended"]),
             Event::Resumed => self.notice(&["resumed"]),
+            Event::Direct { handle } => {
+                self.text.extend_from_slice(b"[9");
+                self.number(u64::from(*handle));
+            }
             Event::Cancel { inbound } => {
                 self.text.extend_from_slice(b"[8");
                 self.number(*inbound);
             }
             Event::Request { requester, data } => {
-                self.open(10, data);
+                let apart = self.open(10, data);
                 self.number(*requester);
-                self.payload(data);
+                self.payload(data, apart);
             }
             Event::Response { data } => {
-                self.open(11, data);
-                self.payload(data);
+                let apart = self.open(11, data);
+                self.payload(data, apart);
             }
             Event::Disconnect { host, port } => {
                 self.text.extend_from_slice(b"[12");
@@ -104,17 +150,17 @@ impl BatchWriter {
 
     fn message(&mut self, delivery: &Delivery) {
         let envelope = &delivery.envelope;
-        if delivery.origin.is_ask() {
-            self.open(2, &envelope.payload);
+        let is_ask = delivery.origin.is_ask();
+        let apart = self.open(if is_ask { 2 } else { 3 }, &envelope.payload);
+        if is_ask {
             self.number(delivery.inbound);
         } else {
-            self.open(3, &envelope.payload);
             self.tell_origin(delivery);
         }
         self.number(u64::from(delivery.handle));
         // The codec checked it to be UTF-8.
         self.string(&String::from_utf8_lossy(&envelope.method));
-        self.payload(&envelope.payload);
+        self.payload(&envelope.payload, apart);
     }
 
     /// The number of a turn; otherwise the connection that the tell came over, below zero.
@@ -148,22 +194,34 @@ impl BatchWriter {
         }
     }
 
-    fn open(&mut self, kind: u8, payload: &Payload) {
-        let kind = if payload.bytes.len() >= LARGE { kind + APART } else { kind };
+    /// Begins an event; what of it stands apart.
+    fn open(&mut self, kind: u8, payload: &Payload) -> Option<Apart> {
+        let apart = Apart::of(payload);
+        let kind = if apart.is_some() { kind + APART } else { kind };
         self.text.push(b'[');
         self.digits(u64::from(kind));
+        apart
     }
 
-    fn payload(&mut self, payload: &Payload) {
+    /// The payload, or its index where it stands apart: -1 for index 0, and so on, where it is not to be parsed.
+    fn payload(&mut self, payload: &Payload, apart: Option<Apart>) {
         if payload.encoding == Encoding::Absent {
             return;
         }
         self.text.push(b',');
-        if payload.bytes.len() >= LARGE {
-            self.digits(self.large.len() as u64);
-            self.large.push(payload.bytes.clone());
-        } else {
-            self.text.extend_from_slice(&payload.bytes);
+        match apart {
+            None => self.text.extend_from_slice(&payload.bytes),
+            Some(apart) => {
+                let index = self.large.len() as u64;
+                match apart {
+                    Apart::Json(_) => self.digits(index),
+                    Apart::String(_) => {
+                        self.text.push(b'-');
+                        self.digits(index + 1);
+                    }
+                }
+                self.large.push(apart);
+            }
         }
     }
 
@@ -195,5 +253,41 @@ impl BatchWriter {
         } else {
             serde_json::to_writer(&mut self.text, text).expect("writing into memory does not fail");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_string_of_ascii_without_escapes_is_taken_as_it_is() {
+        let taken = |json: &str| plain_string(json.as_bytes()).map(<[u8]>::to_vec);
+        assert_eq!(taken("\"a b\""), Some(b"a b".to_vec()));
+        assert_eq!(taken("\"\""), Some(Vec::new()));
+        for other in
+            ["", "\"", "1", "a", "\"a", "a\"", "\"a\\\"", "\"a\"b\"", "\"a\n\"", "\"\u{e9}\"", " \"a\"", "\"a\\n\""]
+        {
+            assert_eq!(taken(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_string_that_is_taken_as_it_is_is_one_json_value() {
+        for byte in 0..=255u8 {
+            let json = [b'"', b'a', byte, b'"'];
+            assert!(plain_string(&json).is_none() || is_one_json_value(&json), "{byte}");
+        }
+    }
+
+    #[test]
+    fn long_strings_stand_apart_and_say_that_they_are_no_json() {
+        let slot = 7;
+        let value = |text: String| Event::Done { slot, value: Payload::json(Bytes::from(text)) };
+        let long = "x".repeat(LARGE);
+        let mut writer = BatchWriter::default();
+        writer.write(&[value(format!("\"{long}\"")), value(format!("[\"{long}\"]")), value("\"x\"".into())]);
+        assert_eq!(writer.text, br#"[[16,7,-1],[16,7,1],[0,7,"x"]]"#);
+        assert_eq!(writer.large[0].text(), long.as_bytes());
     }
 }

@@ -82,6 +82,10 @@ pub enum Event {
         handle: Handle,
         entry: Arc<Entry>,
     },
+    /// All that this broker sent to this worker of its own came before: what JavaScript keeps for it may start.
+    Direct {
+        handle: Handle,
+    },
     /// Run its `onDestroy`.
     Destroy {
         handle: Handle,

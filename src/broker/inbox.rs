@@ -74,7 +74,7 @@ impl Inbox {
     pub fn push_quietly(&self, event: Event) {
         let mut queues = sync::lock(&self.queues);
         match event {
-            Event::Message(_) | Event::Mark(_) => {
+            Event::Message(_) | Event::Mark(_) | Event::Direct { .. } => {
                 queues.bytes += weight(&event);
                 queues.messages.push_back(event);
                 self.note_full(&queues);

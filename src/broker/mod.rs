@@ -6,6 +6,7 @@
 //! | a broker id that is in use | [`succession`] |
 //! | all state of one incarnation | [`life`]; its handles to the coordinator: [`registry`] |
 //! | the way of an ask or tell out; the way back of what was not handled | [`sending`], [`returning`]; order and routes in [`lanes`], [`lane`] |
+//! | messages between this broker and its own workers that JavaScript keeps to itself | [`direct`] |
 //! | finding a worker's broker, connecting | [`resolving`], [`finding`]; writing to the route that was found: [`attaching`] |
 //! | what arrives from peers | [`receiving`] |
 //! | `createWorker`, `findWorker` | [`creating`] |
@@ -31,6 +32,7 @@ pub mod calls;
 pub mod cancelling;
 pub mod core;
 pub mod creating;
+pub mod direct;
 pub mod event;
 pub mod evicting;
 pub mod finding;

@@ -1,6 +1,6 @@
 //! What arrives from peers: each message is decided on where it is read, in the order of its connection.
 
-use crate::broker::batch::{is_one_json_value, LARGE};
+use crate::broker::batch::{is_one_json_value, plain_string, LARGE};
 use crate::broker::calls::{Place, Settled};
 use crate::broker::event::{Delivery, Event, Level, Mark};
 use crate::broker::inbound::{Origin, MAX_PER_CONNECTION};
@@ -80,7 +80,8 @@ pub fn suspended(worker: &WorkerId) -> Failure {
 
 /// A payload that can stand inside a batch, or apart from it.
 fn is_sound(payload: &Payload) -> bool {
-    payload.encoding == Encoding::Absent || payload.bytes.len() >= LARGE || is_one_json_value(&payload.bytes)
+    let Payload { encoding, bytes } = payload;
+    *encoding == Encoding::Absent || bytes.len() >= LARGE || plain_string(bytes).is_some() || is_one_json_value(bytes)
 }
 
 impl Life {

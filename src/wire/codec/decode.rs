@@ -28,12 +28,14 @@ pub enum DecodeError {
 #[derive(Clone, Debug)]
 pub struct Decoder {
     max: usize,
+    /// Most messages are for the worker of the one before: its id is not made anew.
+    last: Option<WorkerId>,
 }
 
 impl Decoder {
     /// `max`: longest frame, without its length.
     pub fn new(max: usize) -> Self {
-        Self { max }
+        Self { max, last: None }
     }
 
     /// The next message, or `None` when `buffer` does not hold all of it yet. Payload and method are slices of the
@@ -47,7 +49,7 @@ impl Decoder {
             return Ok(None);
         }
         buffer.advance(LENGTH_BYTES);
-        message(Frame { buffer, left: length }).map(Some)
+        message(Frame { buffer, left: length, last: &mut self.last }).map(Some)
     }
 
     /// Makes room for the next read behind what `buffer` holds. The buffer grows with what really came, at most to
@@ -75,6 +77,7 @@ fn frame_length(buffer: &[u8]) -> Option<usize> {
 struct Frame<'a> {
     buffer: &'a mut BytesMut,
     left: usize,
+    last: &'a mut Option<WorkerId>,
 }
 
 impl Frame<'_> {
@@ -107,8 +110,15 @@ impl Frame<'_> {
             return Err(DecodeError::Malformed("a worker id that is too long"));
         }
         self.claim(length)?;
-        let text = std::str::from_utf8(&self.buffer[..length]);
-        let worker = WorkerId::new(text.map_err(|_| DecodeError::Malformed("a worker id that is no UTF-8"))?);
+        let bytes = &self.buffer[..length];
+        let worker = match self.last.as_ref().filter(|last| last.as_str().as_bytes() == bytes) {
+            Some(last) => last.clone(),
+            None => {
+                let text = std::str::from_utf8(bytes);
+                let worker = WorkerId::new(text.map_err(|_| DecodeError::Malformed("a worker id that is no UTF-8"))?);
+                self.last.insert(worker).clone()
+            }
+        };
         self.buffer.advance(length);
         Ok(worker)
     }

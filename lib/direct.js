@@ -1,0 +1,332 @@
+/**
+ * Messages of a broker to its own workers that never leave JavaScript.
+ *
+ * Through the core an ask crosses N-API twice, and stands in two batch texts. Here is only what is simple: a worker that
+ * handles messages side by side, to which nothing else is on its way (`src/broker/direct.rs` says when). As soon as
+ * anything else is the case (the worker goes, the broker cannot prove that it lives, a call has a signal) what has not
+ * started goes to the core, in its order, and so does what follows.
+ */
+'use strict';
+
+const { enter } = require('./context');
+const { Deadlines } = require('./deadlines');
+const { failure } = require('./errors');
+const { describe, rebuild } = require('./failures');
+const { isPlain } = require('./messages');
+const { TellOutcome, DirectOutcome, ASK_WITH_CALLBACK } = require('./outcome');
+
+/** As many as the core's inbox takes. */
+const MAX_MESSAGES = 32768;
+const MAX_UNITS = 64 * 1024 * 1024;
+/** UTF-8 bytes that one UTF-16 unit takes at most. */
+const MAX_BYTES_PER_UNIT = 3;
+
+/** Where a worker's messages go. */
+const CLOSED = 0;
+/** They wait until what went through the core before has arrived. */
+const OPENING = 1;
+const OPEN = 2;
+
+/** Kept, because tests of applications replace it. */
+const clock = Date.now;
+
+/** A message that waits for its turn. Of a tell it stays so. */
+class Message {
+  constructor(record, method, text, plain) {
+    this.record = record;
+    this.method = method;
+    this.text = text;
+    this.plain = plain;
+  }
+
+  get data() {
+    return this.plain || this.text === undefined ? this.text : JSON.parse(this.text);
+  }
+}
+
+/** An ask until its answer. */
+class DirectCall extends Message {
+  constructor(record, method, text, plain, settle) {
+    super(record, method, text, plain);
+    this.settle = settle;
+    this.open = true;
+    /** Its handler, once it runs. */
+    this.turn = null;
+    this.deadline = 0;
+    this.list = null;
+    this.before = null;
+    this.after = null;
+  }
+
+  resolve(value) {
+    this.close();
+    this.settle.resolve(value);
+  }
+
+  reject(error) {
+    this.close();
+    this.settle.reject(error);
+    if (this.turn !== null) this.turn.cancelled();
+  }
+
+  close() {
+    this.open = false;
+    this.list.remove(this);
+  }
+
+  tooLate() {
+    this.reject(failure('DW_ERR_TIMEOUT', 'No answer arrived in time.'));
+  }
+
+  /** The one that it was made for has ended. */
+  abort() {
+    const text = 'The call was made for one that nobody waits for any more.';
+    this.reject(failure('DW_ERR_ABORTED', text, this.turn === null ? 'no' : 'unknown'));
+  }
+}
+
+class Direct {
+  /** @param {Workers} workers */
+  constructor(workers) {
+    this.workers = workers;
+    this.channel = workers.core.channel;
+    this.maxUnits = Math.floor(workers.core.config.maxMessageBytes / MAX_BYTES_PER_UNIT);
+    this.queue = [];
+    this.first = 0;
+    this.units = 0;
+    this.deadlines = new Deadlines();
+    /** Answers that wait until the broker can prove that it lives. */
+    this.held = [];
+    /** The clock when the time was last looked at. */
+    this.looked = 0;
+    this.time = 0;
+  }
+
+  /** Whether a call of this kind can be made here at all. `turn`: of the handler that makes it. */
+  suits(turn, text) {
+    return (turn === undefined || turn.inbound <= 0) && (text === undefined || text.length <= this.maxUnits);
+  }
+
+  /** Throws where too much waits. */
+  admit(record, message) {
+    const units = message.text === undefined ? 0 : message.text.length;
+    if (this.queue.length - this.first >= MAX_MESSAGES || this.units + units > MAX_UNITS) {
+      throw failure('DW_ERR_OVERLOADED', 'Too many messages wait for this process.');
+    }
+    if (record.direct === OPEN) {
+      this.queue.push(message);
+      this.units += units;
+    } else if (record.waiting.push(message) > MAX_MESSAGES) {
+      record.waiting.pop();
+      throw failure('DW_ERR_OVERLOADED', 'Too many messages wait for this process.');
+    }
+  }
+
+  /** `settle` hears of the outcome. */
+  ask(record, method, text, plain, timeout, settle) {
+    const call = new DirectCall(record, method, text, plain, settle);
+    this.admit(record, call);
+    this.deadlines.add(call, timeout);
+    return call;
+  }
+
+  tell(record, method, text, plain) {
+    this.admit(record, new Message(record, method, text, plain));
+  }
+
+  // --- open and closed ---
+
+  /** A message went through the core, and the next ones need not. */
+  open(record) {
+    if (record.direct === CLOSED && this.channel.native.openDirect(record.id, record.handle)) record.direct = OPENING;
+  }
+
+  /** All that went through the core has arrived. */
+  opened(record) {
+    if (record.direct !== OPENING) return;
+    record.direct = OPEN;
+    const { waiting } = record;
+    record.waiting = [];
+    for (const message of waiting) {
+      this.queue.push(message);
+      this.units += message.text === undefined ? 0 : message.text.length;
+    }
+    if (waiting.length > 0) this.channel.touch();
+  }
+
+  /** What has not started goes to the core. */
+  close(record) {
+    if (record.direct === CLOSED) return;
+    const waiting = record.direct === OPENING ? record.waiting : this.takeOut(record);
+    record.direct = CLOSED;
+    record.waiting = [];
+    for (const message of waiting) this.pass(message);
+  }
+
+  closeAll() {
+    for (const record of this.workers.records.values()) this.close(record);
+  }
+
+  /** This broker cannot prove that it lives. What its handlers asked ends. */
+  suspended() {
+    this.closeAll();
+    for (const { turn } of this.deadlines.all()) if (turn !== null) turn.abortCalls();
+  }
+
+  takeOut(record) {
+    const taken = [];
+    const left = [];
+    for (let at = this.first; at < this.queue.length; at += 1) {
+      const message = this.queue[at];
+      (message.record === record ? taken : left).push(message);
+    }
+    this.first = 0;
+    this.queue = left;
+    for (const { text } of taken) this.units -= text === undefined ? 0 : text.length;
+    return taken;
+  }
+
+  pass(message) {
+    const { channel } = this;
+    const { record, method, text, plain } = message;
+    const isAsk = message instanceof DirectCall;
+    if (isAsk && !message.open) return;
+    const slot = channel.freeSlot();
+    if (isAsk) {
+      message.close();
+      channel.calls.set(slot, message.settle);
+      const left = Math.max(Math.ceil(message.deadline - performance.now()), 0);
+      channel.native.ask(slot, record.id, method, text, left, plain);
+    } else channel.native.tell(slot, record.id, method, text, plain);
+    channel.touch();
+  }
+
+  // --- handling ---
+
+  get hasWork() {
+    return this.first < this.queue.length;
+  }
+
+  /** Starts handlers of up to `max` messages that wait now. */
+  run(max) {
+    if (this.held.length > 0) this.releaseAnswers();
+    for (let left = Math.min(max, this.queue.length - this.first); left > 0 && this.hasWork; left -= 1) {
+      const message = this.queue[this.first];
+      if (!this.proves(message.record)) {
+        this.closeAll();
+        return;
+      }
+      this.queue[this.first] = undefined;
+      this.first += 1;
+      this.units -= message.text === undefined ? 0 : message.text.length;
+      if (message instanceof DirectCall) this.handle(message);
+      else this.handleTell(message);
+    }
+    if (!this.hasWork) this.queue.length = 0;
+    else if (this.first > MAX_MESSAGES) this.queue.splice(0, this.first);
+    else return;
+    this.first = 0;
+  }
+
+  handle(call) {
+    if (!call.open) return;
+    if (call.deadline <= this.time) {
+      call.tooLate();
+      return;
+    }
+    const { worker } = call.record;
+    const outcome = new DirectOutcome(this, call);
+    call.turn = outcome;
+    enter(outcome);
+    try {
+      const result = worker.onAsk(call.method, call.data, outcome.callback());
+      outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
+    } catch (error) {
+      outcome.settle(true, error);
+    }
+  }
+
+  handleTell({ record, method, data }) {
+    const outcome = new TellOutcome(this.workers, 0, record, method);
+    enter(outcome);
+    try {
+      outcome.returned(record.worker.onTell(method, data), false);
+    } catch (error) {
+      outcome.settle(true, error);
+    }
+  }
+
+  /** As {@link Workers#mayStart}: the core is asked when the clock has moved on since it last said yes. */
+  proves(record) {
+    const now = clock();
+    if (now !== this.looked) {
+      this.looked = now;
+      this.time = performance.now();
+    }
+    if (now === record.provenAt) return true;
+    const proven = this.channel.native.proves(record.handle);
+    record.provenAt = proven ? now : 0;
+    return proven;
+  }
+
+  // --- answers ---
+
+  answered(call, failed, value) {
+    if (!call.open) return;
+    const answer = failed ? { call, error: describe(value) } : this.copied(call, value);
+    // A worker that has ended by itself may still answer; one that was fenced has nobody who waits.
+    const gone = !this.workers.records.has(call.record.handle);
+    if (gone ? this.channel.native.holds() : this.proves(call.record)) this.leave(answer);
+    else this.held.push(answer);
+  }
+
+  copied(call, value) {
+    if (isPlain(value)) return { call, plain: true, text: value };
+    try {
+      return { call, plain: false, text: JSON.stringify(value) };
+    } catch (error) {
+      return { call, error: describe(this.workers.unspeakable(call.record, call.method, error)) };
+    }
+  }
+
+  leave({ call, error, plain, text }) {
+    if (!call.open) return;
+    const { maxMessageBytes } = this.workers.core.config;
+    if (error !== undefined) {
+      call.reject(rebuild('DW_ERR_REJECTED', 'yes', error.message, JSON.parse(JSON.stringify(error))));
+    } else if (text !== undefined && text.length > this.maxUnits && Buffer.byteLength(text) > maxMessageBytes) {
+      const wrong = `Expected a message of at most ${maxMessageBytes} bytes but received one of ${Buffer.byteLength(text)} bytes.`;
+      call.reject(failure('DW_ERR_TOO_LARGE', `The result is too large. ${wrong}`, 'yes'));
+    } else call.resolve(plain || text === undefined ? text : JSON.parse(text));
+  }
+
+  releaseAnswers() {
+    if (!this.channel.native.holds()) return;
+    const { held } = this;
+    this.held = [];
+    held.forEach((answer) => this.leave(answer));
+  }
+
+  // --- ends ---
+
+  /** The worker was replaced elsewhere: what its handlers still answer counts no more. */
+  fenced(record) {
+    for (const call of this.deadlines.all()) {
+      if (call.record === record && call.turn !== null) {
+        call.reject(failure('DW_ERR_PEER_LOST', 'The broker ended.', 'unknown'));
+      }
+    }
+  }
+
+  /** Ends everything with `error()`. */
+  failAll(error) {
+    this.queue = [];
+    this.first = 0;
+    this.units = 0;
+    this.held = [];
+    for (const call of this.deadlines.all()) call.reject(error());
+  }
+}
+
+module.exports.Direct = Direct;
+module.exports.CLOSED = CLOSED;
