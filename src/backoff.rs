@@ -25,9 +25,25 @@ impl Backoff {
     }
 }
 
+/// Any time up to this one, each as likely, so that many who wait do not come together.
+pub fn spread(time: Duration) -> Duration {
+    let mut bytes = [0u8; 2];
+    // Without a random source all wait for half of it.
+    let part = getrandom::fill(&mut bytes).map_or(u16::MAX / 2, |()| u16::from_le_bytes(bytes));
+    time * u32::from(part) / u32::from(u16::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_spread_from_none_to_the_whole() {
+        let whole = Duration::from_secs(1);
+        let times: Vec<_> = (0..1000).map(|_| spread(whole)).collect();
+        assert!(times.iter().all(|time| *time <= whole));
+        assert!(times.iter().any(|time| *time < whole / 10) && times.iter().any(|time| *time > whole * 9 / 10));
+    }
 
     #[test]
     fn waits_double_up_to_the_maximum() {

@@ -1,6 +1,6 @@
 //! From a worker's id to a route: asks the registry where it is, connects, and lets go what waits.
 
-use crate::backoff::Backoff;
+use crate::backoff::{spread, Backoff};
 use crate::broker::event::{Event, Level};
 use crate::broker::finding::Found;
 use crate::broker::inbox::lock;
@@ -15,9 +15,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// While workers are recovered, each that is waited for is looked up so often that all together ask the registry five
-/// thousand times a second: more leaves too little for who recovers them.
+/// While workers are recovered, each that is waited for is looked up so often that all together ask the registry ten
+/// thousand times a second at most: more leaves too little for who recovers them.
 const LOOK_UP: Duration = Duration::from_micros(200);
+/// Between two such looks at least.
+const SOON: Duration = Duration::from_millis(20);
 
 /// One more while it lives.
 struct Counted<'a>(&'a AtomicUsize);
@@ -112,9 +114,8 @@ impl Life {
         let next =
             lanes.get_mut(worker.as_str()).and_then(|lane| lane.queue.iter().map(|parked| parked.deadline).min());
         let wait = if soon {
-            let crowd = LOOK_UP * self.resolving.load(Ordering::Relaxed) as u32;
-            let wait = crowd.max(Duration::from_millis(self.config.retries.initial_interval));
-            Backoff::new(wait, wait).next_wait()
+            // Spread over all of that time: who is made first answers first.
+            spread(LOOK_UP * self.resolving.load(Ordering::Relaxed) as u32).max(SOON)
         } else {
             backoff.next_wait()
         };
