@@ -14,6 +14,7 @@ use dworker::ids::{BrokerId, Endpoint, Incarnation};
 use dworker::transport::MemoryHub;
 use host::{config, eventually, Handler, Host};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -163,6 +164,57 @@ async fn when_most_fall_silent_together_they_have_one_more_lease_to_come_back() 
     silent_member(&a, Duration::from_millis(1000), &door).await;
     let took = evicted(&a, &silent, begun).await;
     assert!(took >= Duration::from_millis(1990) && took < Duration::from_millis(3000), "{took:?}");
+}
+
+const HOUR: i64 = 3_600_000;
+
+/// The coordinator's clock: an even one, and what it is off by.
+fn jumping_home() -> (Home, Arc<AtomicI64>) {
+    let off = Arc::new(AtomicI64::new(0));
+    let (read, begun) = (off.clone(), Instant::now());
+    let clock = move || (10 * HOUR + begun.elapsed().as_millis() as i64 + read.load(Ordering::SeqCst)) as u64;
+    let store = MemoryStore::with_clock(Arc::new(clock));
+    (Home::Memory { store, hub: MemoryHub::default() }, off)
+}
+
+/// Nobody is taken for dead as long as this lasts.
+async fn all_go_on(hosts: &[Arc<Host>], lasts: Duration) {
+    let end = Instant::now() + lasts;
+    while Instant::now() < end {
+        for host in hosts {
+            assert_eq!(host.fenced.load(Ordering::Relaxed), 0, "it was taken for dead");
+            assert_eq!(host.count() as u64, host.made.load(Ordering::Relaxed), "its workers moved");
+        }
+        assert_eq!(hosts.iter().map(|host| host.count()).sum::<usize>(), 12);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_to_and_fro_evicts_nobody_and_the_dead_are_evicted_afterwards() {
+    let (home, off) = jumping_home();
+    let mut hosts = Vec::new();
+    // The first renews often, and so is the first that could take the others' leases for run out.
+    for (id, renew) in [("a", 20), ("b", 300), ("c", 300)] {
+        let mut config = config(id);
+        config.lease.renew = renew;
+        hosts.push(Host::start_with(config, &home, echo()).await);
+    }
+    for number in 0..12 {
+        hosts[0].create(&format!("Room#{number}")).await.expect("the worker is made");
+    }
+    // Longer than a lease each, shorter than one, and shorter than a renewal.
+    for (by, lasts) in [(-HOUR, 1700), (0, 1700), (HOUR, 700), (0, 700), (-HOUR, 50), (0, 1700), (-3000, 80), (0, 1700)]
+    {
+        off.store(by, Ordering::SeqCst);
+        all_go_on(&hosts, Duration::from_millis(lasts)).await;
+    }
+    let door = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let silent = silent_member(&hosts[0], Duration::from_millis(500), &door).await;
+    off.store(HOUR, Ordering::SeqCst);
+    let took = evicted(&hosts[0], &silent, Instant::now()).await;
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    all_go_on(&hosts, Duration::from_millis(100)).await;
 }
 
 /// Takes no proof for its death; its lease runs out within the test.

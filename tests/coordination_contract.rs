@@ -196,7 +196,7 @@ cases! {
         the_next_life_of_a_broker_evicts_the_last_one_before_it_has_a_lease_of_its_own
         no_proof_counts_against_the_valid_lease_of_a_strict_broker
         a_renewal_disproves_a_death
-        an_expired_lease_needs_no_proof
+        a_renewal_disproves_a_death_also_when_it_looks_run_out_as_after_a_jump_of_the_clock
         an_eviction_goes_on_in_parts_oldest_first_whoever_takes_the_next
         what_is_left_of_an_eviction_is_seen_until_somebody_has_gone_on_with_it
         what_is_left_of_a_departure_goes_the_way_that_it_began

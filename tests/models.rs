@@ -9,7 +9,7 @@ use dworker::broker::inbound::Origin;
 use dworker::broker::inbox::{Inbox, MAX_BYTES};
 use dworker::broker::lease::Lease;
 use dworker::config::{LeaseConfig, OnRedisLoss};
-use dworker::ids::{Epoch, ServerTime, WorkerId};
+use dworker::ids::{Epoch, WorkerId};
 use dworker::wire::chain::Chain;
 use dworker::wire::message::{Envelope, Payload};
 use shuttle::rand::Rng;
@@ -118,7 +118,7 @@ fn messages_that_wait_at_the_gate_come_when_it_opens_and_not_before() {
         let (inbox, bell) = inbox();
         let config = LeaseConfig { ttl: TTL, renew: 500, strict: false };
         let lease = Arc::new(Lease::new(&config, OnRedisLoss::Suspend));
-        lease.extend(0, ServerTime(0));
+        lease.extend(0);
         let clock = Arc::new(AtomicU64::new(0));
         let peer = {
             let inbox = inbox.clone();
@@ -135,7 +135,7 @@ fn messages_that_wait_at_the_gate_come_when_it_opens_and_not_before() {
                     lease.set_suspended(true);
                     inbox.push(Event::Suspended);
                 }
-                lease.extend(TTL, ServerTime(0));
+                lease.extend(TTL);
                 if lease.set_suspended(false) {
                     inbox.push(Event::Resumed);
                 }
@@ -172,7 +172,7 @@ fn an_answer_that_is_held_back_leaves_when_the_gate_opens() {
                 left.fetch_add(1, Ordering::SeqCst);
             })
         };
-        lease.extend(0, ServerTime(0));
+        lease.extend(0);
         left.fetch_add(std::mem::take(&mut *held.lock().unwrap()), Ordering::SeqCst);
         handler.join().unwrap();
         assert_eq!(left.load(Ordering::SeqCst) + *held.lock().unwrap(), 1);

@@ -295,7 +295,7 @@ impl NativeBroker {
     /// The coordinator's clock in ms, as far as known.
     #[napi(catch_unwind)]
     pub fn redis_time(&self) -> f64 {
-        self.core.life().map_or(0.0, |life| life.lease.server_time() as f64)
+        self.core.life().map_or(0.0, |life| lock(&life.clock).at(boot_millis()).0 as f64)
     }
 
     /// Tests and the demo: drops everything at once, as a kill does.

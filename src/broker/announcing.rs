@@ -12,7 +12,6 @@ use crate::coordination::{
     Announcement, CoordinationResult, EntryState, Fate, Held, Joined, Release, Renewal, Restoration, CHUNK,
 };
 use crate::error::Code;
-use crate::ids::ServerTime;
 use crate::wire::handshake::Secrets;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -26,8 +25,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What an answer to a renewal means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
-    /// The lease is longer now, counted from this time on the server's clock.
-    Renewed(ServerTime),
+    /// The lease is longer now.
+    Renewed,
     /// Another database than the one that this broker has put itself into: it must do so first.
     Unknown,
     /// The incarnation is over.
@@ -35,12 +34,17 @@ pub enum Standing {
 }
 
 impl Life {
-    /// Reads an answer to a renewal; before the lease is extended by it.
-    pub fn renewed(&self, renewal: &Renewal) -> Standing {
-        let (generation, server, agreed) = match renewal {
-            Renewal::Renewed { generation, server, server_agreed, .. } => (Some(generation), server, *server_agreed),
-            Renewal::Evicted { generation, server, server_agreed, .. } => (generation.as_ref(), server, *server_agreed),
+    /// Reads an answer to a renewal, sent at `sent` on the local clock; before the lease is extended by it.
+    pub fn renewed(&self, sent: u64, renewal: &Renewal) -> Standing {
+        let (now, generation, server, agreed) = match renewal {
+            Renewal::Renewed { now, generation, server, server_agreed, .. } => {
+                (*now, Some(generation), server, *server_agreed)
+            }
+            Renewal::Evicted { now, generation, server, server_agreed } => {
+                (*now, generation.as_ref(), server, *server_agreed)
+            }
         };
+        self.hear_time(sent, now);
         let home = agreed && generation.is_some_and(|generation| lock(&self.remembered).is_home(generation, server));
         if !home {
             self.announce.notify_one();
@@ -48,15 +52,18 @@ impl Life {
         }
         match renewal {
             Renewal::Evicted { .. } => Standing::Evicted,
-            Renewal::Renewed { now, next_expiry, .. } => {
+            Renewal::Renewed { next_expiry, .. } => {
                 let local = boot_millis();
                 let last = self.renewed_at.swap(local, Ordering::AcqRel);
                 if 2 * local.saturating_sub(last) > self.config.lease.ttl {
                     self.well_since.store(local, Ordering::Release);
                 }
+                if lock(&self.clock).next_runs_out(*next_expiry, now) {
+                    self.clock_jumped("a lease went back");
+                }
                 let next = next_expiry.map_or(u64::MAX, |expiry| local + expiry.0.saturating_sub(now.0));
                 self.next_expiry.send_replace(next);
-                Standing::Renewed(*now)
+                Standing::Renewed
             }
         }
     }
@@ -108,6 +115,7 @@ impl Life {
         let writing = self.registrar.turn.write().await;
         let sent = boot_millis();
         let joined = self.coordinator.announce(&self.announcement()).await?;
+        self.hear_time(sent, joined.now);
         self.accept_secret(&joined.secret);
         if !self.restore_all().await? {
             return Ok(false);
@@ -118,7 +126,7 @@ impl Life {
         }
         drop(writing);
         if lapsed {
-            while !self.coordinator.scan(&self.incarnation).await?.settled {
+            while !self.scan().await?.settled {
                 if self.coordinator.server().is_some_and(|server| server != joined.server) {
                     return Ok(false);
                 }
@@ -128,7 +136,7 @@ impl Life {
                 return Ok(false);
             }
         } else {
-            self.lease.extend(sent, joined.now);
+            self.lease.extend(sent);
         }
         self.moved_in_with(&joined);
         Ok(true)
@@ -136,7 +144,7 @@ impl Life {
 
     /// Whether the database is one that this incarnation has put itself into already.
     async fn is_at_home(&self) -> CoordinationResult<bool> {
-        let membership = self.coordinator.scan(&self.incarnation).await?;
+        let membership = self.scan().await?;
         let here = membership.members.iter().any(|member| member.record.incarnation == self.incarnation);
         let server = self.coordinator.server();
         let known = server.is_some_and(|server| lock(&self.remembered).is_home(&membership.generation, &server));

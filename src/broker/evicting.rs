@@ -29,6 +29,12 @@ fn overdue(membership: &Membership, own: &Incarnation) -> Vec<Member> {
     expired.iter().filter(over).map(|member| (*member).clone()).collect()
 }
 
+/// What the server's clock shows now unless it jumped since the members were looked at, `looked` on the local clock.
+/// What it is known to show by other answers does not count: a lease was seen to have run out on this one.
+fn expected(membership: &Membership, looked: u64) -> ServerTime {
+    ServerTime(membership.now.0 + boot_millis().saturating_sub(looked))
+}
+
 impl Life {
     /// Until the next lease of another broker runs out, as the last renewal told.
     pub async fn next_lease_runs_out(&self) {
@@ -47,24 +53,23 @@ impl Life {
         }
     }
 
-    /// Evicts those whose leases ran out. Only who was well for as long as a lease is, on the same database, can tell
-    /// that they did not renew.
-    pub async fn evict_overdue(self: &Arc<Self>, membership: &Membership) {
-        let well = self.lease.holds()
-            && boot_millis().saturating_sub(self.well_since.load(Ordering::Acquire)) >= self.config.lease.ttl;
-        if !well {
-            return;
-        }
+    /// Evicts those whose leases ran out. Only who was well for as long as their lease is, on the same database and an
+    /// even clock, can tell that they did not renew.
+    pub async fn evict_overdue(self: &Arc<Self>, membership: &Membership, looked: u64) {
         for member in overdue(membership, &self.incarnation) {
-            let death = Death::Expired { expected: ServerTime(self.lease.server_time()) };
-            self.evict(&member.record.incarnation, &member.record.broker, &death).await;
+            let long_enough = self.config.lease.ttl.max(member.record.lease_ttl.as_millis() as u64);
+            let well = boot_millis().saturating_sub(self.well_since.load(Ordering::Acquire));
+            if self.lease.holds() && well >= long_enough {
+                let death = Death::Expired { expected: expected(membership, looked) };
+                self.evict(&member.record.incarnation, &member.record.broker, &death).await;
+            }
         }
     }
 
     /// Goes on where somebody began to evict another, or to leave, and came to an end.
-    pub async fn salvage_what_is_left(self: &Arc<Self>, membership: &Membership) {
+    pub async fn salvage_what_is_left(self: &Arc<Self>, membership: &Membership, looked: u64) {
         for gone in &membership.unsalvaged {
-            let death = Death::Expired { expected: ServerTime(self.lease.server_time()) };
+            let death = Death::Expired { expected: expected(membership, looked) };
             while let Ok(Eviction::Evicted { remaining: 1.., .. }) =
                 self.coordinator.evict(&self.incarnation, gone, &death, CHUNK).await
             {}

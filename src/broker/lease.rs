@@ -3,8 +3,7 @@
 
 use crate::clock::boot_millis;
 use crate::config::{LeaseConfig, OnRedisLoss};
-use crate::ids::ServerTime;
-use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// No handler starts this long before the lease runs out: a handler's first steps and a reply fit in it.
@@ -20,8 +19,6 @@ pub struct Lease {
     /// On the local clock; counted from before the request was sent. 0: lost for good.
     deadline: AtomicU64,
     suspended: AtomicBool,
-    /// The coordinator's clock minus the local one, in ms.
-    offset: AtomicI64,
 }
 
 impl Lease {
@@ -32,14 +29,12 @@ impl Lease {
             serve: on_redis_loss == OnRedisLoss::Serve,
             deadline: AtomicU64::new(0),
             suspended: AtomicBool::new(false),
-            offset: AtomicI64::new(0),
         }
     }
 
     /// The lease was granted by a request that was sent at `sent` on the local clock.
-    pub fn extend(&self, sent: u64, now: ServerTime) {
+    pub fn extend(&self, sent: u64) {
         self.deadline.fetch_max(sent + self.ttl, Ordering::AcqRel);
-        self.offset.store(now.0 as i64 - boot_millis() as i64, Ordering::Relaxed);
     }
 
     /// The coordinator is silent, and this process was awake all the time: goes on where that was chosen.
@@ -80,11 +75,6 @@ impl Lease {
     pub fn set_suspended(&self, suspended: bool) -> bool {
         self.suspended.swap(suspended, Ordering::AcqRel) != suspended
     }
-
-    /// The coordinator's clock as far as known, in ms.
-    pub fn server_time(&self) -> u64 {
-        (boot_millis() as i64 + self.offset.load(Ordering::Relaxed)).max(0) as u64
-    }
 }
 
 #[cfg(test)]
@@ -93,7 +83,7 @@ mod tests {
 
     fn lease(on_redis_loss: OnRedisLoss) -> Lease {
         let lease = Lease::new(&LeaseConfig { ttl: 5000, renew: 500, strict: false }, on_redis_loss);
-        lease.extend(10_000, ServerTime(0));
+        lease.extend(10_000);
         lease
     }
 
@@ -109,7 +99,7 @@ mod tests {
     #[test]
     fn an_answer_to_an_older_request_takes_nothing_away() {
         let lease = lease(OnRedisLoss::Suspend);
-        lease.extend(9_000, ServerTime(0));
+        lease.extend(9_000);
         assert!(lease.holds_at(13_999));
     }
 

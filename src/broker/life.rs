@@ -14,6 +14,7 @@ use crate::broker::registrar::Registrar;
 use crate::broker::registry::Registry;
 use crate::broker::remembering::Remembered;
 use crate::broker::residents::Residents;
+use crate::broker::server_clock::ServerClock;
 use crate::broker::tasks::Tasks;
 use crate::broker::watching::Watch;
 use crate::clock::boot_millis;
@@ -92,6 +93,7 @@ pub struct Life {
     pub moved: Notify,
     /// Workers whose broker is looked for.
     pub resolving: AtomicUsize,
+    pub clock: Mutex<ServerClock>,
     /// The last answer that renewed the lease, on the local clock.
     pub renewed_at: AtomicU64,
     /// Since when this broker can tell whether others renew, on the local clock.
@@ -164,6 +166,7 @@ impl Life {
             unverified: AtomicBool::new(false),
             moved: Notify::new(),
             resolving: AtomicUsize::new(0),
+            clock: Mutex::new(ServerClock::new(config.lease.ttl)),
             renewed_at: AtomicU64::new(0),
             well_since: AtomicU64::new(u64::MAX),
             next_expiry: watch::Sender::new(u64::MAX),

@@ -41,7 +41,7 @@ impl Life {
                 () = self.next_lease_runs_out(), if checks => {}
             }
             lock(&self.lanes).trim(boot_millis());
-            match self.coordinator.scan(&self.incarnation).await {
+            match self.scan().await {
                 Ok(membership) => self.look_at(&membership, &mut view, checks).await,
                 Err(error) => self.log(Level::Debug, format!("The members could not be read: {error}")),
             }
@@ -49,6 +49,7 @@ impl Life {
     }
 
     async fn look_at(self: &Arc<Self>, membership: &Membership, view: &mut View, checks: bool) {
+        let looked = boot_millis();
         let gone = {
             let mut remembered = lock(&self.remembered);
             remembered.restart_number = remembered.restart_number.max(membership.restart_number);
@@ -77,8 +78,8 @@ impl Life {
         }
         self.compare_loads(membership, view);
         if checks {
-            self.evict_overdue(membership).await;
-            self.salvage_what_is_left(membership).await;
+            self.evict_overdue(membership, looked).await;
+            self.salvage_what_is_left(membership, looked).await;
         }
     }
 
@@ -129,7 +130,7 @@ impl Life {
 
     /// Whoever can publish can say so: the registry knows.
     async fn hear_of_death(self: &Arc<Self>, incarnation: &Incarnation) {
-        let Ok(membership) = self.coordinator.scan(&self.incarnation).await else { return self.look.notify_one() };
+        let Ok(membership) = self.scan().await else { return self.look.notify_one() };
         let stands = membership.members.iter().any(|member| member.record.incarnation == *incarnation);
         if !stands && *incarnation != self.incarnation {
             self.bury(incarnation);

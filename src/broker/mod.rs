@@ -18,6 +18,7 @@
 //! | an event loop that stands still | [`stall`] |
 //! | other brokers, hosted classes, `restartAll` | [`membership`] |
 //! | who is evicted, and when | [`evicting`] |
+//! | whether the coordinator's clock jumped | [`server_clock`] |
 //! | Redis restarted, wiped, rolled back: putting back what is held | [`announcing`], [`remembering`] |
 //! | control connections, proof of death | [`watching`], [`neighbours`], [`proving`] |
 //! | recovery: claims, lost answers | [`recovery`] |
@@ -61,6 +62,7 @@ pub mod residents;
 pub mod resolving;
 pub mod returning;
 pub mod sending;
+pub mod server_clock;
 pub mod stall;
 pub mod succession;
 pub mod tasks;

@@ -10,6 +10,7 @@
 use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
+use crate::clock::boot_millis;
 use crate::coordination::{Death, Member};
 use crate::ids::{Endpoint, Incarnation, ServerId, ServerTime};
 use crate::transport::ConnectError;
@@ -44,8 +45,11 @@ enum Finding {
 
 /// What the tries of one proof have in common.
 struct Suspicion {
-    /// The coordinator's clock when the connection broke, or a little earlier.
+    /// The coordinator's clock when the connection broke, or a little earlier. Says nothing once that clock jumped: a
+    /// renewal since may carry an earlier time.
     broke: Option<ServerTime>,
+    /// How often that clock had jumped then.
+    jumps: u64,
     /// The server that the coordinator was on then.
     server: ServerId,
     /// The lease at the first look.
@@ -60,10 +64,13 @@ impl Life {
         if !checks || *incarnation == self.incarnation || !lock(&self.watch.suspects).insert(incarnation.clone()) {
             return;
         }
-        let broke = (sign == Sign::Broken).then(|| ServerTime(self.lease.server_time()));
+        let (broke, jumps) = {
+            let clock = lock(&self.clock);
+            ((sign == Sign::Broken).then(|| clock.at(boot_millis())), clock.jumps())
+        };
         let (life, incarnation) = (self.clone(), incarnation.clone());
         self.spawn("proof", async move {
-            life.prove(&incarnation, Suspicion { broke, server, lease_expires: None }).await;
+            life.prove(&incarnation, Suspicion { broke, jumps, server, lease_expires: None }).await;
             lock(&life.watch.suspects).remove(&incarnation);
         });
     }
@@ -92,11 +99,14 @@ impl Life {
         suspicion: &mut Suspicion,
         stood_still: bool,
     ) -> Finding {
-        let Ok(membership) = self.coordinator.scan(&self.incarnation).await else { return Finding::Unclear };
+        let Ok(membership) = self.scan().await else { return Finding::Unclear };
         let found = membership.members.into_iter().find(|member| member.record.incarnation == *incarnation);
         let Some(member) = found else { return Finding::Settled };
         if member.record.strict {
             return Finding::Strict;
+        }
+        if lock(&self.clock).jumps() != suspicion.jumps {
+            suspicion.broke = None;
         }
         let first = *suspicion.lease_expires.get_or_insert(member.lease_expires);
         let renewed = ServerTime(member.lease_expires.0.saturating_sub(member.record.lease_ttl.as_millis() as u64));

@@ -63,7 +63,7 @@ impl Life {
 
     /// `None`: nothing waits.
     async fn share(&self) -> Option<Share> {
-        let membership = match self.coordinator.scan(&self.incarnation).await {
+        let membership = match self.scan().await {
             Ok(membership) => membership,
             // The claim finds out, and waits.
             Err(_) => return Some(Share { own: 1, waiting: 1 }),

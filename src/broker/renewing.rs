@@ -120,9 +120,9 @@ impl Life {
 
     fn take_answer(self: &Arc<Self>, keeper: &mut Keeper, answer: Result<Answer, JoinError>) -> Next {
         let problem = match answer {
-            Ok((sent, Ok(renewal))) => match self.renewed(&renewal) {
-                Standing::Renewed(now) => {
-                    self.lease.extend(sent, now);
+            Ok((sent, Ok(renewal))) => match self.renewed(sent, &renewal) {
+                Standing::Renewed => {
+                    self.lease.extend(sent);
                     keeper.failing = false;
                     // An answer to what was asked before the stop proves nothing.
                     keeper.overslept = keeper.overslept.filter(|woke| sent < *woke);

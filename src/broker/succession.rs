@@ -37,7 +37,8 @@ impl Life {
             let sent = boot_millis();
             let holder = match self.coordinator.register(&self.record(), ttl).await.map_err(Failure::from)? {
                 Registration::Joined(joined) => {
-                    self.lease.extend(sent, joined.now);
+                    self.hear_time(sent, joined.now);
+                    self.lease.extend(sent);
                     self.renewed_at.store(sent, Ordering::Release);
                     self.well_since.store(sent, Ordering::Release);
                     lock(&self.remembered).settled_in(&joined);

@@ -307,7 +307,7 @@ pub enum Death {
     /// Its lease ran out on the server's clock, which the evictor expects to show about this.
     Expired { expected: ServerTime },
     /// It was proven dead, and its lease was seen to expire at this time: a renewal since, any other time, disproves
-    /// it. A lease that has run out needs no proof, and no proof counts against the valid lease of a strict broker.
+    /// it, also when that one looks run out (the clock may have jumped). No proof counts against the valid lease of a strict broker.
     /// `server` is the one on which its connection was seen to break.
     Proven { lease_expires: ServerTime, server: ServerId },
     /// The same, by the next life of its broker id: that has no lease yet and needs none, and need not wait until the
@@ -317,7 +317,7 @@ pub enum Death {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Eviction {
-    /// Its lease is valid (and it is strict, or renewed since): nothing changed.
+    /// Its lease is valid and it is strict, or the lease was renewed since it was seen: nothing changed.
     Alive { lease_expires: ServerTime },
     /// It is evicted: no lease, no record; also one that never was. Of its entries up to `limit` were moved to pending or deleted in this call;
     /// `remaining` are left for the next one.

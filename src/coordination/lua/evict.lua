@@ -1,8 +1,8 @@
 -- evict: removes a dead incarnation and salvages a part of its workers; anybody may go on with it.
 -- KEYS 4 own: of the dead.  ARGV 5 evictor ('': the next life of the same broker), 6 dead, 7 the lease that it was seen with ('' when
 --      it ran out), 8 limit, 9 expected now in ms ('': any), 10 tolerance in ms, 11 server of the proof ('': none)
--- Replies: {'unsettled'}, {'stranger'}: the evictor has no valid lease, {'off', now}, {'alive', expires}: also what is
---          strict and has a valid lease; nothing changed
+-- Replies: {'unsettled'}, {'stranger'}: the evictor has no valid lease, {'off', now}, {'alive', expires}: also what was
+--          not seen with this lease, run out or not, and what is strict and has a valid one; nothing changed
 --          {'evicted', recovered, deleted, remaining}
 -- Never half-done: a lease without record or the reverse; an entry in own: and pending at once, or in neither.
 -- Cost: about 8 µs an entry.
@@ -18,7 +18,8 @@ end
 local expires = lease(dead)
 local record = redis.call('HGET', BROKERS, dead)
 if expires then expires = cut(dead, expires, record) end
-if expires and expires > now and (expires ~= seen or is_strict(record)) then return {'alive', text(expires)} end
+local renewed = seen and expires ~= seen
+if expires and (renewed or expires > now and (not seen or is_strict(record))) then return {'alive', text(expires)} end
 dismiss(dead)
 await_no_more(dead)
 hint('dead:' .. dead)

@@ -134,7 +134,8 @@ pub(super) fn evict(
     }
     if let Some(member) = tables.members.get_mut(dead) {
         let lease_expires = cut(member, now);
-        if lease_expires > now && (seen != Some(lease_expires) || member.record.strict) {
+        let renewed = seen.is_some_and(|seen| seen != lease_expires);
+        if renewed || lease_expires > now && (seen.is_none() || member.record.strict) {
             return Eviction::Alive { lease_expires };
         }
     }
