@@ -39,7 +39,7 @@ export type ErrorCode =
   | 'DW_ERR_REJECTED'
   /** No answer in time. Delivered: unknown. */
   | 'DW_ERR_TIMEOUT'
-  /** The connection broke with the call in flight. Delivered: unknown. */
+  /** The connection broke with the call in flight, or the worker ended or moved while it handled it. Delivered: unknown. */
   | 'DW_ERR_PEER_LOST'
   /** The caller's signal aborted the call. Delivered: no or unknown. */
   | 'DW_ERR_ABORTED'

@@ -290,6 +290,12 @@ class Channel {
     }
   }
 
+  /** The place of the first event of the current batch that was not looked at yet. */
+  unseen() {
+    if (this.batch === null) return EVENTS_PER_TURN;
+    return this.draining ? this.position + 1 : this.position;
+  }
+
   /** Whether anybody waits for the ask at this place of the batch. One that nobody waits for is gone then. */
   wants(index) {
     return Date.now() - this.taken < STALE_MS || this.native.wants(index);

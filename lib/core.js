@@ -105,6 +105,7 @@ class Core {
         else reject(error);
       };
       const call = { resolve: () => ended(), reject: ended };
+      this.workers.leave();
       this.channel.run(call, (native, slot) => native.destroy(slot, noRecover));
     });
   }

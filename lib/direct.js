@@ -72,6 +72,7 @@ class DirectCall extends Message {
   close() {
     this.open = false;
     this.list.remove(this);
+    if (this.record.answered !== null) this.record.answered();
   }
 
   tooLate() {
@@ -309,12 +310,20 @@ class Direct {
 
   // --- ends ---
 
-  /** The worker was replaced elsewhere: what its handlers still answer counts no more. */
-  fenced(record) {
-    for (const call of this.deadlines.all()) {
-      if (call.record === record && call.turn !== null) {
-        call.reject(failure('DW_ERR_PEER_LOST', 'The broker ended.', 'unknown'));
-      }
+  /** Whether somebody waits for a handler of this worker. */
+  handles(record) {
+    return this.handled(record).length > 0;
+  }
+
+  handled(record) {
+    return [...this.deadlines.all()].filter((call) => call.record === record && call.turn !== null);
+  }
+
+  /** The worker may live elsewhere from here on: what its handlers still answer counts no more. */
+  cut(record) {
+    for (const call of this.handled(record)) {
+      const text = `The worker "${record.id}" ended, or moved, while it handled the call.`;
+      call.reject(failure('DW_ERR_PEER_LOST', text, 'unknown'));
     }
   }
 

@@ -59,6 +59,8 @@ class WorkerRecord {
     this.provenAt = 0;
     /** Ends the wait for an `onDestroy` that never does. */
     this.overdue = undefined;
+    /** Hears of each answer that the worker's end waits for. */
+    this.answered = null;
   }
 }
 

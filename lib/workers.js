@@ -35,6 +35,9 @@ class Workers {
     this.active = new Map();
     /** The way past the core, of the channel that is open. */
     this.direct = null;
+    /** Workers that ended themselves for good, while their handlers may still answer. */
+    this.parting = new Set();
+    this.leaving = false;
     this.load = 0;
     /** What `Worker.context()` gave, by the number of the message (or its turn), until the handler has settled. */
     this.contexts = new Map();
@@ -238,7 +241,7 @@ class Workers {
   endByCore(handle, cause) {
     const record = this.records.get(handle);
     if (record === undefined) return;
-    if (cause === DestroyCause.FENCED) this.direct.fenced(record);
+    if (cause === DestroyCause.FENCED) this.direct.cut(record);
     this.end(record, cause, true);
   }
 
@@ -276,8 +279,34 @@ class Workers {
     this.changeLoad(record, 0);
     record.state = State.DESTROYED;
     this.records.delete(record.handle);
-    this.native.destroyed(record.handle, record.ending.recover);
+    if (endedForGood(record) && !this.leaving && this.direct.handles(record)) this.awaitAnswers(record);
+    else this.release(record, endedForGood(record));
+  }
+
+  /** Its handlers may answer before its id is free. */
+  awaitAnswers(record) {
+    this.parting.add(record);
+    record.overdue = setTimeout(() => this.release(record, false), this.core.config.destroyTimeout);
+    record.answered = () => {
+      if (!this.direct.handles(record)) this.release(record, true);
+    };
+  }
+
+  /** Nothing that it handles is answered from here on; `patient`: but what came through the core has its time. */
+  release(record, patient) {
+    clearTimeout(record.overdue);
+    this.parting.delete(record);
+    record.answered = null;
+    if (this.core.channel === null) return;
+    this.direct.cut(record);
+    this.native.destroyed(record.handle, record.ending.recover, patient, this.core.channel.unseen());
     this.core.channel.touch();
+  }
+
+  /** The broker leaves: it waits for no handler. */
+  leave() {
+    this.leaving = true;
+    for (const record of [...this.parting]) this.release(record, false);
   }
 
   /** Runs `onCreate` or `onDestroy`, then `next`, whatever came of it. */
@@ -314,10 +343,17 @@ class Workers {
       record.state = State.DESTROYED;
       record.load = 0;
     }
+    for (const record of this.parting) clearTimeout(record.overdue);
+    this.parting.clear();
+    this.leaving = false;
     this.records.clear();
     this.active.clear();
     this.load = 0;
   }
+}
+
+function endedForGood({ ending }) {
+  return ending.cause === DestroyCause.SELF && !ending.recover;
 }
 
 function firstLine(error) {

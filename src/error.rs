@@ -50,7 +50,7 @@ codes! {
     Rejected = 1, "DW_ERR_REJECTED", Yes;
     /// No answer in time.
     Timeout = 2, "DW_ERR_TIMEOUT", Unknown;
-    /// The connection broke with the call in flight.
+    /// The connection broke with the call in flight, or its worker ended or moved while it handled it.
     PeerLost = 3, "DW_ERR_PEER_LOST", Unknown;
     /// The caller's signal aborted the call.
     Aborted = 4, "DW_ERR_ABORTED", Unknown;

@@ -6,7 +6,7 @@ use crate::binding::{environment, event_loop, log, runtime, wake};
 use crate::broker::batch::BatchWriter;
 use crate::broker::core::Core;
 use crate::broker::event::{Delivery, Event, Handle, Mark};
-use crate::broker::hosting::Creation;
+use crate::broker::hosting::{Creation, Ended};
 use crate::broker::inbox::{lock, Inbox};
 use crate::broker::joining::Home;
 use crate::broker::life::Life;
@@ -56,6 +56,9 @@ impl Batch {
         } else {
             // A mark passes after all that came before it.
             let marks: Vec<_> = self.marks.drain(..).map(Event::Mark).collect();
+            if let Some(life) = life {
+                life.take_back_from_handlers(&self.held);
+            }
             inbox.put_back(self.held.drain(..).chain(marks));
         }
     }
@@ -189,10 +192,23 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    pub fn destroyed(&self, handle: Handle, recover: bool) {
+    /// `by_itself`: `worker.destroy()` ended it. `next`: the first event of the current batch that was not looked at.
+    pub fn destroyed(&self, handle: Handle, recover: bool, by_itself: bool, next: u32) {
         if let Ok(life) = self.core.life() {
+            for event in self.batch.borrow().events.iter().skip(next as usize) {
+                if let Event::Message(delivery) = event {
+                    if delivery.handle == handle {
+                        lock(&life.inbound).give_to(delivery.inbound, 0);
+                    }
+                }
+            }
             let recover = recover && !life.no_recover.load(Ordering::Acquire);
-            life.destroyed(handle, if recover { Fate::Recover } else { Fate::Delete });
+            let (fate, ended) = match recover {
+                true => (Fate::Recover, Ended::Moved),
+                false if by_itself => (Fate::Delete, Ended::ByItself),
+                false => (Fate::Delete, Ended::Moved),
+            };
+            life.destroyed(handle, fate, ended);
         }
     }
 
@@ -242,6 +258,9 @@ impl NativeBroker {
                 if full || !marks.is_empty() {
                     // After a batch that is not full, JavaScript does not come again by itself.
                     self.core.inbox.nudge();
+                }
+                if let Some(life) = &life {
+                    life.hand_out(events);
                 }
                 writer.write(events);
                 return text::to_js(env, &writer.text).map(Some);

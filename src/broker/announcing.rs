@@ -215,6 +215,8 @@ impl Life {
         for delivery in self.inbox.forget(|gone| gone == handle) {
             self.send_back(delivery, Code::WorkerNotFound);
         }
+        let (asks, _) = lock(&self.inbound).handled_by(handle);
+        self.cut_asks(handle, &asks);
         self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
         self.move_out(handle);
     }

@@ -212,6 +212,7 @@ impl Core {
         let give_up = boot_millis() + self.config.destroy_timeout;
         life.no_recover.store(no_recover, Ordering::Release);
         life.leaving.store(true, Ordering::Release);
+        lock(&life.inbound).await_no_end();
         // First of all nobody places anything here any more.
         let told = tokio::time::timeout(PLACEMENTS_STOP, life.coordinator.update(&life.record())).await;
         if !matches!(told, Ok(Ok(_))) {

@@ -29,6 +29,15 @@ pub enum Creation {
     ClassMissing,
 }
 
+/// How a worker ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// By itself and for good: what it handles may still be answered before it is given up.
+    ByItself,
+    /// It may live elsewhere at once.
+    Moved,
+}
+
 impl Life {
     /// Its construction and `onCreate` ended. `max_queue`: it takes one message at a time, and so many wait at most.
     pub fn created(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>) {
@@ -123,13 +132,13 @@ impl Life {
     }
 
     /// Its `onDestroy` ended: it is given up in the registry, then forgotten here.
-    pub fn destroyed(&self, handle: Handle, fate: Fate) {
+    pub fn destroyed(self: &Arc<Self>, handle: Handle, fate: Fate, ended: Ended) {
         let mut residents = lock(&self.residents);
         let Some(resident) = residents.get_mut(handle) else { return };
         resident.state = State::Leaving;
         let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
         drop(residents);
-        self.registrar.release(Some(handle), release);
+        self.part_with(handle, release, ended);
     }
 
     /// It stands under this incarnation no longer: messages that waited look for its next place.
@@ -174,7 +183,10 @@ impl Life {
     pub fn refuse(self: &Arc<Self>, delivery: Delivery) {
         let mut residents = lock(&self.residents);
         match residents.get_mut(delivery.handle) {
-            Some(resident) if resident.state == State::Leaving => resident.mailbox.put_back(delivery),
+            Some(resident) if resident.state == State::Leaving => {
+                lock(&self.inbound).give_to(delivery.inbound, 0);
+                resident.mailbox.put_back(delivery);
+            }
             _ => {
                 drop(residents);
                 let (turn, worker, inbound) = (delivery.turn, delivery.handle, delivery.inbound);
@@ -239,7 +251,7 @@ impl Life {
         }
     }
 
-    fn write_failure(&self, to: &Arc<Connection>, call: u64, code: Code, message: Bytes, body: Bytes) {
+    pub fn write_failure(&self, to: &Arc<Connection>, call: u64, code: Code, message: Bytes, body: Bytes) {
         let failure = Message::Failure { call, code, message: message.clone(), body };
         if let Err(SendError::TooLarge { .. }) = to.send(&failure) {
             let message = Bytes::from_static(b"The handler failed, and its error is too large to be sent.");

@@ -6,6 +6,7 @@ use crate::wire::chain::Chain;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// Asks that one connection may have in flight here at most (DESIGN 5); beyond it the caller gets OVERLOADED.
 pub const MAX_PER_CONNECTION: usize = 4096;
@@ -51,6 +52,8 @@ struct Open {
     origin: Origin,
     /// On the local clock: nobody waits for the answer after it.
     deadline: u64,
+    /// The worker whose handler JavaScript was given it for; 0: of none yet.
+    worker: Handle,
     /// The worker whose turn this is; 0: it handles others meanwhile, or this one has not begun.
     turn_of: Handle,
     /// Whose turns wait for the answer.
@@ -93,13 +96,15 @@ pub struct Inbound {
     by_call: HashMap<(u64, u64), u64>,
     /// How many of the open ones nobody waits for.
     cancelled: usize,
+    /// Workers that go when the asks that they handle have ended: how many are left, who waits for it.
+    awaited: HashMap<Handle, (usize, Arc<Notify>)>,
     last: Arc<AtomicU64>,
 }
 
 impl Inbound {
     /// `last` is shared by all lives of a broker: a late answer of an earlier one meets nobody.
     pub fn new(last: Arc<AtomicU64>) -> Self {
-        Self { open: HashMap::new(), by_call: HashMap::new(), cancelled: 0, last }
+        Self { open: HashMap::new(), by_call: HashMap::new(), cancelled: 0, awaited: HashMap::new(), last }
     }
 
     pub fn open(&mut self, origin: Origin, deadline: u64, chain: Chain) -> u64 {
@@ -113,7 +118,8 @@ impl Inbound {
             self.by_call.insert(key, inbound);
         }
         let (cancelled, watched, calls) = (false, false, Vec::new());
-        self.open.insert(inbound, Open { origin, deadline, turn_of, chain, cancelled, watched, calls });
+        let worker = 0;
+        self.open.insert(inbound, Open { origin, deadline, worker, turn_of, chain, cancelled, watched, calls });
     }
 
     /// The turn of this worker begins with it; a tell is open from here on.
@@ -129,6 +135,12 @@ impl Inbound {
     pub fn close(&mut self, inbound: u64) -> Option<Closed> {
         let open = self.open.remove(&inbound)?;
         self.cancelled -= usize::from(open.cancelled);
+        if let Some((left, ended)) = self.awaited.get_mut(&open.worker).filter(|_| open.origin.is_ask()) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                ended.notify_one();
+            }
+        }
         if let Some(key) = open.origin.key() {
             // A peer may have used the number again.
             if self.by_call.get(&key) == Some(&inbound) {
@@ -136,6 +148,38 @@ impl Inbound {
             }
         }
         Some(Closed { origin: open.origin, cancelled: open.cancelled, turn_of: open.turn_of })
+    }
+
+    /// JavaScript is given it for a handler of this worker; 0: that did not start after all.
+    pub fn give_to(&mut self, inbound: u64, worker: Handle) {
+        if let Some(open) = self.open.get_mut(&inbound) {
+            open.worker = worker;
+        }
+    }
+
+    /// The asks that this worker handles, and when nobody waits any more for the last of them.
+    pub fn handled_by(&self, worker: Handle) -> (Vec<u64>, u64) {
+        let asks = self.open.iter().filter(|(_, open)| open.worker == worker && open.origin.is_ask());
+        asks.fold((Vec::new(), 0), |(mut numbers, deadline), (inbound, open)| {
+            numbers.push(*inbound);
+            (numbers, deadline.max(open.deadline))
+        })
+    }
+
+    /// Tells when so many asks that this worker handles have ended, or nobody is to wait for them.
+    pub fn await_end(&mut self, worker: Handle, asks: usize) -> Arc<Notify> {
+        let ended = Arc::new(Notify::new());
+        self.awaited.insert(worker, (asks, ended.clone()));
+        ended
+    }
+
+    pub fn forget_end(&mut self, worker: Handle) {
+        self.awaited.remove(&worker);
+    }
+
+    /// This broker leaves.
+    pub fn await_no_end(&self) {
+        self.awaited.values().for_each(|(_, ended)| ended.notify_one());
     }
 
     /// Whether some of the open ones are cancelled: only then it pays to look at each.

@@ -18,6 +18,7 @@
 //! | an event loop that stands still | [`stall`] |
 //! | other brokers, hosted classes, `restartAll` | [`membership`] |
 //! | who is evicted, and when | [`evicting`] |
+//! | what becomes of asks that a worker handles when it goes | [`parting`] |
 //! | whether the coordinator's clock jumped | [`server_clock`] |
 //! | Redis restarted, wiped, rolled back: putting back what is held | [`announcing`], [`remembering`] |
 //! | control connections, proof of death | [`watching`], [`neighbours`], [`proving`] |
@@ -50,6 +51,7 @@ pub mod mailbox;
 pub mod membership;
 pub mod neighbours;
 pub mod numbers;
+pub mod parting;
 pub mod proving;
 pub mod receiving;
 pub mod recovery;

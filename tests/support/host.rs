@@ -2,7 +2,7 @@
 
 use dworker::broker::core::Core;
 use dworker::broker::event::{DestroyCause, Event, Handle};
-use dworker::broker::hosting::Creation;
+use dworker::broker::hosting::{Creation, Ended};
 use dworker::broker::inbox::Inbox;
 use dworker::broker::joining::Home;
 use dworker::clock::boot_millis;
@@ -166,7 +166,7 @@ impl Host {
         let (Some(handle), Ok(life)) = (handle, self.core.life()) else { return false };
         self.workers.lock().expect("no test panics with it").remove(&handle);
         life.destroying(handle);
-        life.destroyed(handle, Fate::Recover);
+        life.destroyed(handle, Fate::Recover, Ended::Moved);
         true
     }
 
@@ -221,7 +221,7 @@ impl Host {
                     Event::Destroy { handle, cause } => {
                         self.workers.lock().expect("no test panics with it").remove(&handle);
                         match cause {
-                            DestroyCause::System => life.destroyed(handle, Fate::Recover),
+                            DestroyCause::System => life.destroyed(handle, Fate::Recover, Ended::Moved),
                             DestroyCause::Fenced => drop(self.fenced.fetch_add(1, Ordering::Relaxed)),
                         }
                     }
