@@ -114,6 +114,18 @@ describe('the channel', () => {
     assert.deepEqual(received.map(([, n]) => n), Array.from({ length: 301 }, (_, n) => n));
   });
 
+  test('looks again when it was woken while the rest of a batch waited for the next turn', async () => {
+    const { channel, script, received, say } = open();
+    channel.touch();
+    script.batches.push(JSON.stringify(Array.from({ length: 200 }, (_, n) => [3, n, 'm'])));
+    say(...Array.from({ length: 100 }, (_, n) => [3, 200 + n, 'm']));
+    assert.equal(received.length, 256);
+    await Promise.resolve();
+    say([3, 300, 'm']);
+    await turn();
+    assert.deepEqual(received.map(([, n]) => n), Array.from({ length: 301 }, (_, n) => n));
+  });
+
   test('puts a large payload where its index stands', () => {
     const { script, received, say } = open();
     script.large.set(4, '{"big":true}');

@@ -102,7 +102,10 @@ class Channel {
       this.backlog = false;
       this.drain();
     };
+    /** The core woke us while we were to look anyway: it does not wake again before we have looked. */
+    this.woken = false;
     this.native = open(() => {
+      this.woken = true;
       if (!this.backlog) this.drain();
     });
   }
@@ -251,7 +254,7 @@ class Channel {
       if (this.position >= batch.length) {
         this.batch = null;
         // The core had no more, and wakes us for what it got since; what we sent to ourselves it tells nobody.
-        if (batch.length < EVENTS_PER_TURN && !this.dirty) break;
+        if (batch.length < EVENTS_PER_TURN && !this.dirty && !this.woken) break;
       }
       if (left === 0) {
         this.drainSoon();
@@ -265,6 +268,7 @@ class Channel {
 
   /** Takes the next batch from the core; false where there is none. */
   next() {
+    this.woken = false;
     const text = this.native.drain();
     if (text === null) return false;
     this.batch = JSON.parse(text);
