@@ -4,11 +4,18 @@
 #[path = "support/host.rs"]
 mod host;
 
+use bytes::Bytes;
+use dworker::broker::calls::Settled;
 use dworker::broker::joining::Home;
+use dworker::clock::boot_millis;
 use dworker::coordination::memory::MemoryStore;
+use dworker::coordination::{Fate, PlaceRequest, Placement, Release};
 use dworker::transport::MemoryHub;
+use dworker::wire::chain::Chain;
+use dworker::wire::message::{Envelope, Message, Payload};
 use host::{eventually, Handler, Host};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A small generator whose seed is printed: `DWORKER_TEST_SEED` repeats a run.
 struct Random(u64);
@@ -110,4 +117,48 @@ async fn nothing_is_lost_when_a_worker_is_handed_over() {
     if let Some(pair) = seen.windows(2).find(|pair| pair[0] >= pair[1]) {
         panic!("{} was handled before {}", pair[0], pair[1]);
     }
+}
+
+/// The registry says that a worker stands at a broker before that broker has heard so: what comes too early goes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_a_message_that_came_too_early_goes_back_too_until_its_sender_has_heard_of_that() {
+    let home = home();
+    let (journal, handler) = journal();
+    let near = Host::start("near", &home, handler.clone()).await.core.life().expect("the broker is active");
+    let far = Host::start("far", &home, handler.clone()).await;
+    let request = PlaceRequest {
+        by: near.incarnation.clone(),
+        id: Some("Room#x".into()),
+        class: "Room".into(),
+        cluster: "main".into(),
+        recoverable: true,
+        attributes: "{}".into(),
+        ttl: Duration::ZERO,
+    };
+    let far_incarnation = far.core.life().expect("the broker is active").incarnation.clone();
+    let (owner, epoch) = loop {
+        match near.coordinator.place(&request).await.expect("the coordinator answers") {
+            Placement::Reserved { owner, epoch, .. } if owner.incarnation == far_incarnation => break (owner, epoch),
+            Placement::Reserved { owner, epoch, id, .. } => {
+                let release = Release { id, epoch, fate: Fate::Delete };
+                near.coordinator.release(&owner.incarnation, &[release]).await.expect("the coordinator answers");
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let connection = near.connect(&owner).await.expect("the broker is reachable");
+    let tell = |number: u32| {
+        let payload = Payload::json(number.to_string().into_bytes().into());
+        let (worker, method) = ("Room#x".into(), Bytes::from_static(b"n"));
+        let envelope = Envelope { worker, epoch, sequence: number, method, chain: Chain::EMPTY, payload };
+        connection.send(&Message::Tell { envelope }).expect("the connection is open");
+        connection.flush();
+    };
+    tell(1);
+    assert!(matches!(near.raise(&connection, &"Room#x".into(), epoch, boot_millis() + 3000).await, Settled::Reply(_)));
+    tell(2);
+    connection.send(&Message::Sync { call: 1, worker: "Room#x".into() }).expect("the connection is open");
+    tell(3);
+    eventually("the last one was handled", || journal.lock().expect("no test panics with it").contains(&3)).await;
+    assert_eq!(*journal.lock().expect("no test panics with it"), [3]);
 }

@@ -63,8 +63,10 @@ pub struct Lane {
     pub route: Route,
     pub queue: VecDeque<Parked>,
     sequence: u32,
-    /// The first message that was written since the last route was found.
+    /// The first message that was written to the last route over which any was.
     first_written: Option<u32>,
+    /// A route was found since, and nothing was written to it yet.
+    is_new: bool,
     pub used: u64,
     /// A task looks for a route.
     pub resolving: bool,
@@ -80,6 +82,7 @@ impl Lane {
             queue: VecDeque::new(),
             sequence: 0,
             first_written: None,
+            is_new: true,
             used: now,
             resolving: false,
             bounced: None,
@@ -94,12 +97,14 @@ impl Lane {
 
     /// This message was written to the route.
     pub fn wrote(&mut self, sequence: u32) {
-        self.first_written.get_or_insert(sequence);
+        if std::mem::take(&mut self.is_new) {
+            self.first_written = Some(sequence);
+        }
     }
 
     /// A route was found; what waits is written to it now, over the lane of this number.
     pub fn attach(&mut self) -> u64 {
-        self.first_written = None;
+        self.is_new = true;
         self.number
     }
 
@@ -112,4 +117,23 @@ impl Lane {
 /// Whether `a` was sent before `b`; sequences wrap.
 pub fn before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b) as i32) < 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_overtaken_once_a_later_one_was_written_to_a_newer_route() {
+        let mut lane = Lane::new(1, 0);
+        lane.attach();
+        (1..=4).for_each(|sequence| lane.wrote(sequence));
+        assert!(!lane.is_overtaken(1));
+        lane.attach();
+        assert!(!lane.is_overtaken(1), "nothing was written to the new route");
+        lane.wrote(3);
+        assert!(lane.is_overtaken(2) && !lane.is_overtaken(3));
+        lane.attach();
+        assert!(lane.is_overtaken(2), "it stays so when one more route is found");
+    }
 }

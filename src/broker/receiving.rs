@@ -1,12 +1,10 @@
 //! What arrives from peers: each message is decided on where it is read, in the order of its connection.
 
 use crate::broker::batch::{is_one_json_value, plain_string, LARGE};
-use crate::broker::calls::{Place, Settled};
+use crate::broker::calls::Settled;
 use crate::broker::event::{Delivery, Event, Level, Mark};
 use crate::broker::inbound::{Origin, MAX_PER_CONNECTION};
 use crate::broker::inbox::lock;
-use crate::broker::lane::Parked;
-use crate::broker::lanes::Returned;
 use crate::broker::life::Life;
 use crate::broker::proving::Sign;
 use crate::broker::residents::{Admission, Creator};
@@ -185,10 +183,13 @@ impl Life {
             0
         };
         let delivery = Delivery { handle: 0, inbound, turn: false, origin, deadline, envelope };
-        let worker = &delivery.envelope.worker;
-        if self.refusals.refuses(self.lease.is_suspended(), from.id(), worker, call > 0) {
-            self.send_back(delivery, Code::Suspended);
-            return;
+        let Envelope { worker, epoch, .. } = &delivery.envelope;
+        if let Some(code) = self.refusals.refuses(from.id(), worker, *epoch) {
+            return self.send_back(delivery, code);
+        }
+        // Tells are let in: they wait.
+        if call > 0 && self.lease.is_suspended() {
+            return self.refuse_from(from, delivery, Code::Suspended);
         }
         let admission = lock(&self.residents).admit(delivery);
         match admission {
@@ -198,8 +199,18 @@ impl Life {
             }
             Admission::Held => {}
             Admission::Full(delivery) => self.send_back(delivery, Code::Overloaded),
-            Admission::Absent(delivery) => self.send_back(delivery, Code::WorkerNotFound),
+            Admission::Absent(delivery) => self.refuse_from(from, delivery, Code::WorkerNotFound),
             Admission::Cycle(delivery) => self.refuse_cycle(delivery),
+        }
+    }
+
+    /// A message goes back, and what its sender wrote after it.
+    fn refuse_from(self: &Arc<Self>, from: &Arc<Connection>, delivery: Delivery, code: Code) {
+        let Envelope { worker, epoch, .. } = &delivery.envelope;
+        let bounded = self.refusals.refuse(from.id(), worker, *epoch, code);
+        self.send_back(delivery, code);
+        if !bounded {
+            from.close(Code::Overloaded, "too many messages came back and were not asked for");
         }
     }
 
@@ -235,46 +246,6 @@ impl Life {
         }
     }
 
-    /// A message of ours comes back unhandled.
-    fn came_back(self: &Arc<Self>, from: &Arc<Connection>, call: u64, code: Code, envelope: Envelope) {
-        let deadline = if call > 0 {
-            match lock(&self.calls).deadline_there(call, from.id()) {
-                Some(deadline) => deadline,
-                None => return,
-            }
-        } else {
-            boot_millis() + self.config.retries.duration
-        };
-        let worker = envelope.worker;
-        if !matches!(code, Code::WorkerNotFound | Code::Suspended) {
-            self.give_up(&worker, call, code);
-            return;
-        }
-        {
-            let mut calls = lock(&self.calls);
-            calls.route(call, Place::Nowhere);
-            if code == Code::Suspended {
-                calls.blame(call, &Arc::new(suspended(&worker)));
-            }
-        }
-        let parked = Parked {
-            sequence: envelope.sequence,
-            call,
-            tell_slot: 0,
-            deadline,
-            method: envelope.method,
-            chain: envelope.chain,
-            payload: envelope.payload,
-        };
-        let sync = self.internal_call();
-        let returned = lock(&self.lanes).returned(worker.as_str(), from, sync, parked);
-        match returned {
-            Returned::Parked { fence: true } => self.reply_to(from, &Message::Sync { call: sync, worker }),
-            Returned::Parked { fence: false } => self.look_for_route(&worker),
-            Returned::TooLate => self.give_up(&worker, call, code),
-        }
-    }
-
     fn disconnected(self: &Arc<Self>, connection: &Arc<Connection>, reason: &CloseReason, unsent: Vec<Message>) {
         self.refusals.closed(connection.id());
         self.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
@@ -303,26 +274,5 @@ impl Life {
         if let CloseReason::Lost(_) = reason {
             self.suspect(&connection.peer().incarnation, Sign::Broken);
         }
-    }
-
-    /// A message that surely was not sent waits for a new route in its place.
-    fn take_back(&self, message: Message) -> Option<WorkerId> {
-        let (call, deadline, envelope) = match message {
-            Message::Ask { call, envelope, .. } => (call, lock(&self.calls).deadline(call)?, envelope),
-            Message::Tell { envelope } => (0, boot_millis() + self.config.retries.duration, envelope),
-            Message::Create { call, .. } => {
-                let text = "The connection broke before the request was sent.";
-                self.fail_call(call, Failure::new(Code::Unreachable, text).with_delivered(Delivered::No));
-                return None;
-            }
-            _ => return None,
-        };
-        let mut lanes = lock(&self.lanes);
-        lock(&self.calls).route(call, Place::Nowhere);
-        lanes.lane(envelope.worker.as_str(), boot_millis());
-        let Envelope { sequence, method, chain, payload, .. } = envelope;
-        let parked = Parked { sequence, call, tell_slot: 0, deadline, method, chain, payload };
-        lanes.park(envelope.worker.as_str(), parked);
-        Some(envelope.worker)
     }
 }

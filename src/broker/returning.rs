@@ -7,11 +7,13 @@ use crate::broker::inbox::lock;
 use crate::broker::lane::Parked;
 use crate::broker::lanes::{Lanes, Returned};
 use crate::broker::life::Life;
+use crate::broker::receiving::suspended;
 use crate::broker::sending::time_left;
 use crate::clock::boot_millis;
-use crate::error::{Code, Failure};
+use crate::error::{Code, Delivered, Failure};
 use crate::ids::WorkerId;
-use crate::wire::message::Message;
+use crate::transport::Connection;
+use crate::wire::message::{Envelope, Message};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -70,6 +72,71 @@ impl Life {
             Returned::Parked { fence: true } => self.inbox.push(Event::Mark(Mark::Local { sync })),
             Returned::Parked { fence: false } => self.look_for_route_in(lanes, &worker),
         }
+    }
+
+    /// A message of ours comes back unhandled.
+    pub fn came_back(self: &Arc<Self>, from: &Arc<Connection>, call: u64, code: Code, envelope: Envelope) {
+        let deadline = if call > 0 {
+            match lock(&self.calls).deadline_there(call, from.id()) {
+                Some(deadline) => deadline,
+                None => return,
+            }
+        } else {
+            boot_millis() + self.config.retries.duration
+        };
+        let worker = envelope.worker;
+        if !matches!(code, Code::WorkerNotFound | Code::Suspended) {
+            self.give_up(&worker, call, code);
+            return;
+        }
+        {
+            let mut calls = lock(&self.calls);
+            calls.route(call, Place::Nowhere);
+            if code == Code::Suspended {
+                calls.blame(call, &Arc::new(suspended(&worker)));
+            }
+        }
+        let parked = Parked {
+            sequence: envelope.sequence,
+            call,
+            tell_slot: 0,
+            deadline,
+            method: envelope.method,
+            chain: envelope.chain,
+            payload: envelope.payload,
+        };
+        let sync = self.internal_call();
+        let returned = lock(&self.lanes).returned(worker.as_str(), from, sync, parked);
+        match returned {
+            Returned::Parked { fence: true } => self.reply_to(from, &Message::Sync { call: sync, worker }),
+            Returned::Parked { fence: false } => self.look_for_route(&worker),
+            Returned::TooLate => self.give_up(&worker, call, code),
+        }
+    }
+
+    /// A message that surely was not sent waits for a new route in its place.
+    pub fn take_back(&self, message: Message) -> Option<WorkerId> {
+        let (call, deadline, envelope) = match message {
+            Message::Ask { call, envelope, .. } => (call, lock(&self.calls).deadline(call)?, envelope),
+            Message::Tell { envelope } => (0, boot_millis() + self.config.retries.duration, envelope),
+            Message::Create { call, .. } => {
+                let text = "The connection broke before the request was sent.";
+                self.fail_call(call, Failure::new(Code::Unreachable, text).with_delivered(Delivered::No));
+                return None;
+            }
+            _ => return None,
+        };
+        let mut lanes = lock(&self.lanes);
+        lock(&self.calls).route(call, Place::Nowhere);
+        if lanes.lane(envelope.worker.as_str(), boot_millis()).is_overtaken(envelope.sequence) {
+            drop(lanes);
+            self.give_up(&envelope.worker, call, Code::Unreachable);
+            return None;
+        }
+        let Envelope { sequence, method, chain, payload, .. } = envelope;
+        let parked = Parked { sequence, call, tell_slot: 0, deadline, method, chain, payload };
+        lanes.park(envelope.worker.as_str(), parked);
+        Some(envelope.worker)
     }
 
     /// A message came back and cannot be sent again.
