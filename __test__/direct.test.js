@@ -33,6 +33,19 @@ onEachCoordinator((system) => {
       assert.deepEqual(seen, [...Array(3000).keys()].map((n) => n + 1));
     });
 
+    test('come in their order when that way is closed and opened again and again within one turn', async (t) => {
+      const seen = [];
+      const broker = await system(t).start('b', { classes: [worker('W', { onAsk: (method, n) => seen.push(n) })] });
+      const agent = await broker.createWorker('W');
+      await warm(agent);
+      seen.length = 0;
+      const { signal } = new AbortController();
+      const sent = [];
+      for (let n = 0; n < 1800; n += 1) sent.push(agent.ask('m', n, n % 3 === 0 ? { signal } : undefined));
+      await Promise.all(sent);
+      assert.deepEqual(seen, [...Array(1800).keys()]);
+    });
+
     test('never start inside of the call that sends them, and are copies', async (t) => {
       let started = 0;
       let got;

@@ -92,6 +92,8 @@ class Channel {
     this.taken = 0;
     this.position = 0;
     this.draining = false;
+    /** An event of the batch. */
+    this.handling = false;
     this.backlog = false;
     this.dirty = false;
     this.closed = false;
@@ -248,7 +250,9 @@ class Channel {
       const { batch } = this;
       while (left > 0 && this.position < batch.length && !this.closed) {
         left -= 1;
+        this.handling = true;
         this.handle(batch[this.position], this.position);
+        this.handling = false;
         this.position += 1;
       }
       if (this.position >= batch.length) {
@@ -297,7 +301,7 @@ class Channel {
   /** The place of the first event of the current batch that was not looked at yet. */
   unseen() {
     if (this.batch === null) return EVENTS_PER_TURN;
-    return this.draining ? this.position + 1 : this.position;
+    return this.handling ? this.position + 1 : this.position;
   }
 
   /** Whether anybody waits for the ask at this place of the batch. One that nobody waits for is gone then. */

@@ -84,12 +84,16 @@ class Direct {
 
   /** A message went through the core, and the next ones need not. */
   open(record) {
-    if (record.direct === CLOSED && this.channel.native.openDirect(record.id, record.handle)) record.direct = OPENING;
+    if (record.direct !== CLOSED || !this.channel.native.openDirect(record.id, record.handle)) return;
+    record.direct = OPENING;
+    record.openings += 1;
   }
 
   /** All that went through the core has arrived. */
   opened(record) {
-    if (record.direct !== OPENING) return;
+    record.openings -= 1;
+    // It may have been closed and opened again since: the last event counts, what came between is behind this one.
+    if (record.direct !== OPENING || record.openings > 0) return;
     record.direct = OPEN;
     const { waiting } = record;
     record.waiting = [];

@@ -55,6 +55,8 @@ class WorkerRecord {
     /** How its broker's own messages reach it (lib/direct.js), and which of them wait until that is open. */
     this.direct = 0;
     this.waiting = [];
+    /** Events that are to say so. */
+    this.openings = 0;
     /** When the core last said that its broker holds it and can prove that it lives. */
     this.provenAt = 0;
     /** Ends the wait for an `onDestroy` that never does. */
