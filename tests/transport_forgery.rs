@@ -148,6 +148,8 @@ impl<S: tracing::Subscriber> Layer<S> for Warnings {
 #[tokio::test]
 async fn a_thousand_refusals_of_a_kind_are_one_line_of_the_log() {
     let warnings = Arc::new(AtomicUsize::new(0));
+    // With one subscriber alone, a test on another thread that comes by the log line first would switch it off for all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _logging = tracing::subscriber::set_default(tracing_subscriber::registry().with(Warnings(warnings.clone())));
     let b = side(config("b"));
     let endpoint = NET.listen(&b).await;
