@@ -1,6 +1,9 @@
 'use strict';
 
 const assert = require('node:assert');
+const { execFileSync } = require('node:child_process');
+const { readdirSync } = require('node:fs');
+const { join } = require('node:path');
 const { describe, it } = require('node:test');
 const { check } = require('./chaos/checker');
 
@@ -165,4 +168,13 @@ describe('the checker of the chaos harness', () => {
     assert.deepStrictEqual(broken(grown({ rss: 2e8 })), ['I9']);
     assert.deepStrictEqual(broken(grown({ fds: 40 })), ['I9']);
   });
+});
+
+describe('a mutant that checks the checker', () => {
+  const folder = join(__dirname, 'chaos', 'mutants');
+  for (const name of readdirSync(folder).filter((file) => file.endsWith('.patch'))) {
+    it(`still finds what it takes away: ${name}`, () => {
+      execFileSync('git', ['apply', '--check', join(folder, name)], { cwd: join(__dirname, '..'), stdio: 'pipe' });
+    });
+  }
 });

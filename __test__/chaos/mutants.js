@@ -48,7 +48,7 @@ function mutant(name) {
   try {
     copy(folder);
     console.log(`\n== ${name}: ${fs.readFileSync(path.join(PATCHES, `${name}.patch`), 'utf8').split('\n', 1)[0]}`);
-    if (run(folder, 'patch', ['--strip=1', '--fuzz=0', '--input', path.join(PATCHES, `${name}.patch`)]) !== 0) return 'the patch does not apply';
+    if (run(folder, 'git', ['apply', path.join(PATCHES, `${name}.patch`)]) !== 0) return 'the patch does not apply';
     if (run(folder, 'npm', ['run', '--silent', 'build:debug']) !== 0) return 'does not build';
     const results = path.join(folder, 'results.json');
     const args = ['--nemesis', values.for, '--seed', values.seed, '--without', values.without, '--until-violation', '--results', results];
