@@ -18,6 +18,11 @@ const QUIET = { log: '/dev/null' };
 const node = (program) => run(process.execPath, ['-e', program], QUIET);
 
 describe('counting tests', () => {
+  test('counts the rows of the chaos harness', () => {
+    const rows = ['pass', 'FAIL', 'SKIP', 'pass'].map((verdict) => ({ verdict }));
+    assert.deepStrictEqual(tally.chaos(rows), { passed: 2, failed: 1, skipped: 1 });
+  });
+
   test("cargo's results are summed over its binaries, colours or not", () => {
     const output = 'running 3 tests\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n'
       + 'test result: \u001b[31mFAILED\u001b[0m. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n';

@@ -24,6 +24,7 @@ main(async () => {
     ['JavaScript: lint', () => suites.check('npm', ['run', '--silent', 'lint'])],
     ['JavaScript: types', () => suites.check('npm', ['run', '--silent', 'test:types'])],
     ['JavaScript: tests', () => suites.javascript(suites.testFiles(), { env })],
+    ['Faults: the short selection', () => suites.chaos({ env })],
     ["JavaScript: sockets: 'task'", () => suites.javascript(suites.messageFiles(), { env: { ...env, DWORKER_SOCKETS: 'task' } })],
   ];
 

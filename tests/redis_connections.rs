@@ -190,8 +190,13 @@ async fn a_subscription_to_a_frozen_server_ends_and_its_return_is_a_resync() {
     let coordinator = opened(&server).await;
     let mut signals = coordinator.signals();
     server.freeze();
-    // The heartbeat of the subscription is every 5 s, and its answer has 2 s.
-    until("the subscription is given up", || async { is_unavailable(&coordinator.listen_as(None).await) }).await;
+    // The heartbeat of the subscription is every 10 s, and its answer has 2 s.
+    let given_up = async {
+        while !is_unavailable(&coordinator.listen_as(None).await) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE * 2, given_up).await.expect("the subscription is given up");
     server.thaw();
     hear(&mut signals, &Signal::Resync).await;
 }

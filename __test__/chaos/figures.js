@@ -4,8 +4,14 @@
  * What a run measured, each figure against its target.
  */
 class Figures {
-  constructor() {
+  /** @param {number} patience what limits of time are multiplied by: 1, or more where the machine has other work */
+  constructor(patience = 1) {
+    this.patience = patience;
     this.list = [];
+  }
+
+  limit(limit, unit) {
+    return unit === 'ms' ? limit * this.patience : limit;
   }
 
   add(name, value, target, ok, unit = '') {
@@ -13,7 +19,8 @@ class Figures {
     this.list.push({ name, value: shown, unit, target, ok: Boolean(ok) });
   }
 
-  most(name, value, limit, unit) {
+  most(name, value, most, unit) {
+    const limit = this.limit(most, unit);
     this.add(name, value, `≤ ${limit}`, value <= limit, unit);
   }
 
@@ -21,7 +28,8 @@ class Figures {
     this.add(name, value, `≥ ${limit}`, value >= limit, unit);
   }
 
-  between(name, value, low, high, unit) {
+  between(name, value, low, highest, unit) {
+    const high = this.limit(highest, unit);
     this.add(name, value, `${low}–${high}`, value >= low && value <= high, unit);
   }
 

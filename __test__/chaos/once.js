@@ -11,7 +11,7 @@ const SHOWN = 5;
 
 /**
  * @param {{fault: object, variant: string, seed: number}} run
- * @param {{addon: string=, keep: boolean=}} option
+ * @param {{addon: string=, keep: boolean=, patience: string=}} option
  * @returns {Promise<object>} a row of the table
  */
 async function once({ fault, variant, seed }, option) {
@@ -21,10 +21,11 @@ async function once({ fault, variant, seed }, option) {
 
   const began = Date.now();
   const world = new World(seed, option);
-  const figures = new Figures();
+  const patience = Number(option.patience || 1);
+  const figures = new Figures(patience);
   try {
-    const { since, ...options } = (await fault.variants[variant](world, figures)) || {};
-    const result = await world.finish(options);
+    const { since, within = 1000, ...options } = (await fault.variants[variant](world, figures)) || {};
+    const result = await world.finish({ ...options, within: within * patience });
     if (since !== undefined) figures.note('recovered', result.counts.recoveries);
     Object.assign(row, { violations: result.violations.map(({ invariant, text }) => `${invariant} ${text}`), counts: result.counts });
     row.counts.evictions = world.evictions(0);

@@ -14,16 +14,16 @@ const { say, summary } = require('./table');
 const SEEDS = 3;
 const USAGE = `npm run chaos                              all faults, ${SEEDS} seeds each
 npm run chaos -- --fault 2 --seed 7        one again (--fault 2,3 or --fault 4/empty for one variant)
-npm run chaos -- --short                   the selection of npm test
+npm run chaos -- --short                   the selection of npm test (which adds --patience 3)
 npm run chaos -- --nemesis 30m --seed 1    random faults
 npm run chaos -- --list                    what there is
-also: --seeds N, --addon FILE.node, --jobs N, --keep (histories stay), --until-violation and --without 'FLUSHALL,empty Redis' (of a nemesis), --results FILE.json`;
+also: --seeds N, --addon FILE.node, --jobs N, --keep (histories stay), --patience N (limits of time times N), --until-violation and --without 'FLUSHALL,empty Redis' (of a nemesis), --results FILE.json`;
 
 const { values } = parseArgs({
   options: {
     fault: { type: 'string' }, seed: { type: 'string' }, seeds: { type: 'string' }, short: { type: 'boolean' },
     list: { type: 'boolean' }, nemesis: { type: 'string' }, addon: { type: 'string' }, jobs: { type: 'string' },
-    keep: { type: 'boolean' }, 'until-violation': { type: 'boolean' }, without: { type: 'string' }, results: { type: 'string' }, help: { type: 'boolean' },
+    keep: { type: 'boolean' }, 'until-violation': { type: 'boolean' }, without: { type: 'string' }, results: { type: 'string' }, patience: { type: 'string' }, help: { type: 'boolean' },
   },
 });
 

@@ -3,6 +3,7 @@
 /** The suites of the project: how each is run and how its tests are counted. */
 
 const { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } = require('node:fs');
+const { availableParallelism } = require('node:os');
 const { join } = require('node:path');
 const { ROOT } = require('./prepare');
 const { ask, run } = require('./run');
@@ -14,6 +15,8 @@ const RESULTS = join(ROOT, 'target', 'test-results');
 const SUITE_TIMEOUT_MS = 15 * 60 * 1000;
 /** One JavaScript test that takes longer hangs. */
 const TEST_TIMEOUT_MS = 120 * 1000;
+/** Most of their time the tests wait for something, so two go well on two cores, where Node alone would run one. */
+const TEST_FILES_AT_ONCE = Math.max(2, availableParallelism() - 1);
 
 /**
  * The outcome of a run: the counted tests, plus one failure where the run failed without naming a test.
@@ -65,11 +68,26 @@ async function javascript(files, options) {
   const tap = join(RESULTS, 'javascript.tap');
   rmSync(tap, { force: true });
   const result = await run(process.execPath, [
-    '--test', `--test-timeout=${TEST_TIMEOUT_MS}`,
+    '--test', `--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${TEST_FILES_AT_ONCE}`,
     '--test-reporter=spec', '--test-reporter-destination=stdout',
     '--test-reporter=tap', `--test-reporter-destination=${tap}`, ...files,
   ], { cwd: ROOT, timeout: SUITE_TIMEOUT_MS, ...options });
   const counted = existsSync(tap) ? tally.node(readFileSync(tap, 'utf8')) : tally.none();
+  return outcome(result, counted);
+}
+
+/**
+ * Processes that are killed, stopped and cut off, checked by their histories: the short selection.
+ *
+ * @param {object} options as of `run`
+ */
+async function chaos(options) {
+  mkdirSync(RESULTS, { recursive: true });
+  const results = join(RESULTS, 'chaos.json');
+  rmSync(results, { force: true });
+  const result = await run(process.execPath, ['__test__/chaos/run.js', '--short', '--patience', '3', '--results', results],
+    { cwd: ROOT, timeout: SUITE_TIMEOUT_MS, ...options });
+  const counted = existsSync(results) ? tally.chaos(JSON.parse(readFileSync(results, 'utf8'))) : tally.none();
   return outcome(result, counted);
 }
 
@@ -82,4 +100,4 @@ async function check(command, args) {
 /** Whether a cargo subcommand is installed: clippy and rustfmt are components of their own. */
 const cargoHas = (subcommand) => ask('cargo', [subcommand, '--version']) !== null;
 
-module.exports = { cargo, cargoHas, check, javascript, messageFiles, testFiles };
+module.exports = { cargo, cargoHas, chaos, check, javascript, messageFiles, testFiles };

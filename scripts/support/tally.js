@@ -25,10 +25,16 @@ function node(tap) {
   return { passed: last('pass'), failed: last('fail') + last('cancelled'), skipped: last('skipped') + last('todo') };
 }
 
+/** Rows of the chaos harness: one test each. */
+function chaos(rows) {
+  const count = (verdict) => rows.filter((row) => row.verdict === verdict).length;
+  return { passed: count('pass'), failed: count('FAIL'), skipped: count('SKIP') };
+}
+
 /** A check without counts of its own: it is one test. */
 const check = (ok) => (ok ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 });
 
 /** The line that closes a run. */
 const closing = ({ passed, failed, skipped }) => `${passed} passed, ${failed} failed, ${skipped} skipped`;
 
-module.exports = { add, cargo, check, closing, node, none };
+module.exports = { add, cargo, chaos, check, closing, node, none };

@@ -1,5 +1,6 @@
 //! The other brokers: looks at them regularly and when hinted, follows who comes and goes, publishes what this one hosts.
 
+use crate::backoff::spread;
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
@@ -32,14 +33,15 @@ impl Life {
         let mut view = View { restart_number: lock(&self.remembered).restart_number, ..View::default() };
         let checks = self.config.health_check_interval > 0;
         let period = if checks { Duration::from_millis(self.config.health_check_interval) } else { UNHURRIED };
-        let mut interval = tokio::time::interval(period);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut wait = Duration::ZERO;
         loop {
             tokio::select! {
-                _ = interval.tick() => {}
+                () = tokio::time::sleep(wait) => {}
                 () = self.look.notified() => {}
                 () = self.next_lease_runs_out(), if checks => {}
             }
+            // Half as long again at most: many brokers that started at once do not look at once for ever.
+            wait = period + spread(period / 2);
             lock(&self.lanes).trim(boot_millis());
             match self.scan().await {
                 Ok(membership) => self.look_at(&membership, &mut view, checks).await,

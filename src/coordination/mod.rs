@@ -22,7 +22,7 @@ use tokio::sync::broadcast;
 /// Version of the tables' layout, kept in the namespace's `meta`.
 pub const SCHEMA_VERSION: u64 = 1;
 /// Entries that one call reads or writes at most: 10 to 20 µs each on Redis 7.0, which serves nobody meanwhile.
-pub const CHUNK: usize = 250;
+pub const CHUNK: usize = 100;
 /// Load that a placement reserves until the worker reports its own: `Worker.DEFAULT_LOAD`.
 pub const RESERVED_LOAD: u64 = 1;
 /// An evictor whose idea of the coordinator's clock is further off may have slept, or the clock was stepped.

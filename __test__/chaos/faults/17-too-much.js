@@ -4,6 +4,7 @@
  * Far more work than can be done; half of a large system is lost.
  */
 
+const { setPriority } = require('node:os');
 const { sleep, until } = require('../../helpers/wait');
 const { now } = require('../history');
 
@@ -13,6 +14,19 @@ const BURST = 25;
 const WORKERS = 20000;
 /** µs: what Redis counts as slow here. */
 const STALL_US = 10000;
+
+/**
+ * Lets Redis have a processor whenever it wants one, as on a machine of its own: the slow log counts the time that it
+ * waits for one in the midst of a command, and here all the brokers want the same two. Needs root.
+ */
+function preferred(pid) {
+  try {
+    setPriority(pid, -20);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 module.exports = {
   number: 17,
@@ -52,6 +66,7 @@ module.exports = {
 
     async halves(world, figures) {
       await world.redis({ settings: { 'slowlog-log-slower-than': STALL_US, 'slowlog-max-len': 1000 } });
+      figures.note('Redis first', preferred(world.server.child.pid));
       await world.system({ brokers: 4, recoverable: WORKERS, others: 0 });
       await world.load(50);
       await sleep(1500);

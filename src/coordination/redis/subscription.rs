@@ -17,7 +17,8 @@ use tokio::time::{interval, timeout, MissedTickBehavior};
 use tracing::debug;
 
 /// The subscription is repeated this often: a proof of life that works on every server (PING does not before Redis 3).
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// What a dead connection would have said is found by the next look at the members.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// The answer to a subscription.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 
