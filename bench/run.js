@@ -10,7 +10,7 @@ const { startRedis } = require('./lib/redis');
 const { startPair } = require('./lib/pairs');
 const { Report } = require('./lib/report');
 
-const MEASURES = ['asks', 'tells', 'local', 'creates', 'memory', 'recovery', 'soak'].map((name) => require(`./measures/${name}`));
+const MEASURES = ['asks', 'tells', 'local', 'creates', 'memory', 'recovery', 'soak', 'overload'].map((name) => require(`./measures/${name}`));
 const QUIET = 0.1; // part of the cores that may be in use before a run without a remark
 const LEAD_MS = 50; // of every window, not counted
 const WARM_UP = [[16, 600], [1024, 400], [16384, 400]]; // [bytes, ms] once per system, so that V8 has compiled what is measured

@@ -30,7 +30,30 @@ function load() {
   }
 }
 
-const { NativeBroker, NativeRouter, endEnvironment } = load();
+const native = load();
+const { NativeRouter, endEnvironment } = native;
+
+/**
+ * A broker's core. What is called for every message goes by a number: a method of the addon's class costs more.
+ */
+class NativeBroker extends native.NativeBroker {
+  constructor(config, wake) {
+    super(config, wake);
+    this.id = this.number;
+  }
+
+  ask(slot, workerId, method, data, timeout, plain) {
+    native.ask(this.id, slot, workerId, method, data, timeout, plain);
+  }
+
+  tell(slot, workerId, method, data, plain) {
+    return native.tell(this.id, slot, workerId, method, data, plain);
+  }
+
+  reply(inbound, data, plain) {
+    native.reply(this.id, inbound, data, plain);
+  }
+}
 
 let leaves = false;
 

@@ -2,7 +2,7 @@
 
 use crate::binding::event_loop::Wakeup;
 use crate::binding::text;
-use crate::binding::{environment, event_loop, log, runtime, wake};
+use crate::binding::{environment, event_loop, hot, log, runtime, wake};
 use crate::broker::batch::BatchWriter;
 use crate::broker::core::Core;
 use crate::broker::event::{Delivery, Event, Handle, Mark};
@@ -70,6 +70,7 @@ pub struct NativeBroker {
     wanted: log::Wanted,
     pub(super) batch: RefCell<Batch>,
     wakeup: Option<Wakeup>,
+    number: u32,
 }
 
 #[napi]
@@ -94,7 +95,14 @@ impl NativeBroker {
         let on_life = Box::new(move |incarnation: &Incarnation| log::attach(incarnation, &sink, &wanted_here));
         let core = Core::new(config, inbox, home, runtime::handle(), sockets, on_life);
         environment::adopt(&env, &core)?;
-        Ok(Self { core, wanted, batch: RefCell::default(), wakeup })
+        let number = hot::enter(&core);
+        Ok(Self { core, wanted, batch: RefCell::default(), wakeup, number })
+    }
+
+    /// What the functions of `hot` know this broker by.
+    #[napi(getter, catch_unwind)]
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// `credentials`: JSON text (`src/config.rs`). They hold for the handshakes that begin from now on.
@@ -325,6 +333,7 @@ impl NativeBroker {
 
     #[napi(catch_unwind)]
     pub fn dispose(&self) {
+        hot::leave(self.number);
         drop(self.core.dispose());
         self.wakeup.into_iter().for_each(Wakeup::forget);
     }

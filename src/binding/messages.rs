@@ -24,16 +24,6 @@ pub struct CallContext {
 
 #[napi]
 impl NativeBroker {
-    /// `plain`: `data` is a string of the application's; otherwise it is JSON text.
-    #[napi(catch_unwind)]
-    pub fn ask(&self, slot: f64, worker: Text, method: Text, data: Option<Text>, timeout: f64, plain: bool) {
-        let json = data.as_ref().map(|data| data.json(plain));
-        match self.core.life() {
-            Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64),
-        }
-    }
-
     /// An ask of the handler of `inbound`.
     #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
@@ -102,26 +92,6 @@ impl NativeBroker {
     pub fn done(&self, inbound: f64) {
         if let Ok(life) = self.core.life() {
             life.handled(inbound as u64);
-        }
-    }
-
-    #[napi(catch_unwind)]
-    pub fn tell(&self, slot: f64, worker: Text, method: Text, data: Option<Text>, plain: bool) -> bool {
-        let json = data.as_ref().map(|data| data.json(plain));
-        match self.core.life() {
-            Err(failure) => {
-                self.fail_slot(slot, failure);
-                false
-            }
-            Ok(life) => life.tell(&worker, &method, json.as_deref(), slot as u64),
-        }
-    }
-
-    #[napi(catch_unwind)]
-    pub fn reply(&self, inbound: f64, data: Option<Text>, plain: bool) {
-        let json = data.as_ref().map(|data| data.json(plain));
-        if let Ok(life) = self.core.life() {
-            life.reply(inbound as u64, json.as_deref());
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod environment;
 pub mod event_loop;
+pub mod hot;
 pub mod log;
 pub mod messages;
 pub mod router;

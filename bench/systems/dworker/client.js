@@ -3,6 +3,7 @@
 
 const { Broker } = require('../../..');
 const { serveClient } = require('../../lib/client');
+const { flood } = require('../../lib/flood');
 const { load } = require('../../lib/load');
 const { probe } = require('./probe');
 const { Room, LocalRoom } = require('./rooms');
@@ -42,7 +43,15 @@ function create(attributes, done) {
   }, done);
 }
 
+/** An ask of a handler that has to work. */
+const work = ({ handlerUs, timeout }) => (done) => {
+  remote.ask('work', handlerUs, { timeout }).then(() => done(), done);
+};
+
 serveClient(system, {
+  works: (args) => load(work(args), args),
+  flood: (args) => flood(work(args), args),
+
   creates: (window) => load((done) => create({ room: agents.length }, done), window),
 
   /** Makes exactly `count` workers; fails when one of them fails. */

@@ -12,6 +12,7 @@ class Room extends Worker {
   }
 
   onAsk(method, data) {
+    if (method === 'work') return spin(data);
     return method === 'who' ? process.pid : data;
   }
 
@@ -23,6 +24,12 @@ class Room extends Worker {
   onDestroy() {
     live--;
   }
+}
+
+/** Keeps the process busy for so many µs. */
+function spin(us) {
+  const end = performance.now() + us / 1000;
+  while (performance.now() < end);
 }
 
 /** A class of its own, because a class belongs to one cluster. */
