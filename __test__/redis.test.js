@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { Broker } = require('..');
+const { Agent, Broker } = require('..');
 const { echo } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
 const { freePort, startRedis } = require('./helpers/redis-server');
@@ -24,6 +24,22 @@ async function server(t, option) {
   atEnd(t, () => started.stop());
   return started;
 }
+
+describe('Redis that is silent', () => {
+  test('lets a tell wait no longer for its way than it may', async (t) => {
+    const redis = await server(t);
+    const b = broker(t, redis.url, { retries: { duration: 300 } });
+    await b.start();
+    redis.pause();
+    t.after(() => redis.resume());
+    const settled = [];
+    const note = (what) => ({ code, delivered }) => settled.push([what, code, delivered]);
+    const looked = b.findWorker('another').catch(note('findWorker'));
+    await new Agent('nobody', b).tell('m').catch(note('tell'));
+    await looked;
+    assert.deepEqual(settled, [['tell', 'DW_ERR_UNREACHABLE', 'no'], ['findWorker', 'DW_ERR_REDIS', 'no']]);
+  });
+});
 
 describe('Redis that is not there', () => {
   test('start() rejects with DW_ERR_REDIS, the broker is INACTIVE, and a second start() works once it is', async (t) => {

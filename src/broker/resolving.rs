@@ -8,7 +8,7 @@ use crate::broker::lane::{Parked, Route};
 use crate::broker::lanes::Lanes;
 use crate::broker::life::Life;
 use crate::clock::boot_millis;
-use crate::error::Failure;
+use crate::error::{Code, Failure};
 use crate::ids::WorkerId;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,7 +66,7 @@ impl Life {
             // Before the look: nothing that happens after it is missed.
             let mut moved = pin!(self.moved.notified());
             moved.as_mut().enable();
-            let found = self.find_route(&worker).await;
+            let found = self.find_in_time(&worker).await;
             let soon = matches!(found, Found::Soon(_));
             match found {
                 Found::Route(route) => {
@@ -108,18 +108,44 @@ impl Life {
         }
     }
 
+    /// Looks once. That may take as long as the registry or a peer may be silent: tells whose time ends meanwhile fail then.
+    /// (Asks end by themselves.)
+    async fn find_in_time(self: &Arc<Self>, worker: &WorkerId) -> Found {
+        let mut search = pin!(self.find_route(worker));
+        loop {
+            // No tell that comes meanwhile has less time than that.
+            let longest = Duration::from_millis(self.config.retries.duration).max(SOON);
+            let wait = self.until_next(worker, |parked| parked.call == 0).map_or(longest, |wait| wait.min(longest));
+            tokio::select! {
+                found = &mut search => return found,
+                () = tokio::time::sleep(wait) => {}
+            }
+            let now = boot_millis();
+            let late = |parked: &Parked| parked.call == 0 && parked.deadline <= now;
+            let expired = lock(&self.lanes).take_if(worker.as_str(), late);
+            let failure =
+                Failure::new(Code::Unreachable, format!("No way to the worker \"{worker}\" was found in time."));
+            expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
+        }
+    }
+
     /// Not beyond the next deadline of what waits.
     fn next_try(&self, worker: &WorkerId, backoff: &mut Backoff, soon: bool) -> Duration {
-        let mut lanes = lock(&self.lanes);
-        let next =
-            lanes.get_mut(worker.as_str()).and_then(|lane| lane.queue.iter().map(|parked| parked.deadline).min());
         let wait = if soon {
             // Spread over all of that time: who is made first answers first.
             spread(LOOK_UP * self.resolving.load(Ordering::Relaxed) as u32).max(SOON)
         } else {
             backoff.next_wait()
         };
-        next.map_or(wait, |next| wait.min(Duration::from_millis(next.saturating_sub(boot_millis()))))
+        self.until_next(worker, |_| true).map_or(wait, |next| wait.min(next))
+    }
+
+    /// Until the first deadline of those that wait for this worker's route; `None`: there are none.
+    fn until_next(&self, worker: &WorkerId, counts: impl Fn(&Parked) -> bool) -> Option<Duration> {
+        let mut lanes = lock(&self.lanes);
+        let waiting = lanes.get_mut(worker.as_str())?.queue.iter().filter(|parked| counts(parked));
+        let next = waiting.map(|parked| parked.deadline).min()?;
+        Some(Duration::from_millis(next.saturating_sub(boot_millis())))
     }
 
     pub fn fail_parked(&self, worker: &WorkerId, parked: Parked, failure: &Failure) {
