@@ -81,6 +81,8 @@ for (const sockets of ['loop', 'task']) {
         const agent = await near.findWorker('far');
         await agent.ask('echo', 1);
         const hanging = rejection(agent.ask('hang'));
+        // Behind it, so that it has arrived.
+        await agent.ask('echo', 2);
         await far.kill();
         assert.equal((await hanging).code, 'DW_ERR_PEER_LOST');
       });

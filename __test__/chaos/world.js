@@ -7,7 +7,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { freePort } = require('./tools/ports');
+const { freePort } = require('../helpers/ports');
 const { sleep, until } = require('../helpers/wait');
 const { check } = require('./checker');
 const { History, now } = require('./history');

@@ -6,21 +6,12 @@ const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const { freePort } = require('./ports');
 const { until } = require('./wait');
 
 /** Which program is started; a suite over several versions names others. */
 const PROGRAM = process.env.DWORKER_TEST_SERVER || 'redis-server';
 const TRIES = 5;
-
-/** A port that nobody listens on at this moment. */
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /**
  * A private server on a free port of 127.0.0.1, with nothing kept on disk.

@@ -6,7 +6,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { freePort } = require('../tools/ports');
+const { freePort } = require('../../helpers/ports');
 const { sleep, until } = require('../../helpers/wait');
 const { now } = require('../history');
 

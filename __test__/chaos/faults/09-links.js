@@ -4,7 +4,7 @@
  * A link between brokers is dead, slow, or nobody reads at its end.
  */
 
-const { freePort } = require('../tools/ports');
+const { freePort } = require('../../helpers/ports');
 const { sleep } = require('../../helpers/wait');
 const { now } = require('../history');
 const { behindProxy } = require('../tools/proxy');

@@ -5,7 +5,7 @@
  */
 
 const net = require('node:net');
-const { freePort } = require('../tools/ports');
+const { freePort } = require('../../helpers/ports');
 const { sleep } = require('../../helpers/wait');
 const { now } = require('../history');
 const { behindProxy } = require('../tools/proxy');
