@@ -163,7 +163,8 @@ async fn when_most_fall_silent_together_they_have_one_more_lease_to_come_back() 
     let silent = silent_member(&a, Duration::from_millis(1000), &door).await;
     silent_member(&a, Duration::from_millis(1000), &door).await;
     let took = evicted(&a, &silent, begun).await;
-    assert!(took >= Duration::from_millis(1990) && took < Duration::from_millis(3000), "{took:?}");
+    // nothing wakes a look when the second lease is over: it comes within one and a half intervals
+    assert!(took >= Duration::from_millis(1990) && took < Duration::from_millis(4000), "{took:?}");
 }
 
 const HOUR: i64 = 3_600_000;

@@ -12,6 +12,7 @@ const { until } = require('./wait');
 /** Which program is started; a suite over several versions names others. */
 const PROGRAM = process.env.DWORKER_TEST_SERVER || 'redis-server';
 const TRIES = 5;
+const SILENCE_MS = 5000;
 
 /**
  * A private server on a free port of 127.0.0.1, with nothing kept on disk.
@@ -29,6 +30,27 @@ async function startRedis({ port, password, settings } = {}) {
       // Another process may have taken the port in between.
       if (tried === TRIES) throw error;
     }
+  }
+}
+
+/** Sends inline commands, one after the other, and returns the raw first piece of the last answer. */
+async function answer(port, ...lines) {
+  const socket = net.connect(port, '127.0.0.1');
+  const ended = new Promise((_, reject) => {
+    socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error(`Port ${port} does not answer`)));
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error(`Port ${port} closed the connection`)));
+  });
+  ended.catch(() => {});
+  try {
+    let piece;
+    for (const line of lines) {
+      socket.write(`${line}\r\n`);
+      [piece] = await Promise.race([once(socket, 'data'), ended]);
+    }
+    return piece.toString();
+  } finally {
+    socket.destroy();
   }
 }
 
@@ -55,21 +77,9 @@ class RedisServer {
     });
   }
 
-  /** Sends one inline command and returns the raw first piece of the answer. */
-  async command(line) {
-    const socket = net.connect(this.port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      if (this.password !== undefined) {
-        socket.write(`AUTH ${this.password}\r\n`);
-        await once(socket, 'data');
-      }
-      socket.write(`${line}\r\n`);
-      const [answer] = await once(socket, 'data');
-      return answer.toString();
-    } finally {
-      socket.destroy();
-    }
+  /** The raw first piece of the answer to an inline command. */
+  command(line) {
+    return answer(this.port, ...(this.password === undefined ? [] : [`AUTH ${this.password}`]), line);
   }
 
   /** Answers nothing until `resume()`, as a machine that hangs. */
@@ -91,4 +101,4 @@ class RedisServer {
   }
 }
 
-module.exports = { startRedis, freePort };
+module.exports = { startRedis, freePort, answer };

@@ -3,10 +3,9 @@
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
-const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
-const { freePort, startRedis } = require('./redis-server');
+const { answer, freePort, startRedis } = require('./redis-server');
 const { until } = require('./wait');
 
 const NAME = 'mymaster';
@@ -57,15 +56,8 @@ class Sentinel {
   }
 
   /** The raw answer to SENTINEL master. */
-  async state() {
-    const socket = net.connect(this.port, '127.0.0.1');
-    try {
-      socket.write(`SENTINEL master ${NAME}\r\n`);
-      const [answer] = await once(socket, 'data');
-      return answer.toString();
-    } finally {
-      socket.destroy();
-    }
+  state() {
+    return answer(this.port, `SENTINEL master ${NAME}`);
   }
 
   async stop() {

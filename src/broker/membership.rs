@@ -16,6 +16,8 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// How often the members are looked at when health checks are off: hosted classes and `restartAll` still need it.
 const UNHURRIED: Duration = Duration::from_secs(5);
+/// How long one that went before its lease ran out may still be heard.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Looks in a row at which the registry counts another load here than this broker before the two are compared: reports
 /// are under way for a moment.
 const ODD_LOOKS: u32 = 3;
@@ -71,7 +73,13 @@ impl Life {
         }
         // Where something is missing the next renewal finds out why.
         let Some(gone) = gone else { return };
-        gone.iter().for_each(|incarnation| self.part_from(incarnation, "the broker is gone"));
+        for member in gone {
+            if member.lease_expires > membership.now {
+                self.let_go(member.record.incarnation);
+            } else {
+                self.part_from(&member.record.incarnation, "the broker is gone");
+            }
+        }
         if self.unverified.swap(false, Ordering::AcqRel) {
             self.verify.notify_one();
         }
@@ -94,6 +102,15 @@ impl Life {
             view.odd_looks = 0;
             self.audit.notify_one();
         }
+    }
+
+    /// It left by itself, or died: its last words may be on their way, what its workers still handled among them.
+    fn let_go(self: &Arc<Self>, incarnation: Incarnation) {
+        let life = self.clone();
+        self.spawn("farewell", async move {
+            tokio::time::sleep(LAST_WORDS).await;
+            life.part_from(&incarnation, "the broker is gone");
+        });
     }
 
     /// What was in flight to this incarnation is failed at once, and its routes are dropped.

@@ -89,10 +89,10 @@ impl Remembered {
     }
 
     /// A look at a whole one: who of the others went since the last.
-    pub fn look(&mut self, members: &[Member]) -> Vec<Incarnation> {
+    pub fn look(&mut self, members: &[Member]) -> Vec<Member> {
         let before = std::mem::replace(&mut self.members, members.to_vec());
         let gone = |member: &Member| !members.iter().any(|other| other.record.incarnation == member.record.incarnation);
-        before.into_iter().filter(gone).map(|member| member.record.incarnation).collect()
+        before.into_iter().filter(gone).collect()
     }
 
     /// `false`: it was not known (any more).
