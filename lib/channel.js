@@ -12,6 +12,7 @@ const { current, forget, leave } = require('./context');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
 const { DirectOutcome } = require('./outcome');
+const { Pace } = require('./pace');
 const { contain, keepingContext, throwLater } = require('./promises');
 
 /** Kinds of events. */
@@ -88,6 +89,7 @@ class Channel {
     /** The way to this broker's own workers, where there is one. */
     this.direct = null;
     this.batch = null;
+    this.pace = new Pace();
     /** When the batch was taken, ms: what is in it was wanted then. */
     this.taken = 0;
     this.position = 0;
@@ -241,6 +243,8 @@ class Channel {
     if (this.draining) return;
     this.draining = true;
     forget();
+    const { pace } = this;
+    pace.begin();
     if (this.direct !== null) {
       this.direct.run(EVENTS_PER_TURN);
       if (this.direct.hasWork) this.drainSoon();
@@ -249,6 +253,10 @@ class Channel {
     while (!this.closed && (this.batch !== null || this.next())) {
       const { batch } = this;
       while (left > 0 && this.position < batch.length && !this.closed) {
+        if (pace.isOver() && left < EVENTS_PER_TURN) {
+          left = 0;
+          break;
+        }
         left -= 1;
         this.handling = true;
         this.handle(batch[this.position], this.position);
@@ -261,6 +269,7 @@ class Channel {
         if (batch.length < EVENTS_PER_TURN && !this.dirty && !this.woken) break;
       }
       if (left === 0) {
+        pace.leftOver = true;
         this.drainSoon();
         break;
       }
@@ -276,7 +285,7 @@ class Channel {
     const text = this.native.drain();
     if (text === null) return false;
     this.batch = JSON.parse(text);
-    this.taken = Date.now();
+    this.taken = this.pace.now;
     this.position = 0;
     return true;
   }
@@ -304,9 +313,14 @@ class Channel {
     return this.handling ? this.position + 1 : this.position;
   }
 
-  /** Whether anybody waits for the ask at this place of the batch. One that nobody waits for is gone then. */
+  /**
+   * Whether anybody waits for the ask at this place of the batch, and will when it is answered: where more comes than
+   * can be done, asks would otherwise be begun when their time is all but over, and none be answered. If not, it is
+   * gone then.
+   */
   wants(index) {
-    return Date.now() - this.taken < STALE_MS || this.native.wants(index);
+    const { now, answer } = this.pace;
+    return (answer === 0 && now - this.taken < STALE_MS) || this.native.wants(index, answer);
   }
 
   settle(slot) {

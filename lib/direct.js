@@ -157,12 +157,13 @@ class Direct {
     return this.first < this.queue.length;
   }
 
-  /** Starts handlers of up to `max` messages that wait now. */
+  /** Starts handlers of up to `max` messages that wait now, as long as the turn lasts. */
   run(max) {
     if (this.held.length > 0) this.releaseAnswers();
-    for (let left = Math.min(max, this.queue.length - this.first); left > 0 && this.hasWork; left -= 1) {
+    const { pace } = this.channel;
+    for (let left = Math.min(max, this.queue.length - this.first); left > 0 && this.hasWork && !pace.isOver(); left -= 1) {
       const message = this.queue[this.first];
-      if (!this.proves(message.record)) {
+      if (!this.proves(message.record, pace.now)) {
         this.closeAll();
         return;
       }
@@ -207,8 +208,7 @@ class Direct {
   }
 
   /** As {@link Workers#mayStart}: the core is asked when the clock has moved on since it last said yes. */
-  proves(record) {
-    const now = clock();
+  proves(record, now = clock()) {
     if (now !== this.looked) {
       this.looked = now;
       this.time = performance.now();

@@ -127,12 +127,14 @@ impl NativeBroker {
         }
     }
 
-    /// Whether anybody waits for this ask of the current batch; if not, it is dropped.
+    /// Whether anybody waits for this ask of the current batch, and still will in so many ms; if not, it is dropped.
     #[napi(catch_unwind)]
-    pub fn wants(&self, index: u32) -> bool {
+    pub fn wants(&self, index: u32, answer: u32) -> bool {
         let batch = self.batch.borrow();
         match (self.core.life(), batch.events.get(index as usize)) {
-            (Ok(life), Some(Event::Message(delivery))) if !life.is_wanted(delivery, boot_millis()) => {
+            (Ok(life), Some(Event::Message(delivery)))
+                if !life.is_wanted(delivery, boot_millis() + u64::from(answer)) =>
+            {
                 life.drop_message(delivery);
                 false
             }

@@ -59,7 +59,7 @@ impl Life {
             }
             std::mem::take(&mut resident.creators)
         };
-        self.next_turn(handle, 0);
+        self.next_turn(handle, 0, false);
         self.tell_creators(creators, &Ok(()));
         if self.is_leaving() {
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
@@ -192,7 +192,7 @@ impl Life {
                 let (turn, worker, inbound) = (delivery.turn, delivery.handle, delivery.inbound);
                 self.send_back(delivery, Code::WorkerNotFound);
                 if turn {
-                    self.next_turn(worker, inbound);
+                    self.next_turn(worker, inbound, false);
                 }
             }
         }

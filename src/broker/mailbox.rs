@@ -1,6 +1,7 @@
-//! What waits for a worker, bounded in number and bytes; whose turn it is at one that takes one message at a time. Pure.
+//! What waits for a worker, bounded in number and bytes; whose turn it is at one that takes one message at a time.
 
 use crate::broker::event::Delivery;
+use crate::clock::boot_millis;
 use crate::ids::WorkerId;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,20 +53,45 @@ pub struct Turns {
     pub max_queue: usize,
     /// The number of the message that it is at; 0: of none.
     pub current: u64,
+    /// When that one began, on the local clock.
+    began: u64,
+    /// How long the last turn took, and how long a turn takes: the shorter of the last two, so that one long turn makes
+    /// nobody believe that the next will be. ms
+    took: u64,
+    usual: u64,
 }
 
 impl Turns {
     pub fn new(max_queue: usize) -> Self {
-        Self { max_queue, current: 0 }
+        Self { max_queue, current: 0, began: 0, took: 0, usual: 0 }
     }
 
     /// This message is the worker's from now on. A tell gets its number here, an ask has one.
     pub fn begin(&mut self, delivery: &mut Delivery, last_inbound: &AtomicU64) {
+        self.began = boot_millis();
         if delivery.inbound == 0 {
             delivery.inbound = last_inbound.fetch_add(1, Ordering::Relaxed) + 1;
         }
         delivery.turn = true;
         self.current = delivery.inbound;
+    }
+
+    /// The worker is done with the message of this number: its handler ended, or did not begin.
+    pub fn end(&mut self, ended: u64, handled: bool) {
+        if self.current != ended {
+            return;
+        }
+        self.current = 0;
+        if handled {
+            let took = boot_millis().saturating_sub(self.began);
+            self.usual = took.min(self.took);
+            self.took = took;
+        }
+    }
+
+    /// How long a turn takes, ms.
+    pub fn usual(&self) -> u64 {
+        self.usual
     }
 
     /// Whether the message that the worker is at waits for this one.

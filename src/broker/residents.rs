@@ -173,19 +173,18 @@ impl Residents {
         }
     }
 
-    /// The worker is done with a message: the next one, whose turn begins.
-    pub fn next_turn(&mut self, handle: Handle, ended: u64) -> Option<Delivery> {
+    /// The worker is done with a message, whose handler ran or not: the next one, whose turn begins, and how long its
+    /// turns take, ms.
+    pub fn next_turn(&mut self, handle: Handle, ended: u64, handled: bool) -> Option<(Delivery, u64)> {
         let resident = self.by_handle.get_mut(&handle)?;
         let turns = resident.turns.as_mut()?;
-        if turns.current == ended {
-            turns.current = 0;
-        }
+        turns.end(ended, handled);
         if turns.current > 0 || resident.state != State::Active {
             return None;
         }
         let mut delivery = resident.mailbox.pop()?;
         turns.begin(&mut delivery, &self.last_inbound);
-        Some(delivery)
+        Some((delivery, turns.usual()))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Handle, &Resident)> {

@@ -26,7 +26,7 @@ impl Life {
     pub fn handled(&self, inbound: u64) -> Option<Origin> {
         let closed = lock(&self.inbound).close(inbound)?;
         if closed.turn_of > 0 {
-            self.next_turn(closed.turn_of, inbound);
+            self.next_turn(closed.turn_of, inbound, true);
         }
         if closed.cancelled {
             free_place(&closed.origin);
@@ -35,32 +35,34 @@ impl Life {
         Some(closed.origin)
     }
 
-    /// A worker is done with the message of this number, or may begin (0). From the JavaScript thread.
-    pub fn next_turn(&self, worker: Handle, ended: u64) {
-        let mut ended = ended;
+    /// A worker is done with the message of this number, whose handler ran or not, or may begin (0). From the JavaScript
+    /// thread.
+    pub fn next_turn(&self, worker: Handle, ended: u64, handled: bool) {
+        let (mut ended, mut handled) = (ended, handled);
         loop {
-            let next = lock(&self.residents).next_turn(worker, ended);
-            let Some(delivery) = next else { return };
-            if self.is_wanted(&delivery, boot_millis()) {
+            let next = lock(&self.residents).next_turn(worker, ended, handled);
+            let Some((delivery, usual)) = next else { return };
+            // What would be answered too late is not begun: else, where more comes than can be done, all would be.
+            if self.is_wanted(&delivery, boot_millis() + usual) {
                 self.begin_turn(&delivery);
                 self.inbox.push_quietly(Event::Message(delivery));
                 return;
             }
             self.forget(&delivery);
-            ended = delivery.inbound;
+            (ended, handled) = (delivery.inbound, false);
         }
     }
 
-    /// Whether somebody waits for what this message leads to.
-    pub fn is_wanted(&self, delivery: &Delivery, now: u64) -> bool {
-        delivery.deadline >= now && !lock(&self.inbound).is_cancelled(delivery.inbound)
+    /// Whether somebody waits for what this message leads to at this time.
+    pub fn is_wanted(&self, delivery: &Delivery, time: u64) -> bool {
+        delivery.deadline >= time && !lock(&self.inbound).is_cancelled(delivery.inbound)
     }
 
     /// Nobody waits for this message, and its handler has not started: it is dropped.
     pub fn drop_message(&self, delivery: &Delivery) {
         self.forget(delivery);
         if delivery.turn {
-            self.next_turn(delivery.handle, delivery.inbound);
+            self.next_turn(delivery.handle, delivery.inbound, false);
         }
     }
 
