@@ -1,10 +1,12 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const { after, before, describe, test } = require('node:test');
 const { Agent, Broker } = require('..');
 const { CODES } = require('../lib/errors');
 const { kCore } = require('../lib/symbols');
+const { BlackHole } = require('./helpers/black-hole');
 const { worker, echo } = require('./helpers/classes');
 const { freePort, startRedis } = require('./helpers/redis-server');
 const { memorySystem } = require('./helpers/systems');
@@ -97,6 +99,17 @@ const PROVOCATIONS = {
     const { code, delivered, message } = await (await broker.createWorker('Selfish')).ask('x');
     return Object.assign(new Error(message), { code, delivered });
   },
+  async DW_ERR_SUSPENDED({ start, t, redis }) {
+    const way = await BlackHole.start(t, redis.port);
+    const broker = await start('b', { classes: [echo()], redis: `redis://127.0.0.1:${way.port}`, lease: { ttl: 2000, renew: 200 } });
+    const agent = await broker.createWorker('Echo');
+    const suspended = once(broker, 'suspended');
+    way.swallow();
+    await suspended;
+    const error = await rejection(agent.ask('x', null, { timeout: 500 }));
+    way.heal();
+    return error;
+  },
   async DW_ERR_UNAUTHORIZED({ start }) {
     const home = await start('home', { classes: [echo()], secret: 'the secret of the one' });
     const away = await start('away', { clustername: 'elsewhere', secret: 'the secret of the other' });
@@ -112,6 +125,10 @@ describe('each code of the table comes about', () => {
     redis = await startRedis();
   });
   after(() => redis.stop());
+
+  test('none is left out', () => {
+    assert.deepEqual(Object.keys(PROVOCATIONS).sort(), Object.keys(CODES).sort());
+  });
 
   for (const [code, provoke] of Object.entries(PROVOCATIONS)) {
     const expected = CODES[code];
@@ -135,7 +152,7 @@ describe('each code of the table comes about', () => {
           made.quit();
         }
       });
-      const error = await provoke({ start, broker, redis, ns });
+      const error = await provoke({ start, broker, redis, ns, t });
       assert.ok(error instanceof Error);
       assert.deepEqual([error.code, error.delivered], [code, expected], error.message);
       assert.ok(error.message.length > 10, error.message);
