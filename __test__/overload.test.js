@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { Agent, Broker } = require('..');
-const { worker } = require('./helpers/classes');
+const { echo, worker } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
 const { Member } = require('./helpers/members');
 const { startRedis } = require('./helpers/redis-server');
@@ -65,4 +65,28 @@ describe('where more comes than can be done, most of what is handled is answered
     assert.ok(late > answered, `${answered} answered, ${late} late: it was not too much`);
     assert.ok(answered > 0.6 * handled, `${answered} answered, but ${handled} handled`);
   });
+});
+
+test('answers to a broker do not wait behind the slow handlers that it has', async (t) => {
+  const TELLS = 100;
+  let handled = 0;
+  let begun;
+  const first = new Promise((resolve) => (begun = resolve));
+  const Slow = worker('Slow', {
+    onTell() {
+      handled += 1;
+      begun();
+      for (const end = performance.now() + 5; performance.now() < end; );
+    },
+  });
+  const system = memorySystem(t);
+  const busy = await system.start('busy', { classes: [Slow] });
+  const idle = await system.start('idle', { classes: [echo()] });
+  const slow = new Agent((await busy.createWorker('Slow')).id, idle);
+  const quick = new Agent((await idle.createWorker('Echo')).id, busy);
+  await quick.ask('first');
+  for (let n = 0; n < TELLS; n += 1) slow.tell('work');
+  await first;
+  await quick.ask('second');
+  assert.ok(handled < TELLS / 2, `${handled} of ${TELLS} were handled first`);
 });

@@ -8,7 +8,7 @@
 'use strict';
 
 const { AbortableCall } = require('./abortable');
-const { current, forget, leave } = require('./context');
+const { callBack, current, forget, gather, leave } = require('./context');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
 const { DirectOutcome } = require('./outcome');
@@ -20,6 +20,8 @@ const REPLY = 0;
 const FAIL = 1;
 const ASK = 2;
 const TELL = 3;
+/** By kind, whether an event makes a handler start: those are the last ones of a batch. */
+const STARTS = [false, false, true, true, true, false, false, false, false, true, false, false, false];
 /** Added to a kind whose data is large: an index stands in its place, for `take()`. */
 const LARGE = 16;
 /** Where the data stands in an event of each kind that can be large. */
@@ -30,6 +32,8 @@ const DATA_AT = [2, 5, 4, 4, 7, 2, 2, 2, 1, 0, 2, 1];
  * and sockets live under load. 256 handlers of the usual few µs are about one millisecond.
  */
 const EVENTS_PER_TURN = 256;
+/** Handlers of which a turn starts fewer are slow: what waits is not to be kept from the answers that come meanwhile. */
+const FEW = 64;
 /** A batch that is worked on for longer than this may hold asks that nobody waits for any more. */
 const STALE_MS = 5;
 /** Slots stay small integers of V8, which need no allocation. */
@@ -89,6 +93,8 @@ class Channel {
     /** The way to this broker's own workers, where there is one. */
     this.direct = null;
     this.batch = null;
+    /** How many events of a batch may make handlers start: as many as a turn has time for. */
+    this.starts = EVENTS_PER_TURN;
     this.pace = new Pace();
     /** When the batch was taken, ms: what is in it was wanted then. */
     this.taken = 0;
@@ -243,6 +249,19 @@ class Channel {
     if (this.draining) return;
     this.draining = true;
     forget();
+    gather();
+    try {
+      this.work();
+    } finally {
+      leave();
+      callBack();
+      this.draining = false;
+      if (this.dirty) this.flush();
+    }
+  }
+
+  /** What one turn of the event loop handles. */
+  work() {
     const { pace } = this;
     pace.begin();
     if (this.direct !== null) {
@@ -250,39 +269,49 @@ class Channel {
       if (this.direct.hasWork) this.drainSoon();
     }
     let left = EVENTS_PER_TURN;
+    let started = 0;
     while (!this.closed && (this.batch !== null || this.next())) {
       const { batch } = this;
       while (left > 0 && this.position < batch.length && !this.closed) {
-        if (pace.isOver() && left < EVENTS_PER_TURN) {
+        const event = batch[this.position];
+        const starts = STARTS[event[0] % LARGE];
+        if (pace.isOver() && starts && left < EVENTS_PER_TURN) {
           left = 0;
+          this.breakOff(started);
           break;
         }
+        if (starts) started += 1;
         left -= 1;
         this.handling = true;
-        this.handle(batch[this.position], this.position);
+        this.handle(event, this.position);
         this.handling = false;
         this.position += 1;
       }
-      if (this.position >= batch.length) {
-        this.batch = null;
-        // The core had no more, and wakes us for what it got since; what we sent to ourselves it tells nobody.
-        if (batch.length < EVENTS_PER_TURN && !this.dirty && !this.woken) break;
-      }
       if (left === 0) {
+        if (this.position >= batch.length) this.batch = null;
         pace.leftOver = true;
         this.drainSoon();
-        break;
+        return;
       }
+      this.batch = null;
+      // The core had no more, and wakes us for what it got since; what we sent to ourselves it tells nobody.
+      if (batch.length < this.starts && !this.dirty && !this.woken) return;
+      this.starts = Math.min(2 * this.starts, EVENTS_PER_TURN);
     }
-    this.draining = false;
-    leave();
-    if (this.dirty) END_OF_TURN.then(this.flushTurn);
+  }
+
+  /** The turn is over in the midst of a batch. Answers to this broker's own calls must not wait behind slow handlers. */
+  breakOff(started) {
+    if (started >= FEW) return;
+    this.native.hold(this.position);
+    this.batch = null;
+    this.starts = Math.max(started, 1);
   }
 
   /** Takes the next batch from the core; false where there is none. */
   next() {
     this.woken = false;
-    const text = this.native.drain();
+    const text = this.native.drain(this.starts);
     if (text === null) return false;
     this.batch = JSON.parse(text);
     this.taken = this.pace.now;

@@ -53,6 +53,24 @@ class NativeBroker extends native.NativeBroker {
   reply(inbound, data, plain) {
     native.reply(this.id, inbound, data, plain);
   }
+
+  /** The next batch of events as JSON text; `null` when there are none. `starts`: how many may make handlers start. */
+  drain(starts) {
+    return native.drain(this.id, starts);
+  }
+
+  /**
+   * Whether the handler that this event of the current batch asks for may start. If not, it and all after it come again
+   * when the lease has been renewed.
+   */
+  mayStart(index) {
+    return native.mayStart(this.id, index);
+  }
+
+  /** Writes what this turn left to send; `true`: there are events to drain. */
+  flush() {
+    return native.flush(this.id);
+  }
 }
 
 let leaves = false;

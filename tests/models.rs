@@ -78,7 +78,7 @@ fn take_all(inbox: &Inbox, gate: impl Fn() -> bool) -> usize {
     let mut batch = Vec::new();
     loop {
         batch.clear();
-        inbox.take(1, &gate, &mut batch);
+        inbox.take(1, 1, &gate, &mut batch);
         if batch.is_empty() {
             return taken;
         }

@@ -1,15 +1,14 @@
 //! `NativeBroker`: a broker's core as JavaScript calls it.
 
 use crate::binding::event_loop::Wakeup;
+use crate::binding::station::Station;
 use crate::binding::text;
 use crate::binding::{environment, event_loop, hot, log, runtime, wake};
-use crate::broker::batch::BatchWriter;
 use crate::broker::core::Core;
-use crate::broker::event::{Delivery, Event, Handle, Mark};
+use crate::broker::event::{Event, Handle};
 use crate::broker::hosting::{Creation, Ended};
 use crate::broker::inbox::{lock, Inbox};
 use crate::broker::joining::Home;
-use crate::broker::life::Life;
 use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
 use crate::coordination::{Fate, PlaceRequest};
@@ -18,57 +17,16 @@ use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
 use napi::bindgen_prelude::Function;
 use napi::{Env, Error, JsString, Status};
 use napi_derive::napi;
-use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Events that one batch holds at most, so that the application's own I/O gets its turns.
-const MAX_BATCH: usize = 256;
-
-/// The batch that JavaScript is working on.
-#[derive(Default)]
-pub(super) struct Batch {
-    pub(super) events: Vec<Event>,
-    writer: BatchWriter,
-    /// Passed when the batch has been worked off.
-    marks: Vec<Mark>,
-    /// The life that it was taken under.
-    life: Option<Arc<Life>>,
-    /// Events that the gate kept from starting: from the first one on, all that are left of the batch.
-    held: Vec<Event>,
-}
-
-impl Batch {
-    /// The batch was worked off: what was refused is on its way back, what was held goes back into the inbox.
-    fn finish(&mut self, life: Option<&Arc<Life>>, inbox: &Inbox) {
-        let same = life.is_some_and(|life| self.life.as_ref().is_some_and(|before| Arc::ptr_eq(life, before)));
-        if !same {
-            // Their life is over, and their senders know.
-            self.held.clear();
-        }
-        if self.held.is_empty() {
-            for mark in self.marks.drain(..) {
-                if let Some(life) = life {
-                    life.marked(mark);
-                }
-            }
-        } else {
-            // A mark passes after all that came before it.
-            let marks: Vec<_> = self.marks.drain(..).map(Event::Mark).collect();
-            if let Some(life) = life {
-                life.take_back_from_handlers(&self.held);
-            }
-            inbox.put_back(self.held.drain(..).chain(marks));
-        }
-    }
-}
 
 #[napi]
 pub struct NativeBroker {
     pub(super) core: Arc<Core>,
     wanted: log::Wanted,
-    pub(super) batch: RefCell<Batch>,
+    pub(super) station: Rc<Station>,
     wakeup: Option<Wakeup>,
     number: u32,
 }
@@ -95,8 +53,9 @@ impl NativeBroker {
         let on_life = Box::new(move |incarnation: &Incarnation| log::attach(incarnation, &sink, &wanted_here));
         let core = Core::new(config, inbox, home, runtime::handle(), sockets, on_life);
         environment::adopt(&env, &core)?;
-        let number = hot::enter(&core);
-        Ok(Self { core, wanted, batch: RefCell::default(), wakeup, number })
+        let station = Rc::new(Station::new(core.clone()));
+        let number = hot::enter(&station);
+        Ok(Self { core, wanted, station, wakeup, number })
     }
 
     /// What the functions of `hot` know this broker by.
@@ -203,13 +162,11 @@ impl NativeBroker {
     /// `by_itself`: `worker.destroy()` ended it. `next`: the first event of the current batch that was not looked at.
     pub fn destroyed(&self, handle: Handle, recover: bool, by_itself: bool, next: u32) {
         if let Ok(life) = self.core.life() {
-            for event in self.batch.borrow().events.iter().skip(next as usize) {
-                if let Event::Message(delivery) = event {
-                    if delivery.handle == handle {
-                        lock(&life.inbound).give_to(delivery.inbound, 0);
-                    }
+            self.station.each_message_from(next, |delivery| {
+                if delivery.handle == handle {
+                    lock(&life.inbound).give_to(delivery.inbound, 0);
                 }
-            }
+            });
             let recover = recover && !life.no_recover.load(Ordering::Acquire);
             let (fate, ended) = match recover {
                 true => (Fate::Recover, Ended::Moved),
@@ -227,69 +184,6 @@ impl NativeBroker {
         }
     }
 
-    /// The next batch of events as JSON text; `null` when there are none.
-    #[napi(catch_unwind)]
-    pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Option<JsString<'env>>> {
-        let life = self.core.life().ok();
-        let gate = || life.as_ref().is_some_and(|life| life.lease.holds());
-        let mut batch = self.batch.borrow_mut();
-        batch.finish(life.as_ref(), &self.core.inbox);
-        batch.life.clone_from(&life);
-        let Batch { events, writer, marks, .. } = &mut *batch;
-        loop {
-            events.clear();
-            self.core.inbox.take(MAX_BATCH, gate, events);
-            let full = events.len() == MAX_BATCH;
-            if events.is_empty() {
-                if let Some(life) = &life {
-                    marks.drain(..).for_each(|mark| life.marked(mark));
-                }
-                return Ok(None);
-            }
-            let now = boot_millis();
-            let cancelled = life.as_ref().is_some_and(|life| lock(&life.inbound).has_cancelled());
-            let is_wanted = |delivery: &Delivery, life: &Life| {
-                (!cancelled && delivery.deadline >= now) || life.is_wanted(delivery, now)
-            };
-            events.retain(|event| match event {
-                Event::Message(delivery) => {
-                    let lost = life.as_ref().filter(|life| !is_wanted(delivery, life));
-                    lost.inspect(|life| life.drop_message(delivery)).is_none()
-                }
-                Event::Mark(mark) => {
-                    marks.push(mark.clone());
-                    false
-                }
-                _ => true,
-            });
-            if !events.is_empty() {
-                if full || !marks.is_empty() {
-                    // After a batch that is not full, JavaScript does not come again by itself.
-                    self.core.inbox.nudge();
-                }
-                if let Some(life) = &life {
-                    life.hand_out(events);
-                }
-                writer.write(events);
-                return text::to_js(env, &writer.text).map(Some);
-            }
-        }
-    }
-
-    /// Whether the handler that this event of the current batch asks for may start. If not, it and all after it come
-    /// again when the lease has been renewed.
-    #[napi(catch_unwind)]
-    pub fn may_start(&self, index: u32) -> bool {
-        self.core.inbox.visit();
-        let mut batch = self.batch.borrow_mut();
-        if batch.held.is_empty() && batch.life.as_ref().is_some_and(|life| life.lease.holds()) {
-            return true;
-        }
-        let event = batch.events.get(index as usize).cloned();
-        batch.held.extend(event);
-        false
-    }
-
     /// Whether this broker can prove that it lives.
     #[napi(catch_unwind)]
     pub fn holds(&self) -> bool {
@@ -299,18 +193,7 @@ impl NativeBroker {
     /// The text of a large payload of the current batch.
     #[napi(catch_unwind)]
     pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
-        let batch = self.batch.borrow();
-        batch.writer.large.get(index as usize).map(|apart| text::to_js(env, apart.text())).transpose()
-    }
-
-    /// Writes what this turn left to send; `true`: there are events to drain.
-    #[napi(catch_unwind)]
-    pub fn flush(&self) -> bool {
-        let life = self.core.life().ok();
-        if let Some(life) = &life {
-            life.flush();
-        }
-        self.core.inbox.has_work(life.is_some_and(|life| life.lease.holds()))
+        self.station.large(index, |text| text::to_js(env, text)).transpose()
     }
 
     /// Whether anybody listens to the broker's `'log'`: without a listener no log event is made.

@@ -1,67 +1,211 @@
-//! What is called for every message: functions that are given the number of their broker.
+//! What is called for every message: plain callbacks of Node-API, which are given the number of their broker.
 //!
-//! A method of a class has Node-API prove first that `this` is one and that nobody else holds it: 0.15 µs of the 1.6 that
-//! sending takes (Node 20, 2 cores). A number is looked up in a table.
+//! What `#[napi]` makes of a function keeps account of what it lent, also where it lent nothing: memory of its own, a lock
+//! and three lists a call. A method of a class has Node-API prove first what `this` is. Together that was 5 % of
+//! a single round trip (perf, Node 20, 2 cores). A number is looked up in a table.
 
-use crate::binding::text::Text;
-use crate::broker::core::Core;
+use crate::binding::station::Station;
+use crate::binding::text::{self, Text};
 use crate::broker::event::Event;
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object};
+use napi::{check_status, sys, Env};
 use napi_derive::napi;
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
+use std::rc::Rc;
 
 thread_local! {
-    /// The cores of this environment's brokers. No number is given twice: one that a broker had names none after it.
-    static CORES: RefCell<Vec<Option<Arc<Core>>>> = const { RefCell::new(Vec::new()) };
+    /// This environment's brokers. No number is given twice: one that a broker had names none after it.
+    static STATIONS: RefCell<Vec<Option<Rc<Station>>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Gives a broker its number.
-pub fn enter(core: &Arc<Core>) -> u32 {
-    CORES.with_borrow_mut(|cores| {
-        cores.push(Some(core.clone()));
-        (cores.len() - 1) as u32
+pub fn enter(station: &Rc<Station>) -> u32 {
+    STATIONS.with_borrow_mut(|stations| {
+        stations.push(Some(station.clone()));
+        (stations.len() - 1) as u32
     })
 }
 
 pub fn leave(number: u32) {
     // A thread that ends drops its table before its brokers, or after.
-    let core = CORES.try_with(|cores| cores.borrow_mut().get_mut(number as usize).and_then(Option::take));
-    drop(core);
+    let station = STATIONS.try_with(|stations| stations.borrow_mut().get_mut(number as usize).and_then(Option::take));
+    drop(station);
 }
 
-fn core(number: u32) -> Option<Arc<Core>> {
-    CORES.with_borrow(|cores| cores.get(number as usize).cloned().flatten())
+#[napi(module_exports)]
+pub fn export(mut exports: Object<'_>) -> napi::Result<()> {
+    exports.create_named_method("ask", ask)?;
+    exports.create_named_method("tell", tell)?;
+    exports.create_named_method("reply", reply)?;
+    exports.create_named_method("drain", drain)?;
+    exports.create_named_method("mayStart", may_start)?;
+    exports.create_named_method("flush", flush)
 }
 
-/// `plain`: `data` is a string of the application's; otherwise it is JSON text.
-#[napi(catch_unwind)]
-pub fn ask(broker: u32, slot: f64, worker: Text, method: Text, data: Option<Text>, timeout: f64, plain: bool) {
-    let Some(core) = core(broker) else { return };
-    let json = data.as_ref().map(|data| data.json(plain));
-    match core.life() {
-        Err(failure) => core.inbox.push(Event::failed(slot as u64, failure)),
-        Ok(life) => life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64),
+/// `ask(broker, slot, worker, method, data, timeout, plain)`. `plain`: `data` is a string of the application's; otherwise
+/// it is JSON text.
+unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe {
+        called::<7, ()>(env, info, |station, arguments| {
+            let (slot, worker, method) =
+                (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
+            let (data, timeout, plain) =
+                (arguments.get::<Option<Text>>(4)?, arguments.get::<f64>(5)?, arguments.get(6)?);
+            let json = data.as_ref().map(|data| data.json(plain));
+            match station.core.life() {
+                Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
+                Ok(life) => life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64),
+            }
+            Ok(())
+        })
     }
 }
 
-/// `true`: handed over; otherwise an event comes under the slot.
-#[napi(catch_unwind)]
-pub fn tell(broker: u32, slot: f64, worker: Text, method: Text, data: Option<Text>, plain: bool) -> bool {
-    let Some(core) = core(broker) else { return false };
-    let json = data.as_ref().map(|data| data.json(plain));
-    match core.life() {
-        Err(failure) => {
-            core.inbox.push(Event::failed(slot as u64, failure));
-            false
-        }
-        Ok(life) => life.tell(&worker, &method, json.as_deref(), slot as u64),
+/// `tell(broker, slot, worker, method, data, plain)`. `true`: handed over; otherwise an event comes under the slot.
+unsafe extern "C" fn tell(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe {
+        called::<6, bool>(env, info, |station, arguments| {
+            let (slot, worker, method) =
+                (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
+            let (data, plain) = (arguments.get::<Option<Text>>(4)?, arguments.get(5)?);
+            let json = data.as_ref().map(|data| data.json(plain));
+            Ok(match station.core.life() {
+                Err(failure) => {
+                    station.core.inbox.push(Event::failed(slot as u64, failure));
+                    false
+                }
+                Ok(life) => life.tell(&worker, &method, json.as_deref(), slot as u64),
+            })
+        })
     }
 }
 
-#[napi(catch_unwind)]
-pub fn reply(broker: u32, inbound: f64, data: Option<Text>, plain: bool) {
-    let json = data.as_ref().map(|data| data.json(plain));
-    if let Some(life) = core(broker).and_then(|core| core.life().ok()) {
-        life.reply(inbound as u64, json.as_deref());
+/// `reply(broker, inbound, data, plain)`.
+unsafe extern "C" fn reply(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe {
+        called::<4, ()>(env, info, |station, arguments| {
+            let (inbound, data, plain) =
+                (arguments.get::<f64>(1)?, arguments.get::<Option<Text>>(2)?, arguments.get(3)?);
+            let json = data.as_ref().map(|data| data.json(plain));
+            if let Ok(life) = station.core.life() {
+                life.reply(inbound as u64, json.as_deref());
+            }
+            Ok(())
+        })
     }
+}
+
+/// `drain(broker, starts)`: see [`Station::drain`]; `null` when there are none.
+unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe {
+        called::<2, Option<sys::napi_value>>(env, info, |station, arguments| {
+            let starts: u32 = arguments.get(1)?;
+            station
+                .drain(starts as usize, |batch| text::to_js(&Env::from_raw(env), batch).map(|text| text.raw()))
+                .transpose()
+        })
+    }
+}
+
+/// `mayStart(broker, index)`: see [`Station::may_start`].
+unsafe extern "C" fn may_start(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe { called::<2, bool>(env, info, |station, arguments| Ok(station.may_start(arguments.get(1)?))) }
+}
+
+/// `flush(broker)`: see [`Station::flush`].
+unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe { called::<1, bool>(env, info, |station, _| Ok(station.flush())) }
+}
+
+/// The values that a callback was given.
+struct Arguments<const N: usize> {
+    env: sys::napi_env,
+    values: [sys::napi_value; N],
+}
+
+impl<const N: usize> Arguments<N> {
+    unsafe fn of(env: sys::napi_env, info: sys::napi_callback_info) -> napi::Result<Self> {
+        let (mut values, mut count) = ([ptr::null_mut(); N], N);
+        // SAFETY: as the caller promises; Node-API writes N values, `undefined` for those that are missing.
+        let status = unsafe {
+            sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), ptr::null_mut(), ptr::null_mut())
+        };
+        check_status!(status, "Expected the arguments of a call")?;
+        Ok(Self { env, values })
+    }
+
+    fn get<T: FromNapiValue>(&self, at: usize) -> napi::Result<T> {
+        // SAFETY: values of the running call.
+        unsafe { T::from_napi_value(self.env, self.values[at]) }
+    }
+}
+
+/// What a callback gives JavaScript; null: `undefined`.
+trait Given {
+    unsafe fn give(self, env: sys::napi_env) -> sys::napi_value;
+}
+
+impl Given for () {
+    unsafe fn give(self, _env: sys::napi_env) -> sys::napi_value {
+        ptr::null_mut()
+    }
+}
+
+impl Given for bool {
+    unsafe fn give(self, env: sys::napi_env) -> sys::napi_value {
+        let mut value = ptr::null_mut();
+        // SAFETY: the environment of the running call. Where that fails it gives `undefined`.
+        unsafe { sys::napi_get_boolean(env, self, &mut value) };
+        value
+    }
+}
+
+impl Given for Option<sys::napi_value> {
+    unsafe fn give(self, env: sys::napi_env) -> sys::napi_value {
+        self.unwrap_or_else(|| {
+            let mut value = ptr::null_mut();
+            // SAFETY: as above.
+            unsafe { sys::napi_get_null(env, &mut value) };
+            value
+        })
+    }
+}
+
+/// Runs a callback with the broker that its first argument names; without one it gives what `R` is by default. What goes
+/// wrong is thrown in JavaScript.
+unsafe fn called<const N: usize, R: Given + Default>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    run: impl FnOnce(&Station, Arguments<N>) -> napi::Result<R>,
+) -> sys::napi_value {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: as the caller promises.
+        let arguments = unsafe { Arguments::<N>::of(env, info) }?;
+        let number: u32 = arguments.get(0)?;
+        let station = STATIONS.with_borrow(|stations| stations.get(number as usize).cloned().flatten());
+        station.map_or_else(|| Ok(R::default()), |station| run(&station, arguments))
+    }));
+    let wrong = match outcome {
+        // SAFETY: as the caller promises.
+        Ok(Ok(given)) => return unsafe { given.give(env) },
+        Ok(Err(error)) => error.reason.to_string(),
+        Err(_) => "The core of dworker panicked".to_owned(),
+    };
+    // SAFETY: as the caller promises; the text is copied, its length given.
+    unsafe {
+        let mut text = ptr::null_mut();
+        let mut error = ptr::null_mut();
+        sys::napi_create_string_utf8(env, wrong.as_ptr().cast(), wrong.len() as isize, &mut text);
+        sys::napi_create_error(env, ptr::null_mut(), text, &mut error);
+        sys::napi_throw(env, error);
+    }
+    ptr::null_mut()
 }

@@ -2,7 +2,7 @@
 
 use crate::binding::broker::NativeBroker;
 use crate::binding::text::Text;
-use crate::broker::event::{Event, Handle};
+use crate::broker::event::Handle;
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::sending::Outgoing;
@@ -118,27 +118,18 @@ impl NativeBroker {
     /// A message of the current batch came for a worker that takes none: it goes back, or waits.
     #[napi(catch_unwind)]
     pub fn refuse(&self, index: u32) {
-        let delivery = match self.batch.borrow().events.get(index as usize) {
-            Some(Event::Message(delivery)) => delivery.clone(),
-            _ => return,
-        };
-        if let Ok(life) = self.core.life() {
-            life.refuse(delivery);
-        }
+        self.station.refuse(index);
+    }
+
+    /// The event of the current batch at this place, and all after it, come again.
+    #[napi(catch_unwind)]
+    pub fn hold(&self, index: u32) {
+        self.station.hold(index);
     }
 
     /// Whether anybody waits for this ask of the current batch, and still will in so many ms; if not, it is dropped.
     #[napi(catch_unwind)]
     pub fn wants(&self, index: u32, answer: u32) -> bool {
-        let batch = self.batch.borrow();
-        match (self.core.life(), batch.events.get(index as usize)) {
-            (Ok(life), Some(Event::Message(delivery)))
-                if !life.is_wanted(delivery, boot_millis() + u64::from(answer)) =>
-            {
-                life.drop_message(delivery);
-                false
-            }
-            _ => true,
-        }
+        self.station.wants(index, answer)
     }
 }

@@ -8,6 +8,7 @@ pub mod log;
 pub mod messages;
 pub mod router;
 pub mod runtime;
+pub mod station;
 pub mod text;
 pub mod wake;
 

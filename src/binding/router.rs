@@ -233,7 +233,7 @@ impl NativeRouter {
     #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Option<JsString<'env>>> {
         let mut events = Vec::new();
-        self.links.inbox.take(MAX_BATCH, || true, &mut events);
+        self.links.inbox.take(MAX_BATCH, MAX_BATCH, || true, &mut events);
         if events.is_empty() {
             return Ok(None);
         }

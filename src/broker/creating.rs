@@ -101,7 +101,7 @@ impl Life {
             Err(failure) if failure.code == Code::Unauthorized => return Raised::Failed(failure),
             Err(failure) => return Raised::Undelivered(failure),
         };
-        match self.raise(&connection, id, epoch, boot_millis() + timeout).await {
+        match self.raise(&connection, id, epoch, boot_millis().saturating_add(timeout)).await {
             Settled::Reply(_) => Raised::Yes,
             Settled::Failure { failure, .. } => match failure.code {
                 Code::Unreachable | Code::Overloaded => Raised::Undelivered(failure),

@@ -29,6 +29,12 @@ struct Queues {
     bytes: usize,
 }
 
+impl Queues {
+    fn has_work(&self, gate_open: bool) -> bool {
+        !self.control.is_empty() || (gate_open && !(self.creations.is_empty() && self.messages.is_empty()))
+    }
+}
+
 /// See the module.
 pub struct Inbox {
     queues: Mutex<Queues>,
@@ -145,8 +151,7 @@ impl Inbox {
     /// Whether [`Inbox::take`] would return something.
     pub fn has_work(&self, gate_open: bool) -> bool {
         self.visit();
-        let queues = sync::lock(&self.queues);
-        !queues.control.is_empty() || (gate_open && !(queues.creations.is_empty() && queues.messages.is_empty()))
+        sync::lock(&self.queues).has_work(gate_open)
     }
 
     /// Waits until there is room for messages.
@@ -160,9 +165,9 @@ impl Inbox {
         }
     }
 
-    /// Up to `max` events into `batch`, control first; what makes handlers run only when the gate is open. The gate is
-    /// asked after wakes count again: one that opens later wakes.
-    pub fn take(&self, max: usize, gate: impl FnOnce() -> bool, batch: &mut Vec<Event>) {
+    /// Up to `max` events into `batch`, control first; what makes handlers run only when the gate is open, and `starts` of
+    /// those at most. The gate is asked after wakes count again: one that opens later wakes. `true`: there is more.
+    pub fn take(&self, max: usize, starts: usize, gate: impl FnOnce() -> bool, batch: &mut Vec<Event>) -> bool {
         self.visit();
         self.awake.store(false, Ordering::SeqCst);
         let gate_open = gate();
@@ -170,14 +175,16 @@ impl Inbox {
         let control = queues.control.len().min(max);
         batch.extend(queues.control.drain(..control));
         if gate_open {
-            let creations = queues.creations.len().min(max - control);
+            let starts = starts.min(max - control);
+            let creations = queues.creations.len().min(starts);
             batch.extend(queues.creations.drain(..creations));
-            let messages = queues.messages.len().min(max - control - creations);
+            let messages = queues.messages.len().min(starts - creations);
             let before = batch.len();
             batch.extend(queues.messages.drain(..messages));
             queues.bytes -= batch[before..].iter().map(weight).sum::<usize>();
         }
         self.note_room(&queues);
+        queues.has_work(gate_open)
     }
 
     /// Makes JavaScript look again where something waits for the gate: it may have been found closed although nobody
@@ -245,9 +252,24 @@ mod tests {
         inbox.push(message(1, 1));
         inbox.push(Event::Log { level: Level::Info, message: "m".into() });
         let mut batch = Vec::new();
-        inbox.take(10, || false, &mut batch);
+        inbox.take(10, 10, || false, &mut batch);
         assert!(matches!(batch[..], [Event::Log { .. }]));
         assert!(!inbox.has_work(false) && inbox.has_work(true));
+    }
+
+    #[test]
+    fn control_comes_with_the_few_messages_that_are_wanted() {
+        let inbox = inbox();
+        for sequence in 1..=3 {
+            inbox.push(message(1, sequence));
+            inbox.push(Event::done(u64::from(sequence)));
+        }
+        let mut batch = Vec::new();
+        assert!(inbox.take(10, 2, || true, &mut batch));
+        assert_eq!(batch.len(), 5);
+        assert_eq!(sequences(&batch), [1, 2]);
+        assert!(!inbox.take(10, 1, || true, &mut batch));
+        assert_eq!(sequences(&batch), [1, 2, 3]);
     }
 
     #[test]
@@ -257,9 +279,9 @@ mod tests {
             inbox.push(message(1, sequence));
         }
         let mut batch = Vec::new();
-        inbox.take(3, || true, &mut batch);
+        inbox.take(3, 3, || true, &mut batch);
         inbox.put_back(batch.drain(1..));
-        inbox.take(10, || true, &mut batch);
+        inbox.take(10, 10, || true, &mut batch);
         assert_eq!(sequences(&batch), [1, 2, 3, 4]);
     }
 
@@ -272,7 +294,7 @@ mod tests {
         let forgotten = inbox.forget(|handle| handle == 1);
         assert_eq!(forgotten.iter().map(|delivery| delivery.envelope.sequence).collect::<Vec<_>>(), [1, 3]);
         let mut batch = Vec::new();
-        inbox.take(10, || true, &mut batch);
+        inbox.take(10, 10, || true, &mut batch);
         assert_eq!(sequences(&batch), [2]);
     }
 }

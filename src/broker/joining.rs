@@ -103,7 +103,8 @@ impl Core {
         life.registry.listen_as(&life.incarnation).await?;
         life.register().await?;
         life.equip();
-        let way = if self.sockets.is_some() { "the event loop of Node" } else { "threads of the core" };
+        let on_the_loop = self.sockets.is_some() && lock(&self.proofs).tls.is_none();
+        let way = if on_the_loop { "the event loop of Node" } else { "threads of the core" };
         life.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
         life.tasks.spawn_on("lease", &lease_thread::handle(), life.clone().keep_lease());
         life.spawn("deadlines", life.clone().keep_deadlines());

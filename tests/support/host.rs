@@ -198,14 +198,14 @@ impl Host {
         loop {
             let mut events = Vec::new();
             let Ok(life) = self.core.life() else {
-                self.inbox.take(256, || true, &mut events);
+                self.inbox.take(256, 256, || true, &mut events);
                 if events.is_empty() {
                     return;
                 }
                 events.into_iter().for_each(|event| self.settle(event));
                 continue;
             };
-            self.inbox.take(256, || life.lease.holds(), &mut events);
+            self.inbox.take(256, 256, || life.lease.holds(), &mut events);
             if events.is_empty() {
                 return;
             }
