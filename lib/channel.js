@@ -8,7 +8,7 @@
 'use strict';
 
 const { AbortableCall } = require('./abortable');
-const { callBack, current, forget, gather, leave } = require('./context');
+const { callBack, current, forget, gather, leave, scatter } = require('./context');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
 const { DirectOutcome } = require('./outcome');
@@ -329,7 +329,7 @@ class Channel {
       }
       if (kind !== ASK && kind !== TELL) leave();
       if (kind === REPLY) this.settle(event[1]).resolve(event[2]);
-      else if (kind === FAIL) this.settle(event[1]).reject(rebuild(event[2], event[3], event[4], event[5]));
+      else if (kind === FAIL) this.fail(event);
       else this.receive(kind, event, index);
     } catch (error) {
       throwLater(error);
@@ -350,6 +350,11 @@ class Channel {
   wants(index) {
     const { now, answer } = this.pace;
     return (answer === 0 && now - this.taken < STALE_MS) || this.native.wants(index, answer);
+  }
+
+  fail([, slot, code, delivered, message, body]) {
+    scatter();
+    this.settle(slot).reject(rebuild(code, delivered, message, body));
   }
 
   settle(slot) {
