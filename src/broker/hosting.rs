@@ -220,7 +220,8 @@ impl Life {
             }
             Some(Origin::Remote { connection, call }) => {
                 let max = connection.max_message_bytes();
-                let written = connection.send_with(|out| codec::encode_reply(out, max, call, json.map(str::as_bytes)));
+                let written =
+                    connection.answer_with(|out| codec::encode_reply(out, max, call, json.map(str::as_bytes)));
                 if let Err(SendError::TooLarge { length, max }) = written {
                     let failure = send_failure(SendError::TooLarge { length, max });
                     let message = Bytes::from(format!("The result is too large. {}", failure.message));
@@ -253,9 +254,9 @@ impl Life {
 
     pub fn write_failure(&self, to: &Arc<Connection>, call: u64, code: Code, message: Bytes, body: Bytes) {
         let failure = Message::Failure { call, code, message: message.clone(), body };
-        if let Err(SendError::TooLarge { .. }) = to.send(&failure) {
+        if let Err(SendError::TooLarge { .. }) = to.answer(&failure) {
             let message = Bytes::from_static(b"The handler failed, and its error is too large to be sent.");
-            let _ = to.send(&Message::Failure { call, code, message, body: Bytes::new() });
+            let _ = to.answer(&Message::Failure { call, code, message, body: Bytes::new() });
         }
     }
 

@@ -43,7 +43,7 @@ impl Life {
                 let time_left = time_left(delivery.deadline, boot_millis());
                 let bounce = Message::Bounce { call, time_left, code, envelope: delivery.envelope };
                 // A connection that is closed or full has told, or tells, its peer by itself.
-                let _ = connection.send(&bounce);
+                let _ = connection.answer(&bounce);
             }
             Origin::Local { slot } => self.came_back_here(lanes, slot, code, delivery),
         }

@@ -113,6 +113,18 @@ impl Connection {
         Ok(())
     }
 
+    /// [`Connection::send`] of an answer: a reply, a failure, a bounce. Also after the goodbye, until the peer has left as well.
+    pub fn answer(&self, message: &Message) -> Result<(), SendError> {
+        self.answer_with(|out| codec::encode(message, self.max_message_bytes(), out))
+    }
+
+    /// [`Connection::answer`] of the one frame that `encode` appends.
+    pub fn answer_with(&self, encode: impl FnOnce(&mut BytesMut) -> Result<(), TooLarge>) -> Result<(), SendError> {
+        self.outbox.send_answer(encode)?;
+        self.mark_active();
+        Ok(())
+    }
+
     /// Writes what the socket takes right now on this thread; the connection's task writes the rest.
     pub fn flush(&self) {
         self.outbox.flush();

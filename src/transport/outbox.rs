@@ -97,15 +97,25 @@ impl Outbox {
         state.append(self.limit, self.max_frame, encode)
     }
 
-    /// Appends an answer to what arrived after [`Outbox::leave`]; lost where there is no room for it.
-    pub fn answer(&self, message: &Message) {
+    /// [`Outbox::send`] of an answer, which is also taken after [`Outbox::leave`]: what it answers may have arrived before, or
+    /// between the goodbye and the peer's notice of it.
+    pub fn send_answer(&self, encode: impl FnOnce(&mut BytesMut) -> Result<(), TooLarge>) -> Result<(), SendError> {
         let mut state = lock(&self.state);
-        let room = state.phase == Phase::Leaving;
-        if room && state.append(self.limit, self.max_frame, |out| codec::encode(message, self.max_frame, out)).is_ok() {
+        if !matches!(state.phase, Phase::Open | Phase::Leaving) {
+            return Err(SendError::Closed);
+        }
+        state.append(self.limit, self.max_frame, encode)?;
+        if state.phase == Phase::Leaving {
             let waker = state.hand_over();
             drop(state);
             wake(waker);
         }
+        Ok(())
+    }
+
+    /// Appends an answer to what arrived after [`Outbox::leave`]; lost where there is no room for it.
+    pub fn answer(&self, message: &Message) {
+        let _ = self.send_answer(|out| codec::encode(message, self.max_frame, out));
     }
 
     /// Writes what the socket takes at once, here; the task gets the rest.
