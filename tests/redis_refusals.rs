@@ -58,7 +58,7 @@ async fn a_call_waits_within_its_deadline_for_replicas_and_for_a_foreign_script(
     let began = Instant::now();
     let error = coordinator.request_restart().await.unwrap_err();
     assert!(matches!(&error, CoordinationError::Unavailable(text) if text.contains("NOREPLICAS")), "{error:?}");
-    assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(8000), "{:?}", began.elapsed());
     server.ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
     server.ask(&["CONFIG", "SET", "lua-time-limit", "10"]);
     std::thread::scope(|threads| {
