@@ -6,7 +6,7 @@ mod transport_support;
 use dworker::error::Code;
 use dworker::ids::Endpoint;
 use dworker::transport::{CloseReason, ConnectError, SendError};
-use dworker::wire::message::Message;
+use dworker::wire::message::{Message, Payload};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use transport_support::*;
@@ -134,6 +134,30 @@ async fn a_request_that_crosses_a_goodbye_is_bounced_and_never_lost() {
         b.events.closed().await;
         a.events.closed().await;
         assert_eq!(a.events.look(|seen| seen.messages.len()), 1);
+        a.transport.close().await;
+        b.transport.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_taken_after_the_goodbye_and_nothing_else_is() {
+    for net in Net::all() {
+        let (a, b) = (side(config("a")), side(config("b")));
+        let (ours, _) = net.join(&a, &b).await;
+        // `b` does not read: it cannot have heard of the goodbye when the answer is given.
+        b.events.shut_gate_at_next_message();
+        ours.send(&tell(0, b"0")).unwrap();
+        ours.flush();
+        b.events.wait("the first frame", |seen| (!seen.messages.is_empty()).then_some(())).await;
+        ours.close(Code::State, "leaving");
+        let reply = Message::Reply { call: 7, payload: Payload::json("1".into()) };
+        assert_eq!(ours.send(&reply), Err(SendError::Closed));
+        assert_eq!(ours.answer(&reply), Ok(()));
+        b.events.open_gate(true);
+        b.events.wait("the answer", |seen| seen.messages.contains(&reply).then_some(())).await;
+        a.events.closed().await;
+        assert_eq!(ours.answer(&reply), Err(SendError::Closed));
+        b.events.closed().await;
         a.transport.close().await;
         b.transport.close().await;
     }
