@@ -13,20 +13,23 @@ use std::time::Duration;
 /// From so many members on it is suspicious when more than half of them fall silent together.
 const MANY: usize = 3;
 
+/// Who fell silent within half a lease of each other fell silent together: up to so much lies between two renewals, so
+/// that those whom one event silenced do not all run out at once.
+fn silent(member: &Member, now: ServerTime) -> bool {
+    member.lease_expires.0 <= now.0 + member.record.lease_ttl.as_millis() as u64 / 2
+}
+
 /// The members whose lease ran out and who may be evicted. Where most of them fell silent together, rather the server
 /// or the network was away: they have one more lease's time to come back.
 fn overdue(membership: &Membership, own: &Incarnation) -> Vec<Member> {
-    let members = &membership.members;
-    let expired = members
-        .iter()
-        .filter(|member| member.lease_expires <= membership.now && member.record.incarnation != *own)
-        .collect::<Vec<_>>();
-    let together = members.len() >= MANY && 2 * expired.len() > members.len();
-    let over = |member: &&&Member| {
+    let (members, now) = (&membership.members, membership.now);
+    let others = || members.iter().filter(|member| member.record.incarnation != *own);
+    let together = members.len() >= MANY && 2 * others().filter(|member| silent(member, now)).count() > members.len();
+    let over = |member: &&Member| {
         let more = if together { member.record.lease_ttl.as_millis() as u64 } else { 0 };
-        member.lease_expires.0 + more <= membership.now.0
+        member.lease_expires.0 + more <= now.0
     };
-    expired.iter().filter(over).map(|member| (*member).clone()).collect()
+    others().filter(over).cloned().collect()
 }
 
 /// What the server's clock shows now unless it jumped since the members were looked at, `looked` on the local clock.
@@ -152,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_lease_has_run_out_at_its_end_and_not_before() {
-        assert_eq!(evicted(&[-5000, 0, -1]), ["1"]);
+        assert_eq!(evicted(&[-5000, 0, -1, -5000]), ["1"]);
     }
 
     #[test]
@@ -168,6 +171,13 @@ mod tests {
         // The other one of two.
         assert_eq!(evicted(&[-4000, 1]), ["1"]);
         // Half of four.
-        assert_eq!(evicted(&[-4000, 1, 1, -1]), ["1", "2"]);
+        assert_eq!(evicted(&[-4000, 1, 1, -2501]), ["1", "2"]);
+    }
+
+    #[test]
+    fn who_will_run_out_within_half_a_lease_fell_silent_together_with_who_has() {
+        assert!(evicted(&[-4000, 1, -2500]).is_empty());
+        assert_eq!(evicted(&[-4000, 1, -2501]), ["1"]);
+        assert!(evicted(&[-4000, 0, -400, -2400]).is_empty());
     }
 }
