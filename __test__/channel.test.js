@@ -48,6 +48,8 @@ function open(PromiseClass = Promise) {
     return script;
   };
   const channel = new Channel(make, PromiseClass, (kind, event) => received.push([kind, ...event.slice(1)]));
+  // What ends a turn here is the number of events, not how busy the machine is.
+  channel.pace.isOver = () => false;
   const say = (...events) => {
     script.batches.push(JSON.stringify(events));
     wake();
