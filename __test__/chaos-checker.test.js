@@ -83,6 +83,10 @@ describe('the checker of the chaos harness', () => {
     );
     assert.deepStrictEqual(broken(arriving(310)), []);
     assert.deepStrictEqual(broken(arriving(360)), ['I1']);
+    // The caller stood still, or somebody else did.
+    const still = (p) => broken([...arriving(1510), { t: 1501, p, k: 'stall', from: 250, to: 1500 }]);
+    assert.deepStrictEqual(still('b'), []);
+    assert.deepStrictEqual(still('a'), ['I1']);
   });
 
   it('finds an epoch that was used before, and a lower one after a higher (I2)', () => {

@@ -4,6 +4,8 @@
  * I3 and I4: what a caller may rely on.
  */
 
+const { afterStalls } = require('./model');
+
 const LATE_MS = 50;
 
 /** A call is handled at most once. */
@@ -30,21 +32,15 @@ function settledInTime(model, violation) {
   };
   for (const [call, { made, settled }] of model.calls) {
     if (made === undefined) continue;
-    const { stalls = [], ended } = model.processes.get(made.p) || {};
-    const deadline = moved(made.t + made.within, stalls) + LATE_MS;
+    const { ended } = model.processes.get(made.p) || {};
+    const deadline = afterStalls(model, made.p, made.t + made.within) + LATE_MS;
     const seen = settled === undefined ? Math.min(model.finished ?? Infinity, ended ? ended.t : Infinity) : settled.t;
-    if (seen === Infinity || seen <= moved(deadline, stalls)) continue;
+    if (seen === Infinity || seen <= afterStalls(model, made.p, deadline)) continue;
     const outcome = settled === undefined ? 'never settled' : `settled ${(settled.t - made.t - made.within).toFixed(0)} ms late (${settled.code || 'ok'})`;
     if (settled === undefined && ended !== undefined) continue;
     report(`${made.p}: ${made.kind} ${call} to ${made.id} ${outcome}`);
   }
   return late;
-}
-
-function moved(time, stalls) {
-  let result = time;
-  for (const { from, to } of stalls) if (from <= result && result < to) result = to;
-  return result;
 }
 
 module.exports = { handledOnce, settledInTime };

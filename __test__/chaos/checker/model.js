@@ -32,6 +32,13 @@ function index(lines) {
   return model;
 }
 
+/** When something can happen in a process that was to happen at `time`: while it stands still nothing does. */
+function afterStalls(model, p, time) {
+  let result = time;
+  for (const { from, to } of model.processes.get(p)?.stalls || []) if (from <= result && result < to) result = to;
+  return result;
+}
+
 function entry(map, key, make) {
   let value = map.get(key);
   if (value === undefined) map.set(key, (value = make()));
@@ -101,4 +108,4 @@ function lives(model, activation) {
   return activation.ended === undefined && ended === undefined;
 }
 
-module.exports = { index, compareEpochs, newest, lives };
+module.exports = { afterStalls, index, compareEpochs, newest, lives };

@@ -4,9 +4,12 @@
  * I1 and I2: one owner at a time.
  */
 
-const { compareEpochs } = require('./model');
+const { afterStalls, compareEpochs } = require('./model');
 
-/** What left before an activation may still be on its way: the time of a message on one machine. */
+/**
+ * What left before an activation may still be on its way: the time of a message on one machine. A caller that stands
+ * still meanwhile reads it afterwards.
+ */
 const ON_ITS_WAY_MS = 50;
 
 /**
@@ -22,6 +25,17 @@ function oneOwner(model, violation) {
     const after = t - when(id, epoch);
     if (after > 0) violation(`${p}: a handler of ${id} started under epoch ${epoch}, ${after.toFixed(1)} ms after a higher one was active`);
   }
+  const accepted = (settled, ends) => {
+    const time = when(settled.id, settled.epoch);
+    if (settled.t <= time) return;
+    const end = ends.find((one) => one.epoch === settled.epoch);
+    const leftBefore = end !== undefined && end.t < time;
+    const due = time + ON_ITS_WAY_MS;
+    const resumed = afterStalls(model, settled.p, due);
+    if (leftBefore && settled.t <= (resumed > due ? resumed + ON_ITS_WAY_MS : due)) return;
+    const after = (settled.t - time).toFixed(1);
+    violation(`${settled.p}: accepted a reply of ${settled.id} under epoch ${settled.epoch}, ${after} ms after a higher one was active`);
+  };
   const overruns = [];
   for (const { begins, ends, settled } of model.calls.values()) {
     for (const begin of begins) {
@@ -29,19 +43,9 @@ function oneOwner(model, violation) {
       const time = when(begin.id, begin.epoch);
       if (end !== undefined && begin.t <= time && end.t > time) overruns.push({ id: begin.id, p: begin.p, ms: end.t - time });
     }
-    if (settled !== undefined && settled.ok && settled.epoch !== undefined) accepted(settled, begins, ends, when, violation);
+    if (settled !== undefined && settled.ok && settled.epoch !== undefined) accepted(settled, ends);
   }
   return overruns;
-}
-
-function accepted(settled, begins, ends, when, violation) {
-  const time = when(settled.id, settled.epoch);
-  if (settled.t <= time) return;
-  const end = ends.find((one) => one.epoch === settled.epoch);
-  const leftBefore = end !== undefined && end.t < time;
-  const after = settled.t - time;
-  if (leftBefore && after <= ON_ITS_WAY_MS) return;
-  violation(`${settled.p}: accepted a reply of ${settled.id} under epoch ${settled.epoch}, ${after.toFixed(1)} ms after a higher one was active`);
 }
 
 /** epoch → when an activation of a higher epoch was first seen. */
