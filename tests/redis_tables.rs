@@ -68,6 +68,57 @@ fn is_refused<T: std::fmt::Debug>(result: CoordinationResult<T>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn placements_that_come_together_go_in_few_scripts_and_each_gets_its_own_answer() {
+    const MANY: usize = 200;
+    let server = RedisServer::start();
+    let coordinator = Arc::new(opened(&server).await);
+    let brokers = [record("a", &["Room", "Other"]), record("b", &["Room"]), record("c", &["Room"])];
+    for broker in &brokers {
+        join(&coordinator, broker).await;
+    }
+    let by = &brokers[0].incarnation;
+    // The first wakes the server up: it learns the script.
+    coordinator.place(&wish(by, Some("known"), "Room")).await.unwrap();
+    server.ask(&["CONFIG", "RESETSTAT"]);
+    let wishes = (0..MANY).map(|n| match n % 5 {
+        0 => wish(by, Some("known"), "Room"),
+        1 => wish(by, None, "Nobody's"),
+        2 => wish(&Incarnation::random(), None, "Room"),
+        3 => wish(by, Some(&format!("given{n}")), "Other"),
+        _ => wish(by, None, "Room"),
+    });
+    let mut asked = tokio::task::JoinSet::new();
+    for (n, wish) in wishes.enumerate() {
+        let coordinator = coordinator.clone();
+        asked.spawn(async move { (n, coordinator.place(&wish).await.unwrap()) });
+    }
+    let (mut counted, mut at) = (std::collections::BTreeSet::new(), std::collections::BTreeMap::new());
+    while let Some(answer) = asked.join_next().await {
+        match answer.unwrap() {
+            (n, Placement::Existing { id, .. }) => assert_eq!((n % 5, id.as_str()), (0, "known")),
+            (n, Placement::NoBroker) => assert_eq!(n % 5, 1),
+            (n, Placement::NotMember) => assert_eq!(n % 5, 2),
+            (n, Placement::Reserved { id, owner, .. }) if n % 5 == 3 => {
+                assert_eq!((id.as_str(), &owner.incarnation), (&*format!("given{n}"), by));
+            }
+            (n, Placement::Reserved { id, owner, .. }) => {
+                assert_eq!(n % 5, 4);
+                assert!(counted.insert(id.to_string()), "{id} was given twice");
+                *at.entry(owner.incarnation).or_insert(0) += 1;
+            }
+            (n, other) => panic!("{n}: {other:?}"),
+        }
+    }
+    assert_eq!(counted, (1..=MANY / 5).map(|n| format!("Room#{n}")).collect());
+    // The one that has all of the other class got none of these, or few.
+    let fewest = brokers[1..].iter().map(|broker| at[&broker.incarnation]).min();
+    assert!(fewest >= Some(10), "{at:?}");
+    let statistics = server.ask(&["INFO", "commandstats"]);
+    let scripts = statistics.split("cmdstat_evalsha:calls=").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+    assert!(scripts.parse::<usize>().unwrap() <= MANY / 4, "{statistics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_of_another_version_is_refused_at_open_and_at_register() {
     let server = RedisServer::start();
     let before = opened(&server).await;

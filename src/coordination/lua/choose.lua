@@ -2,16 +2,27 @@
 -- host, port; nil when there is none. Equal loads: the lowest incarnation (the order of a zset).
 local PAGE = 8
 
+-- By incarnation, as far as a script has looked: {record, host, port}, or false where nobody may be placed.
+local hosts = {}
+
+local function host_of(incarnation)
+  local host = hosts[incarnation]
+  if host == nil then
+    local record = valid(incarnation) and redis.call('HGET', BROKERS, incarnation) or ''
+    local draining, name, port = string.match(record, '^[^:]*:([^:]*):([^:]*):([^:]*):')
+    host = draining == '0' and {record, name, port}
+    hosts[incarnation] = host
+  end
+  return host
+end
+
 local function choose(cluster, class)
   local hosted, from = ',' .. class .. ',', 0
   while true do
     local page = redis.call('ZRANGE', load_key(cluster), from, from + PAGE - 1)
     for _, incarnation in ipairs(page) do
-      if valid(incarnation) then
-        local record = redis.call('HGET', BROKERS, incarnation) or ''
-        local draining, host, port = string.match(record, '^[^:]*:([^:]*):([^:]*):([^:]*):')
-        if draining == '0' and string.find(record, hosted, 1, true) then return incarnation, host, port end
-      end
+      local host = host_of(incarnation)
+      if host and string.find(host[1], hosted, 1, true) then return incarnation, host[2], host[3] end
     end
     if #page < PAGE then return nil end
     from = from + PAGE

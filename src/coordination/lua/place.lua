@@ -1,52 +1,61 @@
--- place: finds the worker of an id, or reserves it on the least loaded broker that hosts its class.
--- ARGV 5 asking incarnation, 6 '1': the id is given / '0': count from it, 7 id or class name, 8 class, 9 cluster,
---      10 recoverable, 11 ttl in ms (0: none), 12 attributes, 13 load to reserve, 14 ids to try at most
--- Replies: {'reserved', id, class, owner, epoch, host, port}
+-- place: finds the workers of ids, or reserves them on the least loaded broker that hosts their class; one after the other.
+-- ARGV 5 load to reserve, 6 ids to try at most, 7… eight a request: asking incarnation, '1': the id is given / '0': count
+--      from it, id or class name, class, cluster, recoverable, ttl in ms (0: none), attributes
+-- Replies: one a request:
+--          {'reserved', id, class, owner, epoch, host, port}
 --          {'existing', id, class, owner, epoch, state, host or nil, port or nil}, {'none'}, {'stranger'}: nothing changed
 --          {'unsettled'}: no entry has an owner, and one may have been forgotten; nothing changed
 --          {'again'}: the next ids of the class are all taken; the counter is past them, ask once more
 -- Never half-done: an entry that is not in its owner's own:, whose load is not counted, or whose epoch is not in meta.
--- Cost: 31 to 37 µs (Redis 7.0).
+-- Cost: 31 to 37 µs for one, less for each of several (Redis 7.0).
 -- Full memory: refused.
-local by, named, id, class, cluster = ARGV[5], ARGV[6] == '1', ARGV[7], ARGV[8], ARGV[9]
-local recoverable, ttl, attributes, reserved, tries = ARGV[10], tonumber(ARGV[11]), ARGV[12], ARGV[13], tonumber(ARGV[14])
-
+local reserved, limit = ARGV[5], tonumber(ARGV[6])
 local unsure = unsettled()
-if not valid(by) then return {unsure and 'unsettled' or 'stranger'} end
-local created, previous, waits, recover = text(now), '0', false, false
-if named then
-  local entry = redis.call('HMGET', PREFIX .. 'w:' .. id, 'state', 'class', 'cluster', 'owner', 'epoch', 'created')
-  if entry[1] and entry[1] ~= 'pending' then
-    local host, port = address(entry[4])
-    return {'existing', id, entry[2], entry[4], entry[5], entry[1], host, port}
-  elseif entry[1] then
-    waits, previous = pending_key(entry[3], entry[2]), entry[5]
-    recover = ttl == 0 or now - tonumber(entry[6]) <= ttl
-    if recover then class, cluster, created = entry[2], entry[3], entry[6] end
+
+local function place(by, named, id, class, cluster, recoverable, ttl, attributes)
+  if not valid(by) then return {unsure and 'unsettled' or 'stranger'} end
+  local created, previous, waits, recover = text(now), '0', false, false
+  if named then
+    local entry = redis.call('HMGET', PREFIX .. 'w:' .. id, 'state', 'class', 'cluster', 'owner', 'epoch', 'created')
+    if entry[1] and entry[1] ~= 'pending' then
+      local host, port = address(entry[4])
+      return {'existing', id, entry[2], entry[4], entry[5], entry[1], host, port}
+    elseif entry[1] then
+      waits, previous = pending_key(entry[3], entry[2]), entry[5]
+      recover = ttl == 0 or now - tonumber(entry[6]) <= ttl
+      if recover then class, cluster, created = entry[2], entry[3], entry[6] end
+    end
   end
+
+  if unsure then return {'unsettled'} end
+  local owner, host, port = choose(cluster, class)
+  if not owner then return {'none'} end
+  if not named then
+    local base, tries = id, limit
+    repeat
+      if tries == 0 then return {'again'} end
+      tries = tries - 1
+      id = base .. '#' .. text(redis.call('HINCRBY', META, 'n:' .. class, 1))
+    until redis.call('EXISTS', PREFIX .. 'w:' .. id) == 0
+  end
+
+  local key, epoch = PREFIX .. 'w:' .. id, next_epoch(previous)
+  keep_epoch()
+  if waits then redis.call('ZREM', waits, id) end
+  if recover then
+    redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'cause', '1', 'load', reserved)
+  else
+    redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'cause', '0', 'load', reserved, 'class', class,
+      'cluster', cluster, 'created', created, 'recoverable', recoverable, 'attributes', attributes)
+  end
+  redis.call('ZADD', PREFIX .. 'own:' .. owner, created, id)
+  redis.call('ZINCRBY', load_key(cluster), reserved, owner)
+  return {'reserved', id, class, owner, epoch, host, port}
 end
 
-if unsure then return {'unsettled'} end
-local owner, host, port = choose(cluster, class)
-if not owner then return {'none'} end
-if not named then
-  local base = id
-  repeat
-    if tries == 0 then return {'again'} end
-    tries = tries - 1
-    id = base .. '#' .. text(redis.call('HINCRBY', META, 'n:' .. class, 1))
-  until redis.call('EXISTS', PREFIX .. 'w:' .. id) == 0
+local replies = {}
+for i = 7, #ARGV, 8 do
+  replies[#replies + 1] = place(ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5],
+    tonumber(ARGV[i + 6]), ARGV[i + 7])
 end
-
-local key, epoch = PREFIX .. 'w:' .. id, next_epoch(previous)
-keep_epoch()
-if waits then redis.call('ZREM', waits, id) end
-if recover then
-  redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'cause', '1', 'load', reserved)
-else
-  redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'cause', '0', 'load', reserved, 'class', class,
-    'cluster', cluster, 'created', created, 'recoverable', recoverable, 'attributes', attributes)
-end
-redis.call('ZADD', PREFIX .. 'own:' .. owner, created, id)
-redis.call('ZINCRBY', load_key(cluster), reserved, owner)
-return {'reserved', id, class, owner, epoch, host, port}
+return replies

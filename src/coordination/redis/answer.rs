@@ -90,9 +90,13 @@ pub fn membership(value: Value) -> Option<Membership> {
     Some(Membership { now, members, claimable, restart_number, generation, settled, unsalvaged })
 }
 
-/// The inner `None`: the counter went past ids that are taken, ask again.
-pub fn placement(value: Value) -> Option<Option<Placement>> {
-    let mut parts = Parts::of(value)?;
+/// One a request. The inner `None`: the counter went past ids that are taken, ask again.
+pub fn placed(value: Value, count: usize) -> Option<Vec<Option<Placement>>> {
+    let mut answers = Parts::of(value).filter(|answers| answers.left() == count)?;
+    (0..count).map(|_| placement(answers.parts()?)).collect()
+}
+
+fn placement(mut parts: Parts) -> Option<Option<Placement>> {
     Some(Some(match parts.text()?.as_str() {
         "reserved" => {
             let (id, class, owner, epoch) = (parts.worker()?, parts.class()?, parts.incarnation()?, parts.epoch()?);

@@ -26,6 +26,8 @@ const RENEW_DEADLINE: Duration = Duration::from_millis(750);
 
 /// Between two tries of a command that the server cannot run at the moment.
 const AGAIN: Duration = Duration::from_millis(25);
+/// What must be left for the answer then; else the last error is worth more than that it came late.
+const FOR_ANSWER: Duration = Duration::from_millis(100);
 
 /// What the coordinator is made of. Dropping it ends its connections.
 pub struct Client {
@@ -141,7 +143,7 @@ impl Client {
         let error = translate(live.place(), what, error);
         match verdict {
             Verdict::Refused => return Err(error),
-            Verdict::Again if left <= AGAIN => return Err(error),
+            Verdict::Again if left <= AGAIN + FOR_ANSWER => return Err(error),
             Verdict::Again => {
                 sleep(AGAIN).await;
                 return Ok(());

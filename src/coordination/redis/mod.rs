@@ -9,7 +9,7 @@
 //! | hints, who listens | `signals.rs`, `subscription.rs` |
 //! | how an operation is sent | `client.rs` |
 //! | scripts and their pieces | `script.rs`, `../lua/` |
-//! | what scripts are asked | `question.rs` |
+//! | what scripts are asked | `question.rs`; many placements in one: `placing.rs` |
 //! | what scripts answer | `reply.rs`, `answer.rs` |
 //! | the form of a broker's record | `record.rs` |
 //! | whether the namespace is ours | `schema.rs` |
@@ -21,6 +21,7 @@ mod dial;
 mod failure;
 mod greeting;
 mod link;
+mod placing;
 mod question;
 mod record;
 mod reply;
@@ -35,6 +36,7 @@ mod tls;
 mod whereabouts;
 
 use self::client::Client;
+use self::placing::Placements;
 use self::question::{flag, millis};
 use self::script::Arguments;
 use super::keys::{escape, Keys};
@@ -57,6 +59,7 @@ pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// One broker's access to a namespace on a server. Dropping it ends its connections.
 pub struct RedisCoordinator {
     client: Client,
+    placements: Placements,
 }
 
 impl RedisCoordinator {
@@ -64,7 +67,7 @@ impl RedisCoordinator {
     pub fn new(config: &RedisConfig, namespace: &str, runtime: Handle) -> Self {
         let keys = Keys::new(namespace, config.db);
         let channels = keys.signal_channels();
-        Self { client: Client::new(config, keys, channels, runtime) }
+        Self { client: Client::new(config, keys, channels, runtime), placements: Placements::default() }
     }
 
     /// One for a lease's thread: it listens on the channel of leases and hears no hints. No batch of a broker's commands
@@ -72,7 +75,7 @@ impl RedisCoordinator {
     pub fn for_lease(config: &RedisConfig, namespace: &str, runtime: Handle) -> Self {
         let keys = Keys::new(namespace, config.db);
         let channels = keys.lease_channels();
-        Self { client: Client::new(config, keys, channels, runtime) }
+        Self { client: Client::new(config, keys, channels, runtime), placements: Placements::default() }
     }
 
     /// Takes this clock for the server's.
@@ -180,12 +183,7 @@ impl Coordinator for RedisCoordinator {
     }
 
     async fn place(&self, request: &PlaceRequest) -> CoordinationResult<Placement> {
-        loop {
-            let answer = self.client.run(&script::PLACE, question::place(request)).await?;
-            if let Some(placement) = self.client.read("place", answer::placement(answer))? {
-                return Ok(placement);
-            }
-        }
+        self.placements.place(&self.client, request).await
     }
 
     async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Activation> {

@@ -3,9 +3,7 @@
 use super::record;
 use super::script::Arguments;
 use crate::coordination::keys::escape;
-use crate::coordination::{
-    Announcement, EntryState, Held, PlaceRequest, CHUNK, MAX_LOAD, RESERVED_LOAD, SCHEMA_VERSION,
-};
+use crate::coordination::{Announcement, EntryState, Held, PlaceRequest, MAX_LOAD, SCHEMA_VERSION};
 use crate::ids::{Incarnation, WorkerId};
 use std::time::Duration;
 
@@ -23,8 +21,8 @@ pub fn flag(set: bool) -> String {
     u8::from(set).to_string()
 }
 
-pub fn place(request: &PlaceRequest) -> Arguments {
-    Arguments::of([
+pub fn place(request: &PlaceRequest) -> [String; 8] {
+    [
         request.by.to_string(),
         flag(request.id.is_some()),
         request.id.as_ref().map_or_else(|| request.class.to_string(), WorkerId::to_string),
@@ -33,9 +31,7 @@ pub fn place(request: &PlaceRequest) -> Arguments {
         flag(request.recoverable),
         millis(request.ttl),
         request.attributes.clone(),
-        RESERVED_LOAD.to_string(),
-        CHUNK.to_string(),
-    ])
+    ]
 }
 
 pub fn announce(announcement: &Announcement) -> Arguments {
