@@ -4,15 +4,17 @@
 #[path = "support/host.rs"]
 mod host;
 
+use dworker::broker::inbox::lock;
 use dworker::broker::joining::Home;
+use dworker::broker::lane::Route;
 use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::{Fate, LoadChange, Location, Release};
-use dworker::error::Code;
+use dworker::error::{Code, Delivered};
 use dworker::ids::{Epoch, WorkerId};
 use dworker::transport::MemoryHub;
-use host::{Handler, Host};
+use host::{config, Handler, Host};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TIMEOUT: u64 = 50;
 
@@ -69,4 +71,43 @@ async fn after_a_timeout_the_worker_is_looked_up_anew_and_found_where_it_was_or_
     assert_eq!(who(&a, worker).await, "\"b\"", "its route is known, and nothing speaks against it");
     time_out(&a, worker).await;
     assert_ne!(who(&a, worker).await, "\"b\"");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
+    const RETRIES: u64 = 300;
+    let home = Home::Memory { store: MemoryStore::default(), hub: MemoryHub::default() };
+    let mut impatient = config("a");
+    impatient.retries.duration = RETRIES;
+    let a = Host::start_with(impatient, &home, named("a")).await;
+    let b = Host::start("b", &home, named("b")).await;
+    for number in 0..2 {
+        a.create(&format!("Room#{number}")).await.expect("the worker is made");
+    }
+    let worker = ["Room#0", "Room#1"].into_iter().find(|id| b.holds(id)).expect("they are spread evenly");
+    assert_eq!(who(&a, worker).await, "\"b\"");
+    let life = a.core.life().expect("it is active");
+    let tell = || a.run(|slot| assert!(!life.tell(worker, "who", Some("1"), slot)));
+    {
+        // As if a message had come back, and the broker did not say that it was the last one: it is frozen.
+        let mut lanes = lock(&life.lanes);
+        let Some(Route::Remote { connection, .. }) = lanes.get_mut(worker).map(|lane| lane.route.clone()) else {
+            panic!("the route is known");
+        };
+        lanes.fence_there(worker, &connection, u64::MAX);
+    }
+    for _ in 0..2 {
+        let began = Instant::now();
+        let failure = tell().await.expect_err("nothing is handed over");
+        assert_eq!((failure.code, failure.delivered), (Code::Unreachable, Delivered::No));
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(RETRIES) && took < Duration::from_millis(3 * RETRIES), "{took:?}");
+    }
+    // One that is still waiting then goes where the worker is found.
+    let (told, ()) = tokio::join!(tell(), async {
+        tokio::time::sleep(Duration::from_millis(RETRIES / 3)).await;
+        lock(&life.lanes).passed(u64::MAX);
+        life.look_for_route(&WorkerId::new(worker));
+    });
+    told.expect("it is handed over");
 }

@@ -68,11 +68,12 @@ impl Life {
 
     /// A lane whose messages are still on their way back, or may be under way to somewhere else than the new route, is
     /// written to when all of them were answered. `Some(false)`: that could not be asked for.
-    fn waits_for_the_old_route(&self, lanes: &mut Lanes, worker: &WorkerId, new: &Route) -> Option<bool> {
+    fn waits_for_the_old_route(self: &Arc<Self>, lanes: &mut Lanes, worker: &WorkerId, new: &Route) -> Option<bool> {
         let lane = lanes.get_mut(worker.as_str())?;
         let old = match (&lane.route, new) {
             (Route::Fence { .. }, _) => {
                 lane.resolving = false;
+                self.watch_fence(lanes, worker.as_str());
                 return Some(true);
             }
             (Route::Doubted { connection: old, epoch: was }, Route::Remote { connection, epoch })
@@ -89,6 +90,7 @@ impl Life {
         }
         lane.resolving = false;
         lanes.fence_there(worker.as_str(), &old, sync);
+        self.watch_fence(lanes, worker.as_str());
         old.flush();
         Some(true)
     }

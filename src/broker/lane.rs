@@ -70,6 +70,8 @@ pub struct Lane {
     pub used: u64,
     /// A task looks for a route.
     pub resolving: bool,
+    /// A task looks after the tells that wait behind a fence.
+    pub watched: bool,
     /// The connection that last sent a message back: it does not hold the worker unless it is told to take it up.
     pub bounced: Option<u64>,
 }
@@ -85,6 +87,7 @@ impl Lane {
             is_new: true,
             used: now,
             resolving: false,
+            watched: false,
             bounced: None,
         }
     }
@@ -106,6 +109,12 @@ impl Lane {
     pub fn attach(&mut self) -> u64 {
         self.is_new = true;
         self.number
+    }
+
+    /// The first deadline of the tells that wait behind a fence; `None`: there are none.
+    pub fn next_of_fence(&self) -> Option<u64> {
+        let tells = self.queue.iter().filter(|parked| parked.call == 0).map(|parked| parked.deadline);
+        matches!(self.route, Route::Fence { .. }).then_some(tells)?.min()
     }
 
     /// Whether later messages were written to a newer route than the one that this comes back from.

@@ -120,12 +120,39 @@ impl Life {
                 found = &mut search => return found,
                 () = tokio::time::sleep(wait) => {}
             }
-            let now = boot_millis();
-            let late = |parked: &Parked| parked.call == 0 && parked.deadline <= now;
-            let expired = lock(&self.lanes).take_if(worker.as_str(), late);
-            let failure =
-                Failure::new(Code::Unreachable, format!("No way to the worker \"{worker}\" was found in time."));
-            expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
+            self.fail_late_tells(worker);
+        }
+    }
+
+    fn fail_late_tells(&self, worker: &WorkerId) {
+        let now = boot_millis();
+        let late = |parked: &Parked| parked.call == 0 && parked.deadline <= now;
+        let expired = lock(&self.lanes).take_if(worker.as_str(), late);
+        let failure = Failure::new(Code::Unreachable, format!("No way to the worker \"{worker}\" was found in time."));
+        expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
+    }
+
+    /// Behind a fence nobody looks for a route: tells whose time ends meanwhile fail then.
+    pub fn watch_fence(self: &Arc<Self>, lanes: &mut Lanes, worker: &str) {
+        let Some(lane) = lanes.get_mut(worker) else { return };
+        if !lane.watched && lane.next_of_fence().is_some() {
+            lane.watched = true;
+            self.spawn("fence", self.clone().keep_fence(WorkerId::new(worker)));
+        }
+    }
+
+    async fn keep_fence(self: Arc<Self>, worker: WorkerId) {
+        loop {
+            let next = {
+                let mut lanes = lock(&self.lanes);
+                let Some(lane) = lanes.get_mut(worker.as_str()) else { return };
+                let next = lane.next_of_fence();
+                lane.watched = next.is_some();
+                next
+            };
+            let Some(next) = next else { return };
+            tokio::time::sleep(Duration::from_millis(next.saturating_sub(boot_millis()))).await;
+            self.fail_late_tells(&worker);
         }
     }
 

@@ -160,6 +160,9 @@ impl Life {
         let resolve = !lane.resolving && !matches!(lane.route, Route::Fence { .. });
         lane.resolving |= resolve;
         lanes.park(outgoing.worker, outgoing.parked(sequence));
+        if !outgoing.ask {
+            self.watch_fence(&mut lanes, outgoing.worker);
+        }
         drop(lanes);
         if resolve {
             self.spawn("resolve", self.clone().resolve(WorkerId::new(outgoing.worker)));
