@@ -88,21 +88,38 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
     assert_eq!(who(&a, worker).await, "\"b\"");
     let life = a.core.life().expect("it is active");
     let tell = || a.run(|slot| assert!(!life.tell(worker, "who", Some("1"), slot)));
-    {
-        // As if a message had come back, and the broker did not say that it was the last one: it is frozen.
+    // As if a message had come back, and the broker did not say that it was the last one: it is frozen.
+    let connection = {
         let mut lanes = lock(&life.lanes);
         let Some(Route::Remote { connection, .. }) = lanes.get_mut(worker).map(|lane| lane.route.clone()) else {
             panic!("the route is known");
         };
         lanes.fence_there(worker, &connection, u64::MAX);
-    }
+        connection
+    };
     for _ in 0..2 {
         let began = Instant::now();
         let failure = tell().await.expect_err("nothing is handed over");
         assert_eq!((failure.code, failure.delivered), (Code::Unreachable, Delivered::No));
         let took = began.elapsed();
-        assert!(took >= Duration::from_millis(RETRIES) && took < Duration::from_millis(3 * RETRIES), "{took:?}");
+        // The core's clock has whole milliseconds.
+        assert!(took >= Duration::from_millis(RETRIES - 2) && took < Duration::from_millis(3 * RETRIES), "{took:?}");
     }
+    // The fence comes up while it waits, and is found by who looked for a route meanwhile.
+    let here = WorkerId::new(worker);
+    let began = Instant::now();
+    let late = a.run(|slot| {
+        {
+            let mut lanes = lock(&life.lanes);
+            lanes.passed(u64::MAX);
+            lanes.get_mut(worker).expect("it is known").resolving = true;
+        }
+        assert!(!life.tell(worker, "who", Some("1"), slot));
+        lock(&life.lanes).fence_there(worker, &connection, u64::MAX);
+        assert!(life.attach(&here, Route::Remote { connection: connection.clone(), epoch: Epoch(0) }));
+    });
+    assert_eq!(late.await.expect_err("nothing is handed over").code, Code::Unreachable);
+    assert!(began.elapsed() < Duration::from_millis(3 * RETRIES), "{:?}", began.elapsed());
     // One that is still waiting then goes where the worker is found.
     let (told, ()) = tokio::join!(tell(), async {
         tokio::time::sleep(Duration::from_millis(RETRIES / 3)).await;

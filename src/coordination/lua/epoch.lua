@@ -1,5 +1,5 @@
--- epoch: the next epoch is above the entry's, above the namespace's highest, and not below the clock. keep_epoch() once,
--- after the last next_epoch().
+-- epoch: the next epoch is above the entry's, above the namespace's highest, and not below the clock. keep_epoch()
+-- after the last next_epoch(), or before each entry that gets one.
 local highest = tonumber(redis.call('HGET', META, 'epoch') or nil) or 0
 
 local function next_epoch(previous)

@@ -7,7 +7,7 @@
 --          {'unsettled'}: no entry has an owner, and one may have been forgotten; nothing changed
 --          {'again'}: the next ids of the class are all taken; the counter is past them, ask once more
 -- Never half-done: an entry that is not in its owner's own:, whose load is not counted, or whose epoch is not in meta.
--- Cost: 31 to 37 µs for one, less for each of several (Redis 7.0).
+-- Cost: 31 to 37 µs for one (Redis 7.0).
 -- Full memory: refused.
 local reserved, limit = ARGV[5], tonumber(ARGV[6])
 local unsure = unsettled()

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 /// Workers that one call puts back: about 11 µs each, and Redis serves nobody meanwhile.
 const RESTORED_AT_ONCE: usize = 200;
-/// And bytes of their attributes: to copy a megabyte takes about as long.
-const RESTORED_BYTES: usize = 1 << 20;
+/// And bytes of attributes in one script: to copy a megabyte takes about as long.
+pub const SCRIPT_BYTES: usize = 1 << 20;
 
 /// Milliseconds as scripts take them.
 pub fn millis(duration: Duration) -> String {
@@ -60,7 +60,7 @@ pub fn restorable(held: &[Held]) -> usize {
     let mut bytes = 0;
     let fits = held.iter().take(RESTORED_AT_ONCE).take_while(|held| {
         bytes += held.entry.attributes.len();
-        bytes <= RESTORED_BYTES
+        bytes <= SCRIPT_BYTES
     });
     fits.count().max(1)
 }
