@@ -3,7 +3,8 @@
 use crate::error::{Code, Delivered, Failure};
 use crate::wire::message::Payload;
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -75,7 +76,7 @@ impl Call {
 /// See the module.
 #[derive(Default)]
 pub struct Calls {
-    waiting: HashMap<u64, Call>,
+    waiting: FxHashMap<u64, Call>,
     deadlines: BTreeMap<u64, Vec<u64>>,
     listed: usize,
 }

@@ -3,7 +3,7 @@
 use crate::broker::event::Handle;
 use crate::transport::Connection;
 use crate::wire::chain::Chain;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -92,19 +92,25 @@ pub struct Cancelled {
 
 /// See the module. Numbers grow and are never used again while the process lives.
 pub struct Inbound {
-    open: HashMap<u64, Open>,
-    by_call: HashMap<(u64, u64), u64>,
+    open: FxHashMap<u64, Open>,
+    by_call: FxHashMap<(u64, u64), u64>,
     /// How many of the open ones nobody waits for.
     cancelled: usize,
     /// Workers that go when the asks that they handle have ended: how many are left, who waits for it.
-    awaited: HashMap<Handle, (usize, Arc<Notify>)>,
+    awaited: FxHashMap<Handle, (usize, Arc<Notify>)>,
     last: Arc<AtomicU64>,
 }
 
 impl Inbound {
     /// `last` is shared by all lives of a broker: a late answer of an earlier one meets nobody.
     pub fn new(last: Arc<AtomicU64>) -> Self {
-        Self { open: HashMap::new(), by_call: HashMap::new(), cancelled: 0, awaited: HashMap::new(), last }
+        Self {
+            open: FxHashMap::default(),
+            by_call: FxHashMap::default(),
+            cancelled: 0,
+            awaited: FxHashMap::default(),
+            last,
+        }
     }
 
     pub fn open(&mut self, origin: Origin, deadline: u64, chain: Chain) -> u64 {

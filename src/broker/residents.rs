@@ -6,6 +6,7 @@ use crate::coordination::Entry;
 use crate::error::Failure;
 use crate::ids::{ClassName, Epoch, WorkerId};
 use crate::transport::Connection;
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
@@ -97,7 +98,7 @@ pub enum Admission {
 /// See the module.
 pub struct Residents {
     by_id: HashMap<WorkerId, Handle>,
-    by_handle: HashMap<Handle, Resident>,
+    by_handle: FxHashMap<Handle, Resident>,
     last: Arc<AtomicU32>,
     last_inbound: Arc<AtomicU64>,
 }
@@ -106,7 +107,7 @@ impl Residents {
     /// `last` is shared by all lives of a broker, so that a handle is never used again; so is `last_inbound`, which
     /// numbers the messages that are being handled.
     pub fn new(last: Arc<AtomicU32>, last_inbound: Arc<AtomicU64>) -> Self {
-        Self { by_id: HashMap::new(), by_handle: HashMap::new(), last, last_inbound }
+        Self { by_id: HashMap::new(), by_handle: FxHashMap::default(), last, last_inbound }
     }
 
     /// Takes a worker in. One that is here already stays: its creators are given back; one that is leaving remembers
