@@ -54,7 +54,7 @@ function open(PromiseClass = Promise) {
     script.batches.push(JSON.stringify(events));
     wake();
   };
-  return { script, channel, received, say, wake: () => wake() };
+  return { script, channel, received, say, wake: (batch) => wake(batch) };
 }
 
 describe('the channel', () => {
@@ -83,6 +83,45 @@ describe('the channel', () => {
     channel.ask('w', 'm', '1', false, 100);
     await turn();
     assert.equal(script.flushes, 2);
+  });
+
+  test('takes a batch that comes with a wake, and leaves it to the core to write what comes of it', async () => {
+    const { channel, script, received, wake } = open();
+    channel.receive = (kind, event) => {
+      received.push([kind, ...event.slice(1)]);
+      channel.touch();
+    };
+    assert.equal(wake('[[3,1,"m"],[3,2,"m"]]'), 256);
+    assert.deepEqual(received, [[3, 1, 'm'], [3, 2, 'm']]);
+    await turn();
+    assert.equal(script.flushes, 0);
+    channel.touch();
+    await turn();
+    assert.equal(script.flushes, 1);
+  });
+
+  test('has the core write what is left to send when it takes no batch from it', async () => {
+    const { channel, script, received, say } = open();
+    channel.receive = (kind, event) => {
+      received.push([kind, ...event.slice(1)]);
+      channel.touch();
+    };
+    say([3, 1, 'm']);
+    await turn();
+    assert.deepEqual([received.length, script.flushes, channel.dirty], [1, 0, false]);
+  });
+
+  test('wants no batch with the next wake while it has one, and takes none when it is woken meanwhile', async () => {
+    const { script, received, wake } = open();
+    const batch = (from, length) => JSON.stringify(Array.from({ length }, (_, n) => [3, from + n, 'm']));
+    assert.equal(wake(batch(0, 300)), 0);
+    script.batches.push(batch(300, 1));
+    assert.equal(wake(), 0);
+    assert.equal(received.length, 256);
+    await turn();
+    assert.deepEqual(received.map(([, n]) => n), Array.from({ length: 301 }, (_, n) => n));
+    assert.equal(wake(batch(301, 1)), 256);
+    assert.equal(received.length, 302);
   });
 
   test('drains what waits in the process itself in a turn of its own', async () => {

@@ -114,10 +114,7 @@ class Channel {
     };
     /** The core woke us while we were to look anyway: it does not wake again before we have looked. */
     this.woken = false;
-    this.native = open(() => {
-      this.woken = true;
-      if (!this.backlog) this.drain();
-    });
+    this.native = open((text) => this.wake(text));
   }
 
   /** A number that names no outstanding operation. */
@@ -245,29 +242,42 @@ class Channel {
     setImmediate(this.drainBacklog);
   }
 
-  drain() {
+  /**
+   * The core has something for us. `text`: the next batch; what we leave to send is written when we return.
+   *
+   * → how many events that make handlers start the next wake may bring; 0: we come for them ourselves
+   */
+  wake(text) {
+    this.woken = text === undefined;
+    if (text !== undefined || !this.backlog) this.drain(text);
+    return this.batch === null && !this.backlog && !this.draining ? this.starts : 0;
+  }
+
+  drain(text) {
     if (this.draining) return;
     this.draining = true;
     forget();
     gather();
     try {
-      this.work();
+      this.work(text);
     } finally {
       leave();
       callBack();
       this.draining = false;
-      if (this.dirty) this.flush();
+      if (this.dirty && text === undefined) this.flush();
+      else if (this.dirty) this.written();
     }
   }
 
   /** What one turn of the event loop handles. */
-  work() {
+  work(text) {
     const { pace } = this;
     pace.begin();
     if (this.direct !== null) {
       this.direct.run(EVENTS_PER_TURN);
       if (this.direct.hasWork) this.drainSoon();
     }
+    if (text !== undefined) this.unpack(text);
     let left = EVENTS_PER_TURN;
     let started = 0;
     while (!this.closed && (this.batch !== null || this.next())) {
@@ -294,8 +304,8 @@ class Channel {
         return;
       }
       this.batch = null;
-      // The core had no more, and wakes us for what it got since; what we sent to ourselves it tells nobody.
-      if (batch.length < this.starts && !this.dirty && !this.woken) return;
+      // The core had no more, and wakes us for what it got since. For what we sent to ourselves it looks itself, or never.
+      if (batch.length < this.starts && !this.woken && (text !== undefined || !this.dirty)) return;
       this.starts = Math.min(2 * this.starts, EVENTS_PER_TURN);
     }
   }
@@ -308,15 +318,28 @@ class Channel {
     this.starts = Math.max(started, 1);
   }
 
-  /** Takes the next batch from the core; false where there is none. */
+  /** Takes the next batch from the core; false where there is none: then the core has written what was to be sent. */
   next() {
     this.woken = false;
     const text = this.native.drain(this.starts);
-    if (text === null) return false;
+    if (text === null) {
+      this.written();
+      return false;
+    }
+    this.unpack(text);
+    return true;
+  }
+
+  unpack(text) {
     this.batch = JSON.parse(text);
     this.taken = this.pace.now;
     this.position = 0;
-    return true;
+  }
+
+  /** The core has written what was to be sent, or does so next. */
+  written() {
+    this.dirty = false;
+    if (this.direct !== null && this.direct.hasWork) this.drainSoon();
   }
 
   /** One event. An error of a listener of the application leaves the others alone. */

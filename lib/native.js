@@ -54,7 +54,10 @@ class NativeBroker extends native.NativeBroker {
     native.reply(this.id, inbound, data, plain);
   }
 
-  /** The next batch of events as JSON text; `null` when there are none. `starts`: how many may make handlers start. */
+  /**
+   * The next batch of events as JSON text; `null` when there are none, and what was to be sent is written. `starts`: how
+   * many may make handlers start.
+   */
   drain(starts) {
     return native.drain(this.id, starts);
   }

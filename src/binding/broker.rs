@@ -33,9 +33,15 @@ pub struct NativeBroker {
 
 #[napi]
 impl NativeBroker {
-    /// `config`: the options as JSON text (`src/config.rs`); `wake` is called when `drain()` has something.
+    /// `config`: the options as JSON text (`src/config.rs`). `wake()` is called when `drain()` has something; `wake(batch)`
+    /// with what it would have, and then what is to be sent is written when it returns. It returns how many handlers may
+    /// start by the batch that comes with the next call; 0: it works on one already.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, config: String, wake: Function<'_, (), ()>) -> napi::Result<Self> {
+    pub fn new(
+        env: Env,
+        config: String,
+        #[napi(ts_arg_type = "(batch?: string) => number")] wake: Function<'_, (), ()>,
+    ) -> napi::Result<Self> {
         let config: BrokerConfig = serde_json::from_str(&config)
             .map_err(|error| Error::new(Status::InvalidArg, format!("Expected a broker's config: {error}")))?;
         let home = match &config.coordinator {
@@ -54,6 +60,9 @@ impl NativeBroker {
         let core = Core::new(config, inbox, home, runtime::handle(), sockets, on_life);
         environment::adopt(&env, &core)?;
         let station = Rc::new(Station::new(core.clone()));
+        if let Some(wakeup) = wakeup {
+            wakeup.bring(&station);
+        }
         let number = hot::enter(&station);
         Ok(Self { core, wanted, station, wakeup, number })
     }

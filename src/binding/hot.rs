@@ -57,7 +57,10 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
             let json = data.as_ref().map(|data| data.json(plain));
             match station.core.life() {
                 Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
-                Ok(life) => life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64),
+                Ok(life) => {
+                    life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64);
+                    station.left_to_send(&life);
+                }
             }
             Ok(())
         })
@@ -94,13 +97,14 @@ unsafe extern "C" fn reply(env: sys::napi_env, info: sys::napi_callback_info) ->
             let json = data.as_ref().map(|data| data.json(plain));
             if let Ok(life) = station.core.life() {
                 life.reply(inbound as u64, json.as_deref());
+                station.left_to_send(&life);
             }
             Ok(())
         })
     }
 }
 
-/// `drain(broker, starts)`: see [`Station::drain`]; `null` when there are none.
+/// `drain(broker, starts)`: see [`Station::drain`]; `null`: there are no events, and what was to be sent is written.
 unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node-API.
     unsafe {

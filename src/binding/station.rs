@@ -6,7 +6,7 @@ use crate::broker::event::{Delivery, Event, Mark};
 use crate::broker::inbox::{lock, Inbox};
 use crate::broker::life::Life;
 use crate::clock::boot_millis;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// Events that one batch holds at most, so that the application's own I/O gets its turns.
@@ -15,6 +15,10 @@ const MAX_BATCH: usize = 256;
 pub struct Station {
     pub core: Arc<Core>,
     batch: RefCell<Batch>,
+    /// See [`Station::ready`].
+    ready: Cell<usize>,
+    /// See [`Station::left_to_send`].
+    quiet: Cell<bool>,
 }
 
 /// The batch that JavaScript is working on.
@@ -57,12 +61,24 @@ impl Batch {
 
 impl Station {
     pub fn new(core: Arc<Core>) -> Self {
-        Self { core, batch: RefCell::default() }
+        Self { core, batch: RefCell::default(), ready: Cell::new(0), quiet: Cell::new(false) }
     }
 
-    /// Hands over the next batch of events as JSON text; `None` when there are none. `starts`: how many of them may make
-    /// handlers start.
+    /// How many handlers may start by a batch that comes with a wake. 0: JavaScript works on a batch, or may do so, and
+    /// takes the next one itself.
+    pub fn ready(&self) -> usize {
+        self.ready.get()
+    }
+
+    /// JavaScript has nothing left to work on.
+    pub fn set_ready(&self, starts: usize) {
+        self.ready.set(starts);
+    }
+
+    /// Hands over the next batch of events as JSON text; `None` when there are none, and what this turn left to send is
+    /// written. `starts`: how many of them may make handlers start.
     pub fn drain<R>(&self, starts: usize, hand_over: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.ready.set(0);
         let life = self.core.life().ok();
         let gate = || life.as_ref().is_some_and(|life| life.lease.holds());
         let mut batch = self.batch.borrow_mut();
@@ -75,6 +91,7 @@ impl Station {
             if events.is_empty() {
                 if let Some(life) = &life {
                     marks.drain(..).for_each(|mark| life.marked(mark));
+                    life.flush();
                 }
                 return None;
             }
@@ -102,9 +119,18 @@ impl Station {
                 if let Some(life) = &life {
                     life.hand_out(events);
                 }
+                self.quiet.set(events.len() == 1);
                 writer.write(events);
                 return Some(hand_over(&writer.text));
             }
+        }
+    }
+
+    /// JavaScript has left a message to send. The end of the turn writes those of a turn together; but the first one that
+    /// comes of a single event is mostly the only one, and what JavaScript still does in this turn would only delay it.
+    pub fn left_to_send(&self, life: &Life) {
+        if self.quiet.take() {
+            life.flush();
         }
     }
 

@@ -5,9 +5,9 @@
 //! decoded and handed on without a change of threads.
 
 use bytes::{BufMut, BytesMut};
-use socket2::SockRef;
 use std::future::Future;
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -19,7 +19,7 @@ const CALLS_PER_TURN: u8 = 4;
 
 /// An event loop that sockets can be served on.
 pub trait SocketLoop: Send + Sync + 'static {
-    /// Takes [`Session::step`]s on the loop's thread, and nowhere else: one at once, one whenever the session is woken,
+    /// Takes steps ([`Session::take_in`], [`Session::step`]) on the loop's thread, and nowhere else: one at once, one whenever the session is woken,
     /// one whenever its socket is ready in a way that the step before named. Drops it on that thread when it is done,
     /// or when the loop ends, and its socket only when the loop has forgotten the descriptor.
     fn run(&self, session: Session);
@@ -47,14 +47,16 @@ impl Session {
         &self.socket
     }
 
-    /// Goes on, the socket being `ready` as far as the loop knows; [`Ready::NONE`] where it was woken. Tells what it
-    /// waits for now; `None`: it is done.
-    pub fn step(&mut self, ready: Ready, cx: &mut Context<'_>) -> Option<Ready> {
+    /// Takes in what the socket has, `ready` as far as the loop knows ([`Ready::NONE`] where the session was woken), where
+    /// that is all there is to do: then it tells what it waits for. By far most steps are this one: a future of many parts
+    /// need not look at each of them for it. `None`: [`Session::step`] has to follow.
+    pub fn take_in(&mut self, ready: Ready) -> Option<Ready> {
         self.socket.tell(ready);
-        // By far most steps are this one: a future of many parts need not look at each of them for it.
-        if ready == Ready::READABLE && (self.intake)() {
-            return Some(self.waits);
-        }
+        (ready == Ready::READABLE && (self.intake)()).then_some(self.waits)
+    }
+
+    /// Goes on after [`Session::take_in`], within the runtime. Tells what it waits for now; `None`: it is done.
+    pub fn step(&mut self, cx: &mut Context<'_>) -> Option<Ready> {
         self.socket.wanted.store(0, Relaxed);
         if self.whole.as_mut().poll(cx).is_ready() {
             return None;
@@ -154,7 +156,7 @@ impl PolledSocket {
         let room = buffer.spare_capacity_mut();
         let length = room.len();
         if self.reads.take() {
-            match SockRef::from(&self.stream).recv(room) {
+            match receive(&self.stream, room) {
                 Err(error) if is_for_later(&error) => self.reads.end(),
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(read) => {
@@ -191,6 +193,20 @@ impl PolledSocket {
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.stream.shutdown(how)
     }
+}
+
+/// One read, into room that holds nothing yet.
+#[cfg(unix)]
+fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    let descriptor = std::os::fd::AsRawFd::as_raw_fd(stream);
+    // SAFETY: an open descriptor, and as much room as is said.
+    let read = unsafe { libc::recv(descriptor, room.as_mut_ptr().cast(), room.len(), 0) };
+    usize::try_from(read).map_err(|_| io::Error::last_os_error())
+}
+
+#[cfg(not(unix))]
+fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    socket2::SockRef::from(stream).recv(room)
 }
 
 /// The loop tells when to try again.

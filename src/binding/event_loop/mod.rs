@@ -17,6 +17,7 @@ pub use wakeup::Wakeup;
 use crate::transport::{PolledSocket, Ready, Session, SocketLoop};
 use napi::{sys, Env};
 use remote::{Remote, SessionWaker};
+use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
@@ -27,7 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use uv::{HandlePointer, LoopPointer, Uv};
-use wakeup::{on_turn_end, InTurn};
+use wakeup::{on_turn_end, InTurn, Listener};
 
 struct Running {
     session: Session,
@@ -56,7 +57,7 @@ struct EventLoop {
     free: Vec<usize>,
     held: HashMap<HandlePointer, Held>,
     /// Functions of JavaScript that look into an inbox.
-    wakes: HashMap<u64, sys::napi_ref>,
+    wakes: FxHashMap<u64, Listener>,
     /// Set when the environment ends: to be removed with the last handle.
     ending: Option<sys::napi_async_cleanup_hook_handle>,
 }
@@ -194,11 +195,15 @@ fn step(id: usize, ready: Ready) {
     if ready == Ready::NONE {
         running.state.queued.store(false, Ordering::Release);
     }
-    let _runtime = super::runtime::enter();
     let waits = {
         let _turn = InTurn::begin(event_loop);
-        let mut context = Context::from_waker(&running.waker);
-        let stepped = catch_unwind(AssertUnwindSafe(|| running.session.step(ready, &mut context)));
+        let Running { session, waker, .. } = &mut *running;
+        let stepped = catch_unwind(AssertUnwindSafe(|| {
+            session.take_in(ready).or_else(|| {
+                let _runtime = super::runtime::enter();
+                session.step(&mut Context::from_waker(waker))
+            })
+        }));
         stepped.unwrap_or_else(|_| {
             tracing::error!("what serves a connection panicked");
             None
@@ -213,6 +218,7 @@ fn step(id: usize, ready: Ready) {
         });
     } else {
         // Dropping runs code of the session, too.
+        let _runtime = super::runtime::enter();
         let handle = running.handle;
         drop(running);
         LOOP.with_borrow_mut(|event_loop| {
