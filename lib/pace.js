@@ -42,10 +42,15 @@ class Pace {
     this.leftOver = false;
   }
 
-  /** Looks at the clock: whether it is time to end the turn. */
-  isOver() {
+  /** Looks at the clock. */
+  look() {
     this.now = clock();
-    return this.now - this.began >= TURN_MS;
+    return this.now;
+  }
+
+  /** Whether it is time to end the turn. */
+  isOver() {
+    return this.look() - this.began >= TURN_MS;
   }
 }
 
