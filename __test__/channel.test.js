@@ -209,7 +209,7 @@ describe('the channel', () => {
   test('never gives an outstanding slot again', () => {
     const { channel, script } = open();
     channel.ask('w', 'm', '1', false, 100);
-    channel.lastSlot = 0x3fffffff;
+    channel.calls.lastSlot = 0x3fffffff;
     channel.ask('w', 'm', '1', false, 100);
     assert.deepEqual(script.calls, [1, 2]);
   });

@@ -73,6 +73,18 @@ for (const sockets of ['loop', 'task']) {
         await until('all that was taken arrived', async () => (await agent.ask('count')) === taken, 20000);
       });
 
+      test('the answer to a single ask leaves before what the application still does in that turn', async (t) => {
+        const s = system(t);
+        const far = await start(t, 'far', s.option);
+        await far.call('create', 'Room', { id: 'far' });
+        const near = await caller(s);
+        const agent = await near.findWorker('far');
+        await agent.ask('echo', 1);
+        const asked = Date.now();
+        assert.equal(await agent.ask('block after', STILL_MS), 'answered');
+        assert.ok(Date.now() - asked < PROMPT_MS, `${Date.now() - asked} ms`);
+      });
+
       test('the death of a peer ends what was in flight at once', async (t) => {
         const s = system(t);
         const far = await start(t, 'far', s.option);

@@ -1,5 +1,5 @@
 /**
- * An outstanding ask that its caller's signal can end.
+ * An outstanding ask that its caller ends: by a signal, or because it is a handler that nobody waits for any more.
  */
 'use strict';
 
@@ -62,11 +62,32 @@ class AbortableCall {
     const { channel, slot } = this;
     const delivered = channel.native.abort(slot);
     if (delivered === null) return;
-    channel.settle(slot).reject(aborted(this.workerId, delivered, this.signal));
+    channel.calls.take(slot).reject(aborted(this.workerId, delivered, this.signal));
     channel.touch();
   }
 }
 
+/** An ask of a handler, through the core, as what ends with that handler's own call. */
+class CallOfHandler {
+  constructor(channel, slot) {
+    this.channel = channel;
+    this.slot = slot;
+  }
+
+  get open() {
+    return this.channel.calls.has(this.slot);
+  }
+
+  abort() {
+    const { channel, slot } = this;
+    const delivered = channel.native.abort(slot);
+    if (delivered === null) return;
+    const text = 'The call was made for one that nobody waits for any more.';
+    channel.calls.take(slot).reject(failure('DW_ERR_ABORTED', text, delivered));
+  }
+}
+
 module.exports.AbortableCall = AbortableCall;
+module.exports.CallOfHandler = CallOfHandler;
 module.exports.aborted = aborted;
 module.exports.checkSignal = checkSignal;

@@ -7,11 +7,12 @@
  */
 'use strict';
 
-const { AbortableCall } = require('./abortable');
+const { AbortableCall, CallOfHandler } = require('./abortable');
 const { callBack, current, forget, gather, leave, scatter } = require('./context');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
 const { DirectOutcome } = require('./outcome');
+const { Outstanding } = require('./outstanding');
 const { Pace } = require('./pace');
 const { contain, keepingContext, throwLater } = require('./promises');
 
@@ -36,47 +37,9 @@ const EVENTS_PER_TURN = 256;
 const FEW = 64;
 /** A batch that is worked on for longer than this may hold asks that nobody waits for any more. */
 const STALE_MS = 5;
-/** Slots stay small integers of V8, which need no allocation. */
-const MAX_SLOT = 0x3fffffff;
 
 /** `then` of a settled promise is the cheapest way to run a function at the end of the turn. */
 const END_OF_TURN = Promise.resolve();
-
-let capturedResolve;
-let capturedReject;
-/** One executor for all promises: a closure for each would be the largest allocation of an ask. */
-function capture(resolve, reject) {
-  capturedResolve = resolve;
-  capturedReject = reject;
-}
-
-/** What an outstanding operation is settled through. */
-class Call {
-  constructor(resolve, reject) {
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-}
-
-/** An ask of a handler, through the core, as what ends with that handler's own call. */
-class CallOfHandler {
-  constructor(channel, slot) {
-    this.channel = channel;
-    this.slot = slot;
-  }
-
-  get open() {
-    return this.channel.calls.has(this.slot);
-  }
-
-  abort() {
-    const { channel, slot } = this;
-    const delivered = channel.native.abort(slot);
-    if (delivered === null) return;
-    const text = 'The call was made for one that nobody waits for any more.';
-    channel.settle(slot).reject(failure('DW_ERR_ABORTED', text, delivered));
-  }
-}
 
 class Channel {
   /**
@@ -88,8 +51,7 @@ class Channel {
   constructor(open, PromiseClass, receive) {
     this.PromiseClass = PromiseClass;
     this.receive = receive;
-    this.calls = new Map();
-    this.lastSlot = 0;
+    this.calls = new Outstanding(PromiseClass);
     /** The way to this broker's own workers, where there is one. */
     this.direct = null;
     this.batch = null;
@@ -117,33 +79,17 @@ class Channel {
     this.native = open((text) => this.wake(text));
   }
 
-  /** A number that names no outstanding operation. */
-  freeSlot() {
-    do {
-      this.lastSlot = this.lastSlot === MAX_SLOT ? 1 : this.lastSlot + 1;
-    } while (this.calls.has(this.lastSlot));
-    return this.lastSlot;
-  }
-
-  /** Promises the outcome of the operation that goes by `slot`. `turn`: of the handler that wants it, if one does. */
-  promise(slot, turn) {
-    const PromiseClass = turn === undefined ? this.PromiseClass : keepingContext(this.PromiseClass);
-    const promise = new PromiseClass(capture);
-    this.calls.set(slot, new Call(capturedResolve, capturedReject));
-    return promise;
-  }
-
   /** Starts an operation and promises its outcome. */
   call(start) {
-    const slot = this.freeSlot();
+    const slot = this.calls.freeSlot();
     start(this.native, slot);
     this.touch();
-    return this.promise(slot, current());
+    return this.calls.promise(slot, current());
   }
 
   /** Starts an operation that `settled.resolve(value)` or `.reject(error)` hears of at once, between two events. */
   run(settled, start) {
-    const slot = this.freeSlot();
+    const slot = this.calls.freeSlot();
     this.calls.set(slot, settled);
     start(this.native, slot);
     this.touch();
@@ -159,12 +105,12 @@ class Channel {
       }
       this.direct.close(record);
     }
-    const slot = this.freeSlot();
+    const slot = this.calls.freeSlot();
     if (turn !== undefined) timeout = turn.limit(timeout);
     if (turn === undefined || turn.inbound <= 0) this.native.ask(slot, workerId, method, text, timeout, plain);
     else this.askFor(turn, slot, workerId, method, text, plain, timeout);
     this.touch();
-    const promise = this.promise(slot, turn);
+    const promise = this.calls.promise(slot, turn);
     if (signal !== undefined) this.calls.set(slot, new AbortableCall(this, slot, workerId, signal, this.calls.get(slot)));
     if (turn instanceof DirectOutcome) turn.adopt(new CallOfHandler(this, slot));
     if (record !== undefined && signal === undefined && this.direct.suits(turn, text)) this.direct.open(record);
@@ -178,9 +124,8 @@ class Channel {
 
   askDirect(turn, record, method, text, plain, timeout) {
     const limit = turn === undefined ? timeout : turn.limit(timeout);
-    const PromiseClass = turn === undefined ? this.PromiseClass : keepingContext(this.PromiseClass);
-    const promise = new PromiseClass(capture);
-    const call = this.direct.ask(record, method, text, plain, limit, new Call(capturedResolve, capturedReject));
+    const promise = this.calls.newPromise(turn);
+    const call = this.direct.ask(record, method, text, plain, limit, this.calls.newCall());
     if (turn instanceof DirectOutcome) turn.adopt(call);
     this.touch();
     return promise;
@@ -208,10 +153,10 @@ class Channel {
       }
       this.direct.close(record);
     }
-    const slot = this.freeSlot();
+    const slot = this.calls.freeSlot();
     const handedOver = this.native.tell(slot, workerId, method, text, plain);
     this.touch();
-    if (!handedOver) return contain(this.promise(slot, current()));
+    if (!handedOver) return contain(this.calls.promise(slot, current()));
     if (record !== undefined && this.direct.suits(undefined, text)) this.direct.open(record);
     return this.told();
   }
@@ -351,7 +296,7 @@ class Channel {
         if (!this.unfold(kind, event)) return;
       }
       if (kind !== ASK && kind !== TELL) leave();
-      if (kind === REPLY) this.settle(event[1]).resolve(event[2]);
+      if (kind === REPLY) this.calls.take(event[1]).resolve(event[2]);
       else if (kind === FAIL) this.fail(event);
       else this.receive(kind, event, index);
     } catch (error) {
@@ -377,13 +322,7 @@ class Channel {
 
   fail([, slot, code, delivered, message, body]) {
     scatter();
-    this.settle(slot).reject(rebuild(code, delivered, message, body));
-  }
-
-  settle(slot) {
-    const call = this.calls.get(slot);
-    this.calls.delete(slot);
-    return call === undefined ? NOBODY : call;
+    this.calls.take(slot).reject(rebuild(code, delivered, message, body));
   }
 
   /**
@@ -402,8 +341,8 @@ class Channel {
       return true;
     } catch (error) {
       const message = `The payload cannot be read: ${error.message}`;
-      if (kind === REPLY) this.settle(event[1]).reject(failure('DW_ERR_REJECTED', message));
-      else if (kind === FAIL) this.settle(event[1]).reject(failure(event[2], event[4], event[3]));
+      if (kind === REPLY) this.calls.take(event[1]).reject(failure('DW_ERR_REJECTED', message));
+      else if (kind === FAIL) this.calls.take(event[1]).reject(failure(event[2], event[4], event[3]));
       else if (kind === ASK) this.native.fail(event[1], message, JSON.stringify({ name: 'Error', message }));
       else if (kind === TELL && event[1] > 0) this.native.done(event[1]);
       this.touch();
@@ -420,14 +359,9 @@ class Channel {
 
   /** Ends everything that is outstanding with `error()`. */
   failAll(error) {
-    const calls = [...this.calls.values()];
-    this.calls.clear();
-    for (const call of calls) call.reject(error());
+    this.calls.failAll(error);
     if (this.direct !== null) this.direct.failAll(error);
   }
 }
-
-/** Takes what comes for a slot that is settled already. */
-const NOBODY = { resolve() {}, reject() {} };
 
 module.exports.Channel = Channel;

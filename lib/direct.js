@@ -141,7 +141,7 @@ class Direct {
     const { record, method, text, plain } = message;
     const isAsk = message instanceof DirectCall;
     if (isAsk && !message.open) return;
-    const slot = channel.freeSlot();
+    const slot = channel.calls.freeSlot();
     if (isAsk) {
       message.close();
       channel.calls.set(slot, message.settle);
