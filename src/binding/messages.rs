@@ -40,18 +40,13 @@ impl NativeBroker {
         let json = data.as_ref().map(|data| data.json(plain));
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => life.ask_for(
-                inbound as u64,
-                Outgoing {
-                    worker: &worker,
-                    method: &method,
-                    json: json.as_deref(),
-                    slot: slot as u64,
-                    ask: true,
-                    deadline: boot_millis().saturating_add(timeout as u64),
-                    chain: Chain::EMPTY,
-                },
-            ),
+            Ok(life) => {
+                let (slot, deadline) = (slot as u64, boot_millis().saturating_add(timeout as u64));
+                let (json, chain) = (json.as_deref(), Chain::EMPTY);
+                let outgoing = Outgoing { worker: &worker, method: &method, json, slot, ask: true, deadline, chain };
+                life.ask_for(inbound as u64, outgoing);
+                self.station.left_to_send(&life);
+            }
         }
     }
 
@@ -99,6 +94,7 @@ impl NativeBroker {
     pub fn fail(&self, inbound: f64, message: String, body: String) {
         if let Ok(life) = self.core.life() {
             life.fail(inbound as u64, &message, &body);
+            self.station.left_to_send(&life);
         }
     }
 

@@ -19,8 +19,9 @@ use tracing::{debug, info};
 
 /// Dialing a sentinel, or one answer of it: another may know sooner.
 const ASK_DEADLINE: Duration = Duration::from_millis(500);
-/// The followed sentinel is asked this often, whatever it announces: a message may be lost, a sentinel may hang.
-const POLL: Duration = Duration::from_secs(1);
+/// The followed sentinel is asked this often, whatever it announces: it names the replica that it promotes up to a second
+/// before it announces it; a message may be lost, a sentinel may hang.
+const POLL: Duration = Duration::from_millis(250);
 /// Published by sentinels when the master is another.
 const SWITCH: &str = "+switch-master";
 
