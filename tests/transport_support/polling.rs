@@ -50,7 +50,8 @@ struct Running {
 impl Running {
     /// False: it is done.
     fn step(&mut self, ready: Ready) -> bool {
-        let stepped = self.session.step(ready, &mut Context::from_waker(&self.waker));
+        let (session, waker) = (&mut self.session, &self.waker);
+        let stepped = session.take_in(ready).or_else(|| session.step(&mut Context::from_waker(waker)));
         stepped.map(|waits| self.waits = waits).is_some()
     }
 }
