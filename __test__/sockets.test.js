@@ -75,14 +75,18 @@ for (const sockets of ['loop', 'task']) {
 
       test('the answer to a single ask leaves before what the application still does in that turn', async (t) => {
         const s = system(t);
-        const far = await start(t, 'far', s.option);
+        // A renewal writes what lies there, too: none comes meanwhile.
+        const far = await start(t, 'far', { ...s.option, lease: { ttl: 60000, renew: 20000 } });
         await far.call('create', 'Room', { id: 'far' });
         const near = await caller(s);
         const agent = await near.findWorker('far');
-        await agent.ask('echo', 1);
-        const asked = Date.now();
-        assert.equal(await agent.ask('block after', STILL_MS), 'answered');
-        assert.ok(Date.now() - asked < PROMPT_MS, `${Date.now() - asked} ms`);
+        for (let round = 0; round < 3; round += 1) {
+          // So that nothing else wakes the peer at the same time.
+          for (let n = 0; n < 5; n += 1) await agent.ask('echo', n);
+          const asked = Date.now();
+          assert.equal(await agent.ask('block after', 1.5 * PROMPT_MS), 'answered');
+          assert.ok(Date.now() - asked < PROMPT_MS, `${Date.now() - asked} ms`);
+        }
       });
 
       test('the death of a peer ends what was in flight at once', async (t) => {
