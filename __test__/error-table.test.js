@@ -18,8 +18,8 @@ test('the types name every code and no other', () => {
   assert.deepEqual(named.sort(), Object.keys(CODES).sort());
 });
 
-test('README tells of every code and no other, and of its delivery first', () => {
-  const rows = [...read('README.md').matchAll(/^\| `(DW_ERR_\w+)` \| (\w+)/gm)];
+test('the reference of errors lists every code and no other, with its usual delivery first', () => {
+  const rows = [...read('docs/reference/errors.md').matchAll(/^\| `(DW_ERR_\w+)` \| (\w+)/gm)];
   assert.deepEqual(Object.fromEntries(rows.map(([, code, delivered]) => [code, delivered])), { ...CODES });
 });
 

@@ -82,11 +82,11 @@ test('loading without a binary says what to run', () => {
   assert.match(stderr, new RegExp(`${process.platform}.*${process.arch}`, 's'));
 });
 
-test('the main tarball holds the JavaScript, the types and the papers, and nothing else', () => {
+test('the main tarball holds the JavaScript, the types and the documentation, and nothing else', () => {
   const files = listing(packed.main);
-  const allowed = /^(index\.js|index\.d\.ts|binding\.js|package\.json|README\.md|LICENSE|lib\/[\w/-]+\.js)$/;
+  const allowed = /^(index\.js|index\.d\.ts|binding\.js|package\.json|README\.md|CHANGELOG\.md|LICENSE|lib\/[\w/-]+\.js|docs\/[\w/.-]+\.md)$/;
   assert.deepStrictEqual(files.filter((file) => !allowed.test(file)), []);
-  for (const needed of ['index.js', 'index.d.ts', 'binding.js', 'package.json', 'README.md', 'LICENSE', 'lib/native.js']) {
+  for (const needed of ['index.js', 'index.d.ts', 'binding.js', 'package.json', 'README.md', 'LICENSE', 'lib/native.js', 'docs/reference/broker.md']) {
     assert.ok(files.includes(needed), `${needed} is missing among ${files}`);
   }
 });

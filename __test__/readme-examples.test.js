@@ -15,7 +15,7 @@ const vm = require('node:vm');
 const { startRedis } = require('./helpers/redis-server');
 
 const ROOT = join(__dirname, '..');
-const DOCS = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => join('docs', name));
+const DOCS = readdirSync(join(ROOT, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md')).map((name) => join('docs', name));
 /** What examples require besides dworker: its name there, its name among our packages. */
 const PACKAGES = { bluebird: 'bluebird', redis: 'redis-5', '@electric-sql/pglite': '@electric-sql/pglite' };
 

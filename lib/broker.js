@@ -20,7 +20,7 @@ const { kCore, hide } = require('./symbols');
  *
  * @constructor
  * @param {string} id unique in the whole system
- * @param {object} [option] see README and `index.d.ts`
+ * @param {object} [option] see docs/reference/options.md and `index.d.ts`
  */
 function Broker(id, option) {
   EventEmitter.call(this);

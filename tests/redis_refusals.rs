@@ -229,13 +229,13 @@ async fn scripts_may_be_flushed_under_load_and_all_connections_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rights_in_the_readme_are_enough_and_a_missing_one_is_named() {
+async fn the_rights_in_the_reference_are_enough_and_a_missing_one_is_named() {
     let server = RedisServer::start();
     if server.major() < 7 {
         return;
     }
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let rule = readme.split("ACL SETUSER dworker on >password ").nth(1).unwrap().split("```").next().unwrap();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/redis.md")).unwrap();
+    let rule = page.split("ACL SETUSER dworker on >password ").nth(1).unwrap().split("```").next().unwrap();
     let mut words = vec!["ACL", "SETUSER", "dworker", "on", ">password"];
     words.extend(rule.split_whitespace());
     assert!(server.ask(&words).starts_with("+OK"), "{words:?}");

@@ -66,7 +66,7 @@ fn advice(error: &RedisError) -> &'static str {
     match reason(error) {
         "NOAUTH" => " (it wants a password: redis.password)",
         "WRONGPASS" => " (redis.username and redis.password)",
-        "NOPERM" => " (the user's ACL lacks a right; the README lists those that are needed)",
+        "NOPERM" => " (the user's ACL lacks a right; docs/reference/redis.md lists those that are needed)",
         "READONLY" => " (it is a replica)",
         "OOM" => " (its memory is full: maxmemory)",
         "NOREPLICAS" => " (min-replicas-to-write is not met)",

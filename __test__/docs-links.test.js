@@ -1,0 +1,44 @@
+'use strict';
+
+/** README.md and docs/: their size, and that every link between them leads to a heading that exists. */
+
+const assert = require('node:assert/strict');
+const { existsSync, readFileSync, readdirSync, statSync } = require('node:fs');
+const { dirname, join, normalize } = require('node:path');
+const { test } = require('node:test');
+
+const ROOT = join(__dirname, '..');
+const DOCS = readdirSync(join(ROOT, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md')).map((name) => join('docs', name));
+const PAGES = ['README.md', 'CONTRIBUTING.md', ...DOCS];
+const LARGEST_README = 8 * 1024;
+
+const textOf = (page) => readFileSync(join(ROOT, page), 'utf8');
+const withoutCode = (text) => text.replace(/^```[\s\S]*?^```$/gm, '');
+
+/** The anchors that GitHub gives to headings: lower case, spaces as hyphens, other punctuation dropped. */
+function anchorsOf(page) {
+  const headings = [...withoutCode(textOf(page)).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading]) => heading);
+  return headings.map((heading) => heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'));
+}
+
+test('README is at most 8 KiB', () => {
+  assert.ok(statSync(join(ROOT, 'README.md')).size <= LARGEST_README);
+});
+
+for (const page of PAGES) {
+  test(`every link of ${page} leads to a file and to a heading that exist`, () => {
+    const links = [...withoutCode(textOf(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target);
+    const broken = links.filter((target) => !/^[a-z]+:/.test(target)).filter((target) => {
+      const [path, anchor] = target.split('#');
+      const file = path === '' ? page : normalize(join(dirname(page), path));
+      if (!existsSync(join(ROOT, file))) return true;
+      return anchor !== undefined && !anchorsOf(file).includes(anchor);
+    });
+    assert.deepEqual(broken, []);
+  });
+}
+
+test('README leads to every page of docs/ and docs/reference/', () => {
+  const linked = new Set([...textOf('README.md').matchAll(/\]\((docs\/[\w/.-]+\.md)/g)].map(([, path]) => path));
+  assert.deepEqual(DOCS.filter((page) => !linked.has(page)), []);
+});
