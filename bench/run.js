@@ -8,12 +8,13 @@ const { loadError } = require('./lib/loadable');
 const { randomFrom } = require('./lib/random');
 const { startRedis } = require('./lib/redis');
 const { startPair } = require('./lib/pairs');
+const { payloadCells } = require('./lib/echo');
 const { Report } = require('./lib/report');
 
 const MEASURES = ['asks', 'tells', 'local', 'creates', 'memory', 'recovery', 'soak', 'overload'].map((name) => require(`./measures/${name}`));
 const QUIET = 0.1; // part of the cores that may be in use before a run without a remark
 const LEAD_MS = 50; // of every window, not counted
-const WARM_UP = [[16, 600], [1024, 400], [16384, 400]]; // [bytes, ms] once per system, so that V8 has compiled what is measured
+const WARM_UP_MS = 400; // of each payload, once per system, so that V8 has compiled what is measured
 
 async function main() {
   const args = readArgs(process.argv.slice(2), MEASURES);
@@ -21,7 +22,7 @@ async function main() {
 
   const about = { startedAt: new Date().toISOString(), machine: facts(), args };
   const measures = MEASURES.filter((measure) => args.only.includes(measure.name));
-  const report = new Report([...args.systems, ...args.variants.map((variant) => variant.name)]);
+  const report = new Report([...args.systems, ...args.variants.map((variant) => variant.name), ...args.builds.map((build) => build.name)]);
   const open = []; // what must be stopped, the latest first
   const interrupted = new Promise((resolve, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
@@ -49,15 +50,18 @@ async function othersBusy() {
 
 async function runAll({ args, measures, report, about, open }) {
   const pairs = await startSystems({ args, about, open });
-  for (const pair of pairs.filter((p) => p.kind !== 'net' || measures.some((m) => m.systems.includes('net')))) {
+  for (const pair of pairs.filter((p) => measures.some((m) => m.systems.includes(p.kind)))) {
     progress(`warming up ${pair.name}`);
-    for (const [size, windowMs] of WARM_UP) await pair.client.call('asks', { size, inFlight: 64, leadMs: 0, windowMs, seed: args.seed });
+    for (const { kind, size } of payloadCells(args.payloads)) {
+      await pair.client.call('asks', { kind, size, inFlight: 64, leadMs: 0, windowMs: WARM_UP_MS, seed: args.seed });
+    }
   }
   for (const measure of measures) {
     const taking = pairs.filter((pair) => measure.systems.includes(pair.kind));
     if (taking.length === 0) continue;
     await measure.run({
       pairs: taking,
+      payloads: args.payloads,
       rounds: args.rounds,
       windowMs: args.windowMs,
       leadMs: LEAD_MS,
@@ -78,6 +82,7 @@ async function runAll({ args, measures, report, about, open }) {
 async function startSystems({ args, about, open }) {
   const wanted = args.systems.map((kind) => ({ name: kind, kind, options: {} }));
   wanted.push(...args.variants.map(({ name, options }) => ({ name, kind: 'dworker', options })));
+  wanted.push(...args.builds.map(({ name, folder }) => ({ name, kind: 'dworker', options: {}, folder })));
   let redis;
   if (wanted.some(({ kind }) => kind === 'dworker')) {
     redis = await startRedis(args.redis);
@@ -85,12 +90,12 @@ async function startSystems({ args, about, open }) {
     about.machine.redis = redis.version;
   }
   const pairs = [];
-  for (const { name, kind, options } of wanted) {
+  for (const { name, kind, options, folder } of wanted) {
     const settings = kind === 'dworker' ? { redis: { host: redis.host, port: redis.port }, ns: `bench-${name}`, options } : {};
     try {
-      const reason = kind === 'dworker' && loadError();
+      const reason = kind === 'dworker' && loadError(folder);
       if (reason) throw new Error(reason);
-      const pair = await startPair({ name, kind, settings });
+      const pair = await startPair({ name, kind, settings, folder });
       open.push(pair.stop);
       pairs.push(pair);
     } catch (error) {

@@ -1,13 +1,19 @@
 /** The command line of the benchmark. */
 'use strict';
 
+const path = require('node:path');
 const { parseArgs } = require('node:util');
+const { KINDS } = require('./payload');
+const { DEFAULT_SYSTEMS, SYSTEMS } = require('./systems');
 
 const USAGE = `npm run bench -- [options]
   --quick             fewer and shorter windows: within a minute
   --only a,b          these measurements (default: all that are not marked with *): MEASURES
-  --systems a,b       these systems (default: net,moleculer,dworker)
+  --systems a,b       these systems (default: DEFAULT); all: SYSTEMS
+  --payloads a,b      what is sent (default: object,entities); all: PAYLOADS
   --variant n=JSON    one more dworker under the name n, with these broker options; repeatable
+  --build n=folder    one more dworker under the name n, from another checkout that is built; repeatable. The name "before"
+                      gets columns of its own: how many times as fast this build is
   --rounds n          rounds of each window
   --window n          ms that a window is counted
   --seconds n         s that the soak goes on
@@ -20,8 +26,10 @@ const USAGE = `npm run bench -- [options]
 const OPTIONS = {
   quick: { type: 'boolean' },
   only: { type: 'string' },
-  systems: { type: 'string', default: 'net,moleculer,dworker' },
+  systems: { type: 'string', default: DEFAULT_SYSTEMS.join(',') },
+  payloads: { type: 'string', default: 'object,entities' },
   variant: { type: 'string', multiple: true, default: [] },
+  build: { type: 'string', multiple: true, default: [] },
   rounds: { type: 'string' },
   window: { type: 'string' },
   seconds: { type: 'string', default: '300' },
@@ -38,11 +46,13 @@ function readArgs(argv, measures) {
   const byDefault = measures.filter((measure) => !measure.optional).map((measure) => measure.name);
   const names = measures.map((measure) => measure.name);
   return {
-    help: values.help && USAGE.replace('MEASURES', measures.map((m) => m.name + (m.optional ? '*' : '')).join(', ')),
+    help: values.help && usage(measures),
     quick: Boolean(values.quick),
     only: list(values.only ?? byDefault.join(','), names, '--only'),
-    systems: list(values.systems, ['net', 'moleculer', 'dworker'], '--systems'),
+    systems: list(values.systems, SYSTEMS, '--systems'),
+    payloads: list(values.payloads, KINDS, '--payloads'),
     variants: values.variant.map(variant),
+    builds: values.build.map(build),
     rounds: number(values.rounds ?? (values.quick ? '3' : '7'), '--rounds'),
     windowMs: number(values.window ?? (values.quick ? '150' : '400'), '--window'),
     seconds: number(values.seconds, '--seconds'),
@@ -51,6 +61,12 @@ function readArgs(argv, measures) {
     redis: values.redis,
     out: values.out,
   };
+}
+
+function usage(measures) {
+  const names = measures.map((measure) => measure.name + (measure.optional ? '*' : ''));
+  return USAGE.replace('MEASURES', names.join(', ')).replace('DEFAULT', DEFAULT_SYSTEMS.join(','))
+    .replace('SYSTEMS', SYSTEMS.join(', ')).replace('PAYLOADS', KINDS.join(', '));
 }
 
 function list(text, allowed, option) {
@@ -75,6 +91,12 @@ function variant(text) {
     // told below, with the option's name
   }
   throw expected('name={JSON object}', '--variant', text);
+}
+
+function build(text) {
+  const [, name, folder] = /^([\w-]+)=(.+)$/s.exec(text) ?? [];
+  if (!name) throw expected('name=folder', '--build', text);
+  return { name, folder: path.resolve(folder) };
 }
 
 function expected(what, option, value) {

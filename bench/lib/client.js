@@ -4,31 +4,36 @@
 const { serve } = require('./serve');
 const { load } = require('./load');
 const { bursts } = require('./burst');
-const { payload } = require('./payload');
+const { isDeepStrictEqual } = require('node:util');
+const { payload, rawPayload } = require('./payload');
 
 /**
  * @param system `{connect(args), ask(data, done), tell(data, done), askLocal(data, done), …}`: `done(error, answer)`.
- *   What a system lacks it leaves out. `more` holds operations of this system alone.
+ *   What a system lacks it leaves out. `raw`: it carries text alone, so that it gets the value's JSON text.
+ *   `more` holds operations of this system alone.
  */
 function serveClient(system, more = {}) {
   serve({
     connect: (args) => system.connect(args),
-    asks: (args) => echo(system.ask, args),
-    local: (args) => echo(system.askLocal, args),
+    asks: (args) => echo(system.ask, valueFor(system, args), args),
+    local: (args) => echo(system.askLocal, valueFor(system, args), args),
     tells: (args) => {
-      const data = payload(args.size, args.seed);
+      const data = valueFor(system, args);
       return bursts((done) => system.tell(data, done), args);
     },
     ...more,
   });
 }
 
-async function echo(ask, args) {
-  const data = payload(args.size, args.seed);
+function valueFor(system, { kind, size, seed }) {
+  return (system.raw ? rawPayload : payload)(kind, size, seed);
+}
+
+async function echo(ask, data, args) {
   await new Promise((resolve, reject) => {
     ask(data, (error, answer) => {
       if (error) reject(error);
-      else if (answer !== data) reject(new Error(`the echo of ${args.size} bytes differs from what was sent`));
+      else if (!isDeepStrictEqual(answer, data)) reject(new Error(`the echo of ${args.kind} ${args.size} differs from what was sent`));
       else resolve();
     });
   });

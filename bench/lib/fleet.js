@@ -11,7 +11,7 @@ function fleet(pair, purpose, { execArgv } = {}) {
   let hosts = 0;
 
   async function add(role, op, args) {
-    const started = launch(systemFile(pair.kind, role), { execArgv });
+    const started = launch(systemFile(pair.kind, role), { execArgv, folder: pair.folder });
     processes.push(started);
     await started.call(op, { ...settings, ...args });
     return started;

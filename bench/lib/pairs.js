@@ -9,10 +9,11 @@ const systemFile = (kind, role) => path.join(__dirname, '..', 'systems', kind, `
 /**
  * Starts a system: `{name, kind, server, client, stop()}`. `kind` is its folder; `settings` go to both
  * processes (for dworker `{redis, options}`), so that one kind can take part under several names.
+ * `folder`: of another build of dworker.
  */
-async function startPair({ name, kind, settings }) {
-  const server = launch(systemFile(kind, 'server'));
-  const client = launch(systemFile(kind, 'client'));
+async function startPair({ name, kind, settings, folder }) {
+  const server = launch(systemFile(kind, 'server'), { folder });
+  const client = launch(systemFile(kind, 'client'), { folder });
   const stop = () => Promise.all([client.stop(), server.stop()]);
   try {
     const where = await server.call('start', { ...settings, id: 'server' });
@@ -21,7 +22,7 @@ async function startPair({ name, kind, settings }) {
     await stop();
     throw error;
   }
-  return { name, kind, settings, server, client, stop };
+  return { name, kind, settings, folder, server, client, stop };
 }
 
 module.exports = { startPair, systemFile };

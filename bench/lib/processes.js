@@ -7,8 +7,9 @@ const CALL_TIMEOUT = 60000; // ms; the longest operation is a window of seconds
 const STOP_TIMEOUT = 5000; // ms until a process that does not end by itself is killed
 
 /** Starts `file` as a process of its own: `{pid, call(op, args), stop(), kill()}`. Its output goes to stderr. */
-function launch(file, { execArgv = [] } = {}) {
-  const child = fork(file, { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
+function launch(file, { execArgv = [], folder } = {}) {
+  const env = folder ? { ...process.env, DWORKER_BENCH_BUILD: folder } : process.env;
+  const child = fork(file, { execArgv, env, stdio: ['ignore', 2, 2, 'ipc'] });
   const waiting = new Map();
   let calls = 0;
   let killed = false;

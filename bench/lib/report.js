@@ -4,6 +4,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { summarize, pairedRatio } = require('./stats');
+const { FLOORS } = require('./systems');
 const { format, table } = require('./table');
 
 /** Collects figures: `add({measure, cell, system, round}, figures)`. `systems` gives the order of lines in a cell. */
@@ -49,7 +50,7 @@ class Report {
 function figure({ key, digits, span, against }, row, rows, summary) {
   if (against) {
     const other = rows.find((r) => r.cell === row.cell && r.system === against);
-    if (!other || other === row || row.system === 'net') return '';
+    if (!other || other === row || FLOORS.includes(row.system)) return '';
     return format(pairedRatio(row.rounds, other.rounds, key), 2);
   }
   const found = summary[key];

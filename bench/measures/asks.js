@@ -4,17 +4,18 @@
 const { interleave } = require('../lib/interleave');
 const { echoWindow, echoCells, echoColumns } = require('../lib/echo');
 
+const { SYSTEMS } = require('../lib/systems');
+
 const IN_FLIGHT = [1, 64, 512];
-const SIZES = [16, 1024, 16384];
 
 module.exports = {
   name: 'asks',
-  title: 'Asks: an echo in another process',
-  systems: ['net', 'moleculer', 'dworker'],
-  columns: [...echoColumns, { head: '× moleculer', key: 'perSecond', against: 'moleculer' }, { head: 'p50 ÷ net', key: 'p50', against: 'net' }],
+  title: 'Asks: an echo in another process; dworker: 16 workers in turn',
+  systems: SYSTEMS,
+  columns: [...echoColumns, { head: '× moleculer', key: 'perSecond', against: 'moleculer' }, { head: 'p50 ÷ net', key: 'p50', against: 'net' }, { head: '÷ before', key: 'perSecond', against: 'before' }],
 
   async run(context) {
-    const cells = echoCells(SIZES, IN_FLIGHT);
+    const cells = echoCells(context.payloads, IN_FLIGHT);
     await interleave({ ...context, cells }, async (pair, cell, round) => {
       const serverBefore = await pair.server.call('cpu');
       const figures = await echoWindow(pair, 'asks', cell, context);

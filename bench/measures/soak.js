@@ -8,7 +8,7 @@ const REFERENCE_MS = 500; // of raw sockets after each slice: a machine that slo
 module.exports = {
   name: 'soak',
   optional: true,
-  title: 'Soak: asks of 16 B, 64 in flight; raw sockets for half a second after every 5',
+  title: 'Soak: asks of an object with 16 B, 64 in flight; raw sockets for half a second after every 5',
   systems: ['net', 'moleculer', 'dworker'],
   columns: [
     { head: 'per second', key: 'perSecond' },
@@ -37,7 +37,7 @@ module.exports = {
   },
 };
 
-const asks = (pair, windowMs, seed) => pair.client.call('asks', { size: 16, inFlight: 64, leadMs: 0, windowMs, seed });
+const asks = (pair, windowMs, seed) => pair.client.call('asks', { kind: 'object', size: 16, inFlight: 64, leadMs: 0, windowMs, seed });
 
 async function oneSlice(pair, seed) {
   const figures = await asks(pair, SLICE * 1000, seed);

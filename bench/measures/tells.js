@@ -2,9 +2,8 @@
 'use strict';
 
 const { interleave } = require('../lib/interleave');
-const { sizeLabel } = require('../lib/echo');
-
-const SIZES = [16, 1024, 16384];
+const { payloadCells } = require('../lib/echo');
+const { rawPayload } = require('../lib/payload');
 
 module.exports = {
   name: 'tells',
@@ -16,15 +15,17 @@ module.exports = {
     { head: 'refused', key: 'overloaded' },
     { head: 'cpu µs each', key: 'cpuPerOp', digits: 1 },
     { head: '× moleculer', key: 'perSecond', against: 'moleculer' },
+    { head: '÷ before', key: 'perSecond', against: 'before' },
   ],
 
   async run(context) {
-    const cells = SIZES.map((size) => ({ size, label: sizeLabel(size) }));
+    const cells = payloadCells(context.payloads);
     await interleave({ ...context, cells }, async (pair, cell, round) => {
-      const { size } = cell;
+      const { kind, size } = cell;
+      const { seed } = context;
       const serverBefore = await pair.server.call('cpu');
-      await pair.server.call('expect', { size });
-      const sent = await pair.client.call('tells', { size, windowMs: context.windowMs, seed: context.seed });
+      await pair.server.call('expect', { size: rawPayload(kind, size, seed).length });
+      const sent = await pair.client.call('tells', { kind, size, windowMs: context.windowMs, seed });
       const arrived = await pair.server.call('received', sent);
       const serverCpu = (await pair.server.call('cpu')) - serverBefore;
       const cpuPerOp = (sent.cpu + serverCpu) / arrived.received;

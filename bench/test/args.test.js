@@ -3,6 +3,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert');
+const path = require('node:path');
 const { readArgs } = require('../lib/args');
 const { format } = require('../lib/table');
 
@@ -19,8 +20,13 @@ test('a variant carries the options of its broker', () => {
   assert.deepStrictEqual(variants, [{ name: 'native', options: { promise: 'native' } }]);
 });
 
+test('another build of dworker is named by its folder', () => {
+  const { builds } = readArgs(['--build', 'before=../old'], MEASURES);
+  assert.deepStrictEqual(builds, [{ name: 'before', folder: path.resolve('../old') }]);
+});
+
 test('a wrong value is named together with its option', () => {
-  const wrong = [['--only', 'x'], ['--rounds', '0'], ['--workers', '1000,many'], ['--variant', 'a={'], ['--systems', '']];
+  const wrong = [['--only', 'x'], ['--rounds', '0'], ['--workers', '1000,many'], ['--variant', 'a={'], ['--systems', ''], ['--payloads', 'blob'], ['--build', 'before']];
   for (const argv of wrong) assert.throws(() => readArgs(argv, MEASURES), new RegExp(`^Error: Expected .* for ${argv[0]} but received `));
 });
 

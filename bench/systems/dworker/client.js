@@ -1,17 +1,20 @@
 /** dworker, calling side: a broker of another cluster, so that what it creates is elsewhere. */
 'use strict';
 
-const { Broker } = require('../../..');
+const { Broker } = require('./build');
 const { serveClient } = require('../../lib/client');
 const { flood } = require('../../lib/flood');
 const { load } = require('../../lib/load');
 const { probe } = require('./probe');
-const { Room, LocalRoom } = require('./rooms');
+const { Room, OldRoom, LocalRoom } = require('./rooms');
 
 const IN_FLIGHT = 64; // while workers are made that are not measured themselves
 
 let broker;
-let remote;
+const REMOTE = 16; // workers that are asked in turn, half of them of each class style
+
+const remotes = [];
+let turn = 0;
 let local;
 let agents = []; // of the workers that a measurement made
 
@@ -19,21 +22,28 @@ const system = {
   async connect({ ns, redis, options }) {
     broker = new Broker('client', { ns, redis, clustername: 'clients', ...options });
     broker.registerWorker(Room, { clustername: 'main' });
+    broker.registerWorker(OldRoom, { clustername: 'main' });
     broker.registerWorker(LocalRoom, { clustername: 'clients' });
     await broker.start();
-    remote = await broker.createWorker('Room');
+    for (let i = 0; i < REMOTE; i++) remotes.push(await broker.createWorker(i % 2 === 0 ? 'Room' : 'OldRoom'));
     local = await broker.createWorker('LocalRoom');
   },
   ask(data, done) {
-    remote.ask('echo', data).then((answer) => done(null, answer), done);
+    next().ask('echo', data).then((answer) => done(null, answer), done);
   },
   tell(data, done) {
-    remote.tell('told', data).then(() => done(), done);
+    next().tell('told', data).then(() => done(), done);
   },
   askLocal(data, done) {
     local.ask('echo', data).then((answer) => done(null, answer), done);
   },
 };
+
+/** The worker whose turn it is. */
+function next() {
+  turn = (turn + 1) % REMOTE;
+  return remotes[turn];
+}
 
 /** Makes one worker and keeps its agent. */
 function create(attributes, done) {
@@ -45,7 +55,7 @@ function create(attributes, done) {
 
 /** An ask of a handler that has to work. */
 const work = ({ handlerUs, timeout }) => (done) => {
-  remote.ask('work', handlerUs, { timeout }).then(() => done(), done);
+  remotes[0].ask('work', handlerUs, { timeout }).then(() => done(), done);
 };
 
 serveClient(system, {

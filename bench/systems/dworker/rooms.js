@@ -1,7 +1,8 @@
 /** The workers that are measured: an echo that counts what it is told. */
 'use strict';
 
-const { Worker } = require('../../..');
+const { Worker } = require('./build');
+const { inherits } = require('node:util');
 const { arrived } = require('../../lib/received');
 
 let live = 0;
@@ -11,7 +12,7 @@ class Room extends Worker {
     live++;
   }
 
-  onAsk(method, data) {
+  async onAsk(method, data) {
     if (method === 'work') return spin(data);
     return method === 'who' ? process.pid : data;
   }
@@ -32,6 +33,18 @@ function spin(us) {
   while (performance.now() < end);
 }
 
+/** The same room as a class of dworker 0.9 is written: a constructor function and callbacks. */
+function OldRoom(...args) {
+  Worker.apply(this, args);
+}
+
+inherits(OldRoom, Worker);
+
+OldRoom.prototype.onAsk = function (method, data, callback) {
+  callback(null, method === 'who' ? process.pid : data);
+};
+OldRoom.prototype.onTell = () => arrived();
+
 /** A class of its own, because a class belongs to one cluster. */
 class LocalRoom extends Room {}
 
@@ -40,4 +53,4 @@ function liveRooms() {
   return live;
 }
 
-module.exports = { Room, LocalRoom, liveRooms };
+module.exports = { Room, OldRoom, LocalRoom, liveRooms };

@@ -1,10 +1,10 @@
 /** dworker, hosting side: a broker of the cluster 'main' with rooms in it. */
 'use strict';
 
-const { Broker } = require('../../..');
+const { Broker } = require('./build');
 const { serve } = require('../../lib/serve');
 const { reset, received } = require('../../lib/received');
-const { Room, liveRooms } = require('./rooms');
+const { Room, OldRoom, liveRooms } = require('./rooms');
 
 let broker;
 const held = []; // objects for comparison with workers
@@ -20,6 +20,7 @@ serve({
   async start({ id, ns, redis, options }) {
     broker = new Broker(id, { ns, redis, ...options });
     broker.registerWorker(Room);
+    broker.registerWorker(OldRoom);
     await broker.start();
     return { pid: process.pid };
   },

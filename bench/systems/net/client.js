@@ -16,8 +16,8 @@ let asked = 0;
 let answered = 0;
 const stalled = []; // whose message lies in a full socket buffer
 
-async function open(port) {
-  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+async function open(address) {
+  const socket = net.connect({ ...address, noDelay: true });
   await once(socket, 'connect');
   return socket;
 }
@@ -33,6 +33,7 @@ function onData(chunk) {
 }
 
 serveClient({
+  raw: true,
   async connect({ server }) {
     echo = await open(server.echo);
     sink = await open(server.sink);
