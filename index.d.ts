@@ -70,7 +70,8 @@ export type ErrorCode =
   /** The call would wait for itself. */
   | 'DW_ERR_CYCLE'
   /** The peer could not prove that it belongs here. */
-  | 'DW_ERR_UNAUTHORIZED';
+  | 'DW_ERR_UNAUTHORIZED'
+  | 'DW_ERR_CLASS_MISMATCH';
 
 /**
  * The shape of what calls reject with. Where a handler failed, its `name`, `message`, `code` and own properties that

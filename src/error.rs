@@ -82,6 +82,8 @@ codes! {
     Cycle = 17, "DW_ERR_CYCLE", No;
     /// The peer could not prove that it belongs here.
     Unauthorized = 18, "DW_ERR_UNAUTHORIZED", No;
+    /// The id belongs to a worker of another class.
+    ClassMismatch = 19, "DW_ERR_CLASS_MISMATCH", No;
 }
 
 /// An error on its way to the user.

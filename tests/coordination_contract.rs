@@ -142,6 +142,7 @@ cases! {
         names_count_from_one_for_each_class
         names_that_exist_are_skipped_and_names_that_were_used_do_not_come_back
         no_broker_means_that_nothing_changed
+        a_pending_worker_of_another_class_is_not_placed_and_both_are_named
         a_worker_that_has_an_owner_is_found_and_not_placed_again
         a_worker_whose_owner_is_gone_is_found_without_an_address
         a_pending_worker_is_placed_as_it_was

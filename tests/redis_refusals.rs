@@ -169,7 +169,10 @@ async fn who_owns_what_is_kept_right_also_while_the_memory_is_full() {
     assert_eq!(claimed, ["leaving", "of the dead"]);
     assert_eq!(coordinator.scan(&one).await.unwrap().members[0].load, 9);
     assert_eq!(coordinator.leave(&one, Fate::Recover, CHUNK).await, Ok(0));
-    assert_eq!(coordinator.locate(&ids[0].into()).await, Ok(Location::Pending { class: "Room".into() }));
+    assert_eq!(
+        coordinator.locate(&ids[0].into()).await,
+        Ok(Location::Pending { class: "Room".into(), cluster: "main".into() })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,7 +96,7 @@ async fn placements_that_come_together_go_in_few_scripts_and_each_gets_its_own_a
     while let Some(answer) = asked.join_next().await {
         match answer.unwrap() {
             (n, Placement::Existing { id, .. }) => assert_eq!((n % 5, id.as_str()), (0, "known")),
-            (n, Placement::NoBroker) => assert_eq!(n % 5, 1),
+            (n, Placement::NoBroker { .. }) => assert_eq!(n % 5, 1),
             (n, Placement::NotMember) => assert_eq!(n % 5, 2),
             (n, Placement::Reserved { id, owner, .. }) if n % 5 == 3 => {
                 assert_eq!((id.as_str(), &owner.incarnation), (&*format!("given{n}"), by));

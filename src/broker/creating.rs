@@ -4,6 +4,7 @@ use crate::broker::calls::Settled;
 use crate::broker::event::Event;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
+use crate::broker::pending::is_of_another_class;
 use crate::broker::residents::Creator;
 use crate::clock::boot_millis;
 use crate::coordination::{Location, Owner, PlaceRequest, Placement};
@@ -47,18 +48,21 @@ impl Life {
             })?;
             let problem = match placement {
                 // The class may have been registered here a moment ago, and the others not know it yet.
-                Placement::NoBroker if !published && lock(&self.hosted).contains(&request.class) => {
+                Placement::NoBroker { .. } if !published && lock(&self.hosted).contains(&request.class) => {
                     published = true;
                     let told = self.coordinator.update(&self.record()).await;
                     told.map_err(|error| Failure::new(Code::Redis, error.to_string()))?;
                     continue;
                 }
-                Placement::NoBroker => {
+                Placement::NoBroker { cluster } => {
                     let text = format!(
-                        "No broker of the cluster \"{}\" is up that hosts the class \"{}\".",
-                        request.cluster, request.class
+                        "No broker of the cluster \"{cluster}\" is up that hosts the class \"{}\".",
+                        request.class
                     );
                     return Err(Failure::new(Code::NoBroker, text));
+                }
+                Placement::OtherClassWaits { id, class, cluster } => {
+                    return Err(self.waits_as_another_class(&id, &request.class, &class, &cluster));
                 }
                 Placement::NotMember => {
                     return Err(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."));
@@ -76,6 +80,9 @@ impl Life {
                             failure
                         }
                     }
+                }
+                Placement::Existing { id, class, .. } if class != request.class => {
+                    return Err(is_of_another_class(&id, &request.class, &class));
                 }
                 Placement::Existing { id, owner, epoch, .. } => {
                     match self.have_taken_up(&owner, &id, epoch, timeout).await {
@@ -155,10 +162,9 @@ impl Life {
                 Ok(Location::None) => return Ok(None),
                 Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
                 Ok(Location::Unsettled) => self.unsettled(),
-                Ok(Location::Pending { .. }) => {
+                Ok(Location::Pending { class, cluster }) => {
                     self.claim.notify_one();
-                    let text = format!("The worker \"{id}\" is still waiting to be recovered.");
-                    Failure::new(Code::Unreachable, text)
+                    self.still_pending(id, &class, &cluster)
                 }
                 Err(error) => return Err(Failure::new(Code::Redis, error.to_string())),
             };

@@ -67,10 +67,14 @@ impl Life {
                 Found::Gone(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\".")))
             }
             Location::Unsettled => self.doubted_route(worker).map_or(Found::Wait(self.unsettled()), Found::Route),
-            Location::Pending { .. } => {
+            Location::Pending { class, cluster } => {
                 self.claim.notify_one();
-                let text = format!("The worker \"{worker}\" is waiting to be recovered.");
-                Found::Soon(Failure::new(Code::Unreachable, text))
+                let failure = self.still_pending(worker, &class, &cluster);
+                // Nothing is known of a broker that could take it: it is looked up less often.
+                match failure.code {
+                    Code::NoBroker => Found::Wait(failure),
+                    _ => Found::Soon(failure),
+                }
             }
             Location::Owned { owner, epoch, .. } if owner.incarnation == self.incarnation => {
                 self.find_here(worker, epoch).await

@@ -8,6 +8,7 @@ use crate::broker::inbound::Inbound;
 use crate::broker::inbox::{lock, Inbox};
 use crate::broker::lanes::Lanes;
 use crate::broker::lease::Lease;
+use crate::broker::notices::Notices;
 use crate::broker::numbers::Numbers;
 use crate::broker::refusals::Refusals;
 use crate::broker::registrar::Registrar;
@@ -57,6 +58,8 @@ pub struct Life {
     /// Who is at the other end of the connections that messages come over.
     pub callers: Mutex<HashMap<u64, BrokerId>>,
     pub remembered: Mutex<Remembered>,
+    /// Classes of workers that wait to be recovered and that no broker hosts, as far as they were warned of.
+    pub missing_classes: Mutex<Notices<(ClusterName, ClassName)>>,
     /// The neighbours that this broker watches, and whose death is being proven.
     pub watch: Watch,
     /// Connections with something to write at the end of JavaScript's turn.
@@ -146,6 +149,7 @@ impl Life {
             peers: Mutex::default(),
             callers: Mutex::default(),
             remembered: Mutex::default(),
+            missing_classes: Mutex::default(),
             watch: Watch::default(),
             dirty: Mutex::default(),
             refusals: Refusals::default(),

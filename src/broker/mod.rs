@@ -9,7 +9,8 @@
 //! | messages between this broker and its own workers that JavaScript keeps to itself | [`direct`] |
 //! | finding a worker's broker, connecting | [`resolving`], [`finding`]; writing to the route that was found: [`attaching`] |
 //! | what arrives from peers | [`receiving`] |
-//! | `createWorker`, `findWorker` | [`creating`] |
+//! | `createWorker`, `findWorker` | [`creating`]; what is said of a worker that waits to be recovered: [`pending`] |
+//! | log lines that must not repeat | [`notices`] |
 //! | workers that live here, replies of handlers | [`hosting`], [`residents`], [`inbound`] |
 //! | workers that take one message at a time | [`mailbox`], [`turns`] |
 //! | deadlines and answers of calls | [`calls`]; what is counted through all lives: [`numbers`] |
@@ -50,8 +51,10 @@ pub mod life;
 pub mod mailbox;
 pub mod membership;
 pub mod neighbours;
+pub mod notices;
 pub mod numbers;
 pub mod parting;
+pub mod pending;
 pub mod proving;
 pub mod receiving;
 pub mod recovery;

@@ -220,13 +220,16 @@ pub struct PlaceRequest {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Placement {
-    /// The entry is now `Placing` under `owner` with `RESERVED_LOAD`, its epoch new. A pending worker of this id is
-    /// placed too: with its own attributes, class and cluster, cause `Recovery`.
+    /// The entry is now `Placing` under `owner` with `RESERVED_LOAD`, its epoch new. A pending worker of this id and
+    /// class is placed too: with its own attributes and cluster, cause `Recovery`.
     Reserved { id: WorkerId, class: ClassName, owner: Owner, epoch: Epoch },
     /// There is an entry with an owner; nothing changed.
     Existing { id: WorkerId, class: ClassName, owner: Owner, epoch: Epoch, state: EntryState },
-    /// No incarnation of the cluster with a valid lease that is not draining hosts the class; nothing changed.
-    NoBroker,
+    /// No incarnation of this cluster (that of the entry, if one waits) with a valid lease that is not draining hosts
+    /// the class; nothing changed.
+    NoBroker { cluster: ClusterName },
+    /// A worker of this id waits to be made again, and is of this other class; nothing changed.
+    OtherClassWaits { id: WorkerId, class: ClassName, cluster: ClusterName },
     /// The asking broker has no valid lease; nothing changed.
     NotMember,
     /// There is no entry with an owner, and it may have been forgotten: nothing changed, ask again soon.
@@ -241,6 +244,7 @@ pub enum Location {
     /// Waits to be made again.
     Pending {
         class: ClassName,
+        cluster: ClusterName,
     },
     Owned {
         class: ClassName,

@@ -39,7 +39,7 @@ pub async fn who_let_its_lease_run_out_is_evicted_and_its_workers_are_salvaged(c
     let left: Vec<_> = other.scan().await.members.into_iter().map(|member| member.record).collect();
     assert_eq!(left, std::slice::from_ref(&other.record));
     for id in ["r0", "r1"] {
-        assert_eq!(other.locate(id).await, Location::Pending { class: "Room".into() });
+        assert_eq!(other.locate(id).await, Location::Pending { class: "Room".into(), cluster: "main".into() });
     }
     assert_eq!(other.locate("m0").await, Location::None);
     assert_eq!((dead.owned().await.len(), other.scan().await.claimable), (0, 2));

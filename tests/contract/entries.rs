@@ -48,7 +48,7 @@ pub async fn only_its_owner_takes_a_worker_up(cluster: Cluster) {
     assert_eq!(a.activate("p").await, None);
     assert_eq!(a.activate("nothing").await, None);
     assert!(matches!(a.locate("r").await, Location::Owned { state: EntryState::Placing, .. }));
-    assert_eq!(a.locate("p").await, Location::Pending { class: "Room".into() });
+    assert_eq!(a.locate("p").await, Location::Pending { class: "Room".into(), cluster: "main".into() });
     assert_eq!(a.locate("nothing").await, Location::None);
 }
 
@@ -129,11 +129,11 @@ pub async fn a_recoverable_worker_that_is_given_up_waits_and_any_other_is_gone(c
     let (lasting, mortal) = (broker.create("r").await, broker.create_mortal("m").await);
     assert!(broker.release("r", lasting.epoch, Fate::Recover).await);
     assert!(broker.release("m", mortal.epoch, Fate::Recover).await);
-    assert_eq!(broker.locate("r").await, Location::Pending { class: "Room".into() });
+    assert_eq!(broker.locate("r").await, Location::Pending { class: "Room".into(), cluster: "main".into() });
     assert_eq!(broker.locate("m").await, Location::None);
     assert_eq!((broker.load().await, broker.scan().await.claimable), (Some(0), 1));
     assert!(!broker.release("r", lasting.epoch, Fate::Delete).await, "what waits has no owner");
-    assert_eq!(broker.locate("r").await, Location::Pending { class: "Room".into() });
+    assert_eq!(broker.locate("r").await, Location::Pending { class: "Room".into(), cluster: "main".into() });
 }
 
 pub async fn who_is_not_the_owner_or_speaks_of_another_epoch_gives_nothing_up(cluster: Cluster) {
@@ -166,7 +166,7 @@ pub async fn a_recovery_that_is_withdrawn_waits_again_as_it_was(cluster: Cluster
     broker.pend(&first).await;
     let again = broker.create("r").await;
     assert!(broker.withdraw(broker.incarnation(), "r", again.epoch).await);
-    assert_eq!(broker.locate("r").await, Location::Pending { class: "Room".into() });
+    assert_eq!(broker.locate("r").await, Location::Pending { class: "Room".into(), cluster: "main".into() });
     assert_eq!((broker.load().await, broker.scan().await.claimable), (Some(0), 1));
     let (claimed, ..) = broker.claim(&broker.appetite()).await;
     assert_eq!(claimed[0].attributes, first.attributes);
@@ -248,7 +248,7 @@ pub async fn a_worker_can_be_located_in_each_of_its_states(cluster: Cluster) {
         broker.activate("r").await;
     }
     broker.release("r", epoch, Fate::Recover).await;
-    assert_eq!(broker.locate("r").await, Location::Pending { class });
+    assert_eq!(broker.locate("r").await, Location::Pending { class, cluster: "main".into() });
 }
 
 pub async fn what_stands_under_an_owner_is_listed_oldest_first_page_by_page(cluster: Cluster) {

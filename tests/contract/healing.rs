@@ -74,7 +74,7 @@ pub async fn on_a_restarted_server_nothing_unknown_is_activated_moved_or_evicted
     let activation = a.coordinator.activate(a.incarnation(), &["r".into()]).await;
     assert_eq!(activation, Ok(Activation::Unsettled));
     assert_eq!(a.locate("unknown").await, Location::Unsettled);
-    assert_eq!(a.locate("p").await, Location::Pending { class: "Room".into() });
+    assert_eq!(a.locate("p").await, Location::Pending { class: "Room".into(), cluster: "main".into() });
     assert!(matches!(a.locate("r").await, Location::Owned { state: EntryState::Placing, .. }));
     assert!(!agreed(&a.renew(LEASE).await));
     let after = a.scan().await;

@@ -6,6 +6,10 @@ use dworker::ids::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub fn no_broker() -> Placement {
+    Placement::NoBroker { cluster: "main".into() }
+}
+
 fn names(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("b{n}")).collect()
 }
@@ -63,14 +67,14 @@ pub async fn only_a_broker_that_hosts_the_class_is_chosen(cluster: Cluster) {
     );
     assert_eq!(room.reserve(&room.wish("Hall", None)).await.owner, hall.owner());
     assert_eq!(hall.reserve(&hall.wish("Room", None)).await.owner, room.owner());
-    assert_eq!(room.place(&room.wish("Attic", None)).await, Placement::NoBroker);
+    assert_eq!(room.place(&room.wish("Attic", None)).await, no_broker());
 }
 
 pub async fn a_class_is_hosted_by_its_whole_name_only(cluster: Cluster) {
     let broker =
         cluster.broker_like(BrokerRecord { classes: classes(&["Room,Hall", "R", "Rooms"]), ..record("a") }).await;
     for class in ["Room", "Hall", ",", "", "Room,", "ooms"] {
-        assert_eq!(broker.place(&broker.wish(class, None)).await, Placement::NoBroker, "{class:?}");
+        assert_eq!(broker.place(&broker.wish(class, None)).await, no_broker(), "{class:?}");
     }
     broker.reserve(&broker.wish("Room,Hall", None)).await;
 }
@@ -83,12 +87,12 @@ pub async fn only_a_broker_of_the_cluster_is_chosen_whoever_asks(cluster: Cluste
         assert_eq!(main.reserve(&request).await.owner, side.owner());
     }
     let nowhere = PlaceRequest { cluster: "nowhere".into(), ..main.wish("Room", None) };
-    assert_eq!(main.place(&nowhere).await, Placement::NoBroker);
+    assert_eq!(main.place(&nowhere).await, Placement::NoBroker { cluster: "nowhere".into() });
 }
 
 pub async fn a_draining_broker_gets_nothing_but_may_ask(cluster: Cluster) {
     let draining = cluster.broker_like(BrokerRecord { draining: true, ..record("a") }).await;
-    assert_eq!(draining.place(&draining.wish("Room", None)).await, Placement::NoBroker);
+    assert_eq!(draining.place(&draining.wish("Room", None)).await, no_broker());
     let other = cluster.broker("b").await;
     assert_eq!(draining.create("r").await.owner, other.owner());
 }
@@ -148,9 +152,9 @@ pub async fn no_broker_means_that_nothing_changed(cluster: Cluster) {
     cluster.pass(5).await;
     let old = PlaceRequest { ttl: Duration::from_millis(1), ..broker.wish("Room", Some("r")) };
     for request in [broker.wish("Room", Some("r")), old, broker.wish("Room", Some("new")), broker.wish("Room", None)] {
-        assert_eq!(broker.place(&request).await, Placement::NoBroker);
+        assert_eq!(broker.place(&request).await, no_broker());
     }
-    assert_eq!(broker.locate("r").await, Location::Pending { class: "Room".into() });
+    assert_eq!(broker.locate("r").await, Location::Pending { class: "Room".into(), cluster: "main".into() });
     assert_eq!(broker.locate("new").await, Location::None);
     broker.record.draining = false;
     assert_eq!(broker.coordinator.update(&broker.record).await, Ok(true));
@@ -188,7 +192,7 @@ pub async fn a_pending_worker_is_placed_as_it_was(cluster: Cluster) {
     let epoch = hall.pend(&first).await;
     let created = hall.scan().await.now;
     cluster.pass(5).await;
-    let request = PlaceRequest { recoverable: false, attributes: "0".into(), ..asking.wish("Room", Some("r")) };
+    let request = PlaceRequest { recoverable: false, attributes: "0".into(), ..asking.wish("Hall", Some("r")) };
     let again = asking.reserve(&request).await;
     assert_eq!((again.owner, again.class.as_str()), (hall.owner(), "Hall"));
     assert!(again.epoch > epoch);
@@ -214,8 +218,18 @@ pub async fn a_pending_worker_waits_while_nobody_hosts_its_own_class(cluster: Cl
     broker.pend(&broker.wish("Hall", Some("r"))).await;
     broker.record.classes = classes(&["Room"]);
     assert_eq!(broker.coordinator.update(&broker.record).await, Ok(true));
-    assert_eq!(broker.place(&broker.wish("Room", Some("r"))).await, Placement::NoBroker);
-    assert_eq!(broker.locate("r").await, Location::Pending { class: "Hall".into() });
+    let elsewhere = PlaceRequest { cluster: "side".into(), ..broker.wish("Hall", Some("r")) };
+    assert_eq!(broker.place(&elsewhere).await, no_broker(), "the cluster is that of the entry");
+    assert_eq!(broker.locate("r").await, Location::Pending { class: "Hall".into(), cluster: "main".into() });
+}
+
+pub async fn a_pending_worker_of_another_class_is_not_placed_and_both_are_named(cluster: Cluster) {
+    let broker = cluster.broker_like(BrokerRecord { classes: classes(&["Hall", "Room"]), ..record("a") }).await;
+    broker.pend(&broker.wish("Hall", Some("r"))).await;
+    let waits = Placement::OtherClassWaits { id: "r".into(), class: "Hall".into(), cluster: "main".into() };
+    assert_eq!(broker.place(&broker.wish("Room", Some("r"))).await, waits);
+    assert_eq!(broker.locate("r").await, Location::Pending { class: "Hall".into(), cluster: "main".into() });
+    assert_eq!((broker.load().await, broker.scan().await.claimable), (Some(0), 1));
 }
 
 pub async fn a_pending_worker_that_outlived_its_ttl_is_made_new(cluster: Cluster) {

@@ -97,7 +97,11 @@ pub async fn a_worker_may_have_any_id(cluster: Cluster) {
         assert_eq!(broker.activate(&id).await.map(|entry| entry.id.to_string()), Some(id.clone()));
         assert!(broker.set_load(&id, epoch, 3).await, "{id:?}");
         assert!(broker.release(&id, epoch, Fate::Recover).await, "{id:?}");
-        assert_eq!(broker.locate(&id).await, Location::Pending { class: "Room".into() }, "{id:?}");
+        assert_eq!(
+            broker.locate(&id).await,
+            Location::Pending { class: "Room".into(), cluster: "main".into() },
+            "{id:?}"
+        );
     }
     let mut claimed: Vec<_> =
         broker.claim(&broker.appetite()).await.0.iter().map(|entry| entry.id.to_string()).collect();

@@ -187,7 +187,8 @@ impl Answer {
             ],
             Answer::Placement(Placement::Reserved { .. }) => vec!["reserved"],
             Answer::Placement(Placement::Existing { owner, state, .. }) => vec![held(owner, *state)],
-            Answer::Placement(Placement::NoBroker) => vec!["no broker"],
+            Answer::Placement(Placement::NoBroker { .. }) => vec!["no broker"],
+            Answer::Placement(Placement::OtherClassWaits { .. }) => vec!["another class waits"],
             Answer::Placement(Placement::Unsettled)
             | Answer::Activation(Activation::Unsettled)
             | Answer::Location(Location::Unsettled)
@@ -269,6 +270,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
             "placing, owner gone",
             "active, owner gone",
             "no broker",
+            "another class waits",
             "not a member",
             "unsettled",
             "unavailable",

@@ -1,10 +1,10 @@
 -- locate: where a worker is.
 -- KEYS 4 the entry
--- Replies: {} without entry, 0 when it may have been forgotten, {class} when it is pending, {class, owner, epoch, state, host or nil, port or nil}
+-- Replies: {} without entry, 0 when it may have been forgotten, {class, cluster} when it is pending, {class, owner, epoch, state, host or nil, port or nil}
 -- Cost: about 3 µs.
 -- Full memory: works: nothing is written.
-local entry = redis.call('HMGET', KEYS[4], 'class', 'owner', 'epoch', 'state')
+local entry = redis.call('HMGET', KEYS[4], 'class', 'owner', 'epoch', 'state', 'cluster')
 if not entry[4] then return unsettled() and 0 or {} end
-if entry[4] == 'pending' then return {entry[1]} end
+if entry[4] == 'pending' then return {entry[1], entry[5]} end
 local host, port = address(entry[2])
 return {entry[1], entry[2], entry[3], entry[4], host, port}

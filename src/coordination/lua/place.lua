@@ -3,7 +3,9 @@
 --      from it, id or class name, class, cluster, recoverable, ttl in ms (0: none), attributes
 -- Replies: one a request:
 --          {'reserved', id, class, owner, epoch, host, port}
---          {'existing', id, class, owner, epoch, state, host or nil, port or nil}, {'none'}, {'stranger'}: nothing changed
+--          {'existing', id, class, owner, epoch, state, host or nil, port or nil}, {'stranger'}: nothing changed
+--          {'none', cluster}: no broker of it can take the class; nothing changed
+--          {'waits', id, class, cluster}: the id waits to be made again, and is of this other class; nothing changed
 --          {'unsettled'}: no entry has an owner, and one may have been forgotten; nothing changed
 --          {'again'}: the next ids of the class are all taken; the counter is past them, ask once more
 -- Never half-done: an entry that is not in its owner's own:, whose load is not counted, or whose epoch is not in meta.
@@ -23,13 +25,14 @@ local function place(by, named, id, class, cluster, recoverable, ttl, attributes
     elseif entry[1] then
       waits, previous = pending_key(entry[3], entry[2]), entry[5]
       recover = ttl == 0 or now - tonumber(entry[6]) <= ttl
-      if recover then class, cluster, created = entry[2], entry[3], entry[6] end
+      if recover and entry[2] ~= class then return {'waits', id, entry[2], entry[3]} end
+      if recover then cluster, created = entry[3], entry[6] end
     end
   end
 
   if unsure then return {'unsettled'} end
   local owner, host, port = choose(cluster, class)
-  if not owner then return {'none'} end
+  if not owner then return {'none', cluster} end
   if not named then
     local base, tries = id, limit
     repeat

@@ -55,7 +55,7 @@ pub(super) fn locate(tables: &Tables, id: &WorkerId) -> Location {
     };
     let class = worker.entry.class.clone();
     match &worker.hold {
-        None => Location::Pending { class },
+        None => Location::Pending { class, cluster: worker.entry.cluster.clone() },
         Some(hold) => {
             let owner = tables.owner(&hold.owner);
             Location::Owned { class, owner, epoch: worker.entry.epoch, state: hold.state }

@@ -20,16 +20,16 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
         let (id, class, owner) = (entry.id.clone(), entry.class.clone(), tables.owner(&hold.owner));
         return Placement::Existing { id, class, owner, epoch: entry.epoch, state: hold.state };
     }
+    let pending = known.map(|worker| &worker.entry).filter(|entry| !outlived(entry, request.ttl, now)).cloned();
+    if let Some(Entry { id, class, cluster, .. }) = pending.as_ref().filter(|entry| entry.class != request.class) {
+        return Placement::OtherClassWaits { id: id.clone(), class: class.clone(), cluster: cluster.clone() };
+    }
     if unsure {
         return Placement::Unsettled;
     }
-    let pending = known.map(|worker| &worker.entry).filter(|entry| !outlived(entry, request.ttl, now)).cloned();
-    let (class, cluster) = match &pending {
-        Some(entry) => (&entry.class, &entry.cluster),
-        None => (&request.class, &request.cluster),
-    };
-    let Some(chosen) = least_loaded(tables, cluster, class, now) else {
-        return Placement::NoBroker;
+    let cluster = pending.as_ref().map_or(&request.cluster, |entry| &entry.cluster);
+    let Some(chosen) = least_loaded(tables, cluster, &request.class, now) else {
+        return Placement::NoBroker { cluster: cluster.clone() };
     };
     let epoch = tables.next_epoch(now);
     let entry = match pending {

@@ -107,7 +107,8 @@ fn placement(mut parts: Parts) -> Option<Option<Placement>> {
             let state = parts.state()?;
             Placement::Existing { id, class, owner: parts.owner(owner)?, epoch, state }
         }
-        "none" => Placement::NoBroker,
+        "none" => Placement::NoBroker { cluster: parts.cluster()? },
+        "waits" => Placement::OtherClassWaits { id: parts.worker()?, class: parts.class()?, cluster: parts.cluster()? },
         "stranger" => Placement::NotMember,
         "unsettled" => Placement::Unsettled,
         "again" => return Some(None),
@@ -155,8 +156,8 @@ pub fn location(value: Value) -> Option<Location> {
         return Some(Location::None);
     }
     let class = parts.class()?;
-    if parts.left() == 0 {
-        return Some(Location::Pending { class });
+    if parts.left() == 1 {
+        return Some(Location::Pending { class, cluster: parts.cluster()? });
     }
     let (owner, epoch, state) = (parts.incarnation()?, parts.epoch()?, parts.state()?);
     Some(Location::Owned { class, owner: parts.owner(owner)?, epoch, state })
