@@ -4,6 +4,37 @@
 'use strict';
 
 const { failure } = require('./errors');
+const { throwLater } = require('./promises');
+
+/** Lists of calls that are still to be aborted; `null` while none is. */
+let abortions = null;
+
+/**
+ * Aborts those of `calls` that are open, and what their handlers called in turn. The calls of an application may be nested to
+ * any depth, so this is a work list and no recursion.
+ */
+function abortAll(calls) {
+  if (abortions !== null) {
+    abortions.push(calls);
+    return;
+  }
+  abortions = [calls];
+  for (let next = 0; next < abortions.length; next += 1) {
+    const list = abortions[next];
+    abortions[next] = undefined;
+    for (const call of list) abort(call);
+  }
+  abortions = null;
+}
+
+function abort(call) {
+  try {
+    if (call.open) call.abort();
+  } catch (error) {
+    // A promise class of the application's may throw. The other calls end nevertheless.
+    throwLater(error);
+  }
+}
 
 /** A message that waits for its turn. Of a tell it stays so. */
 class Message {
@@ -33,12 +64,20 @@ class DirectCall extends Message {
     this.after = null;
   }
 
+  /** The handler begins. */
+  begin(turn) {
+    this.turn = turn;
+    this.record.handling += 1;
+  }
+
   resolve(value) {
+    if (!this.open) return;
     this.close();
     this.settle.resolve(value);
   }
 
   reject(error) {
+    if (!this.open) return;
     this.close();
     this.settle.reject(error);
     if (this.turn !== null) this.turn.cancelled();
@@ -47,6 +86,7 @@ class DirectCall extends Message {
   close() {
     this.open = false;
     this.list.remove(this);
+    if (this.turn !== null) this.record.handling -= 1;
     if (this.record.answered !== null) this.record.answered();
   }
 
@@ -61,5 +101,6 @@ class DirectCall extends Message {
   }
 }
 
+module.exports.abortAll = abortAll;
 module.exports.DirectCall = DirectCall;
 module.exports.Message = Message;

@@ -112,7 +112,20 @@ class Direct {
   }
 
   closeAll() {
-    for (const record of this.workers.records.values()) this.close(record);
+    const waiting = this.queue.slice(this.first);
+    this.empty();
+    for (const record of this.workers.records.values()) {
+      for (const message of record.waiting) waiting.push(message);
+      record.direct = CLOSED;
+      record.waiting = [];
+    }
+    for (const message of waiting) this.pass(message);
+  }
+
+  empty() {
+    this.queue = [];
+    this.first = 0;
+    this.units = 0;
   }
 
   /** This broker cannot prove that it lives. What its handlers asked ends. */
@@ -185,7 +198,7 @@ class Direct {
     }
     const { worker } = call.record;
     const outcome = new DirectOutcome(this, call);
-    call.turn = outcome;
+    call.begin(outcome);
     enter(outcome);
     try {
       const result = worker.onAsk(call.method, call.data, outcome.callback());
@@ -259,11 +272,12 @@ class Direct {
 
   /** Whether somebody waits for a handler of this worker. */
   handles(record) {
-    return this.handled(record).length > 0;
+    return record.handling > 0;
   }
 
   handled(record) {
-    return [...this.deadlines.all()].filter((call) => call.record === record && call.turn !== null);
+    if (record.handling === 0) return [];
+    return this.deadlines.all().filter((call) => call.record === record && call.turn !== null);
   }
 
   /** The worker may live elsewhere from here on: what its handlers still answer counts no more. */
@@ -276,11 +290,9 @@ class Direct {
 
   /** Ends everything with `error()`. */
   failAll(error) {
-    this.queue = [];
-    this.first = 0;
-    this.units = 0;
+    this.empty();
     this.held = [];
-    for (const call of this.deadlines.all()) call.reject(error());
+    for (const call of this.deadlines.all()) if (call.open) call.reject(error());
   }
 }
 

@@ -3,6 +3,7 @@
  */
 'use strict';
 
+const { abortAll } = require('./direct-call');
 const { failure } = require('./errors');
 const { isThenable, observe } = require('./promises');
 const { monotonicClock } = require('./timers');
@@ -136,6 +137,8 @@ class DirectOutcome extends Turn {
     this.call = call;
     /** Calls of the handler. */
     this.calls = [];
+    /** When there are so many, those that have ended are dropped. */
+    this.many = MANY_CALLS;
   }
 
   end(failed, value) {
@@ -157,7 +160,11 @@ class DirectOutcome extends Turn {
 
   /** A call of the handler ends with it. */
   adopt(call) {
-    if (this.calls.length >= MANY_CALLS) this.calls = this.calls.filter(({ open }) => open);
+    if (this.calls.length >= this.many) {
+      this.calls = this.calls.filter(({ open }) => open);
+      // At least as many again are made before the next look at all of them.
+      this.many = Math.max(MANY_CALLS, 2 * this.calls.length);
+    }
     this.calls.push(call);
   }
 
@@ -171,7 +178,7 @@ class DirectOutcome extends Turn {
   abortCalls() {
     const { calls } = this;
     this.calls = [];
-    for (const call of calls) if (call.open) call.abort();
+    abortAll(calls);
   }
 }
 

@@ -57,6 +57,8 @@ class WorkerRecord {
     this.waiting = [];
     /** Events that are to say so. */
     this.openings = 0;
+    /** How many of its broker's own asks it handles that did not go through the core. */
+    this.handling = 0;
     /** When the core last said that its broker holds it and can prove that it lives. */
     this.provenAt = 0;
     /** Ends the wait for an `onDestroy` that never does. */
