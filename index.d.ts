@@ -65,6 +65,8 @@ export type ErrorCode =
   | 'DW_ERR_REDIS'
   /** A live broker has this id. */
   | 'DW_ERR_BROKER_ID_IN_USE'
+  /** Another process listens on `listen.port`, and did not leave within 6 s. */
+  | 'DW_ERR_ADDRESS_IN_USE'
   /** The namespace is in use by another version. */
   | 'DW_ERR_SCHEMA'
   /** The call would wait for itself. */
@@ -161,7 +163,10 @@ export interface BrokerOptions {
   healthCheckInterval?: number;
   /** Without effect; accepted because the original took it. */
   batchReadSize?: number;
-  /** Where to listen for other brokers. Default: the local address of the Redis connection, a free port. */
+  /**
+   * Where to listen for other brokers. Default: the local address of the Redis connection, a free port. `start()` waits
+   * up to 6 s for a port that another process still listens on.
+   */
   listen?: Address | null;
   /** What other brokers are told to connect to. Default: the address listened on. */
   advertise?: Address | null;

@@ -116,6 +116,11 @@ const PROVOCATIONS = {
     const { id } = await home.createWorker('Echo');
     return rejection(new Agent(id, away).ask('x', null, { timeout: 1000 }));
   },
+  async DW_ERR_ADDRESS_IN_USE({ broker, redis }) {
+    const error = await rejection(broker('b', { listen: { port: redis.port } }).start());
+    assert.match(error.message, /127\.0\.0\.1:\d+ \(listen\.port\)/);
+    return error;
+  },
 };
 
 describe('each code of the table comes about', () => {

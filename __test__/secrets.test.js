@@ -82,6 +82,19 @@ describe('brokers in processes of their own', () => {
     assert.equal(await c.call('ask', id, 'echo', 2), 2);
   });
 
+  test('answer a call that was made before its receiver learnt the new secret', async (t) => {
+    const start = system(t);
+    const a = await start('a', OLD);
+    const id = await a.call('create', 'Room');
+    const c = await start('c', NEW, ['Room']);
+    const asked = c.call('askKnown', id, 'echo', 1);
+    const created = c.call('create', 'Room', { id });
+    await until('the receiver has refused the caller', async () => (await a.call('warnings')).some((text) => /no secret in common/.test(text)));
+    await a.call('setSecret', [NEW, OLD]);
+    assert.equal(await asked, 1);
+    assert.equal(await created, id);
+  });
+
   test('rotate their secret one after the other, and lose no call', async (t) => {
     const start = system(t);
     const members = [await start('a', OLD), await start('b', OLD), await start('c', OLD)];

@@ -11,7 +11,6 @@ const { normalizeBrokerOptions } = require('./options');
 const { answer } = require('./promises');
 const { checkRegistry, readRegistration } = require('./registry');
 const { kCore, hide } = require('./symbols');
-const { wallClock } = require('./timers');
 
 /**
  * A member of a cluster that workers live in, and the application's way to all workers of the system.
@@ -49,7 +48,7 @@ Object.defineProperties(Broker.prototype, {
   /** @member {number} Broker#rpcTimeout ms */
   rpcTimeout: reader((core) => core.config.rpcTimeout),
   /** @member {number} Broker#redisTime the clock of the Redis server as far as known, ms */
-  redisTime: reader((core) => (core.channel !== null && core.channel.native.redisTime()) || wallClock()),
+  redisTime: reader((core) => (core.channel !== null && core.channel.native.redisTime()) || Date.now()),
   /** @member {object} Broker#pub the application's own client object, where it gave one */
   pub: reader((core) => core.pub),
   /** @member {object} Broker#sub the application's own client object, where it gave one */

@@ -15,7 +15,6 @@ const { DirectOutcome } = require('./outcome');
 const { Outstanding } = require('./outstanding');
 const { Pace } = require('./pace');
 const { contain, keepingContext, throwLater } = require('./promises');
-const { setImmediate } = require('./timers');
 
 /** Kinds of events. */
 const REPLY = 0;
@@ -139,7 +138,7 @@ class Channel {
       return;
     }
     // Through another broker of this process, which knows nothing of the call.
-    const left = Math.ceil(turn.whatIsKnown().left);
+    const left = Math.ceil(turn.context().deadline - Date.now());
     this.native.ask(slot, workerId, method, text, Math.max(Math.min(timeout, left), 0), plain);
   }
 

@@ -7,7 +7,6 @@
 'use strict';
 
 const { outside } = require('./context');
-const { monotonicClock, setTimeout } = require('./timers');
 
 /** Timeouts are rounded up to steps of this many ms: so many lists less. */
 const STEP = 4;
@@ -48,7 +47,7 @@ class List {
   }
 
   expire() {
-    const now = monotonicClock();
+    const now = performance.now();
     while (this.first !== null && this.first.deadline <= now) this.first.tooLate();
     if (this.first === null) this.lists.delete(this.timeout);
     else this.wait(this.first.deadline - now);
@@ -68,7 +67,7 @@ class Deadlines {
       list = new List(this.lists, rounded);
       this.lists.set(rounded, list);
     }
-    call.deadline = monotonicClock() + rounded;
+    call.deadline = performance.now() + rounded;
     list.push(call);
   }
 

@@ -23,6 +23,7 @@ const CODES = Object.freeze({
   DW_ERR_CONFIG: 'no',
   DW_ERR_REDIS: 'no',
   DW_ERR_BROKER_ID_IN_USE: 'no',
+  DW_ERR_ADDRESS_IN_USE: 'no',
   DW_ERR_SCHEMA: 'no',
   DW_ERR_CYCLE: 'no',
   DW_ERR_UNAUTHORIZED: 'no',

@@ -76,6 +76,8 @@ codes! {
     Redis = 14, "DW_ERR_REDIS", No;
     /// A live broker has this id.
     BrokerIdInUse = 15, "DW_ERR_BROKER_ID_IN_USE", No;
+    /// Another process listens on `listen.port`.
+    AddressInUse = 24, "DW_ERR_ADDRESS_IN_USE", No;
     /// The namespace is in use by another version.
     Schema = 16, "DW_ERR_SCHEMA", No;
     /// The call would wait for itself.

@@ -110,6 +110,7 @@ cases! {
         a_broker_that_joins_is_seen_by_others_with_all_that_it_said
         a_broker_may_host_no_class_at_all
         all_brokers_learn_one_secret_and_one_generation
+        a_broker_learns_the_secret_before_it_joins
         registering_again_renews_the_lease_replaces_the_record_and_keeps_the_load
         a_broker_id_in_use_is_refused_and_the_answer_says_by_whom
         a_broker_id_is_free_when_its_lease_ran_out_and_the_old_incarnation_stays_to_be_evicted

@@ -139,6 +139,7 @@ impl Core {
             end(&life, true).await;
             return false;
         }
+        self.set_going(&life);
         let core = self.clone();
         // Not a task of the life: it ends it.
         self.runtime.spawn(async move {

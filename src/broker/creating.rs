@@ -105,7 +105,6 @@ impl Life {
         }
         let connection = match self.connect(owner).await {
             Ok(connection) => connection,
-            Err(failure) if failure.code == Code::Unauthorized => return Raised::Failed(failure),
             Err(failure) => return Raised::Undelivered(failure),
         };
         match self.raise(&connection, id, epoch, boot_millis().saturating_add(timeout)).await {

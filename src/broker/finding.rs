@@ -99,8 +99,6 @@ impl Life {
     async fn find_there(self: &Arc<Self>, worker: &WorkerId, owner: &Owner, epoch: Epoch) -> Found {
         let connection = match self.connect(owner).await {
             Ok(connection) => connection,
-            // Time does not change that.
-            Err(failure) if failure.code == Code::Unauthorized => return Found::Gone(failure),
             // Whether it answers again is looked after elsewhere; who asks need not wait for that.
             Err(failure) if self.watch.is_unreachable(&owner.incarnation) => return Found::Gone(failure),
             Err(failure) => return Found::Wait(failure),

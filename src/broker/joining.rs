@@ -1,4 +1,4 @@
-//! The start of a life: opens the coordinator, listens, registers, and sets the tasks going.
+//! The start of a life: opens the coordinator, listens, registers, and starts the tasks.
 
 use crate::broker::core::Core;
 use crate::broker::event::{Event, Level};
@@ -9,6 +9,7 @@ use crate::broker::receiving::Receiver;
 use crate::broker::registry::Registry;
 use crate::broker::tasks::Tasks;
 use crate::broker::watching::Watcher;
+use crate::clock::boot_millis;
 use crate::config::RedisConfig;
 use crate::coordination::memory::MemoryStore;
 use crate::coordination::CoordinationError;
@@ -16,6 +17,7 @@ use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
 use crate::transport::{Events, MemoryHub, Transport, TransportConfig};
 use crate::wire::handshake::{Identity, Purpose, Secrets};
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,12 @@ pub enum Home {
         hub: MemoryHub,
     },
 }
+
+/// How long a start waits for a `listen.port` that another process still listens on. A reload by PM2 ends the old
+/// process about 3 s (`listen_timeout`) after it started the new one, and kills it 1.6 s (`kill_timeout`) later.
+const PORT_PATIENCE: u64 = 6_000;
+/// Between two attempts to listen on such a port.
+const PORT_CHECK: Duration = Duration::from_millis(100);
 
 impl From<CoordinationError> for Failure {
     fn from(error: CoordinationError) -> Self {
@@ -96,16 +104,27 @@ impl Core {
     }
 
     async fn enter(self: &Arc<Self>, life: &Arc<Life>) -> Outcome<()> {
+        // From the registration on others connect, and ask whether this incarnation is there. By then it knows the
+        // secret that they prove themselves by, and listens.
+        if lock(&self.proofs).secrets.is_empty() {
+            let secret = life.coordinator.secret().await?;
+            lock(&life.remembered).replace_secret(&secret);
+        }
         life.equip();
         let address = self.listen(life).await?;
         let _ = life.address.set(address);
-        // Listens first: from the registration on, others may ask whether this incarnation is there.
         life.registry.listen_as(&life.incarnation).await?;
         life.register().await?;
+        // The database may have been wiped since the secret was read.
         life.equip();
         let on_the_loop = self.sockets.is_some() && lock(&self.proofs).tls.is_none();
         let way = if on_the_loop { "the event loop of Node" } else { "threads of the core" };
         life.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
+        Ok(())
+    }
+
+    /// Starts the tasks of a life. Only now it takes up workers, and what JavaScript says about them finds this life.
+    pub fn set_going(&self, life: &Arc<Life>) {
         life.tasks.spawn_on("lease", &lease_thread::handle(), life.clone().keep_lease());
         life.spawn("deadlines", life.clone().keep_deadlines());
         life.spawn("registry", life.clone().keep_registry());
@@ -121,7 +140,6 @@ impl Core {
         for class in lock(&self.hosted).iter() {
             life.host(class.clone());
         }
-        Ok(())
     }
 
     async fn listen(&self, life: &Arc<Life>) -> Outcome<Endpoint> {
@@ -134,10 +152,7 @@ impl Core {
             .or_else(|| life.coordinator.local_host())
             .unwrap_or_else(|| "127.0.0.1".into());
         let port = listen.and_then(|address| address.port).unwrap_or(0);
-        let bound = life.transport().listen(&host, port).await.map_err(|error| {
-            let text = format!("Expected an address to listen on but {host}:{port} is not usable: {error}");
-            Failure::new(Code::Config, text)
-        })?;
+        let bound = bind(life, &host, port).await?;
         let advertise = self.config.advertise.as_ref();
         let everywhere = bound.host.parse().is_ok_and(|address: IpAddr| address.is_unspecified());
         let own = if everywhere { life.coordinator.local_host().unwrap_or(bound.host) } else { bound.host };
@@ -145,5 +160,34 @@ impl Core {
             host: advertise.and_then(|address| address.host.clone()).unwrap_or(own),
             port: advertise.and_then(|address| address.port).unwrap_or(bound.port),
         })
+    }
+}
+
+/// Listens on the port. One that another process is about to give up is waited for.
+async fn bind(life: &Life, host: &str, port: u16) -> Outcome<Endpoint> {
+    let give_up = boot_millis() + PORT_PATIENCE;
+    let mut logged = false;
+    loop {
+        let error = match life.transport().listen(host, port).await {
+            Ok(endpoint) => return Ok(endpoint),
+            Err(error) => error,
+        };
+        if error.kind() != ErrorKind::AddrInUse || port == 0 {
+            let text = format!("Expected an address to listen on but {host}:{port} is not usable: {error}");
+            return Err(Failure::new(Code::Config, text));
+        }
+        if boot_millis() >= give_up {
+            let text = format!(
+                "Another process listens on {host}:{port} (listen.port) and did not leave within {} s.",
+                PORT_PATIENCE / 1000
+            );
+            return Err(Failure::new(Code::AddressInUse, text));
+        }
+        if !logged {
+            logged = true;
+            let text = format!("Another process listens on {host}:{port}; waiting until it leaves.");
+            life.log(Level::Warn, text);
+        }
+        tokio::time::sleep(PORT_CHECK).await;
     }
 }

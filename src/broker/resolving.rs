@@ -62,11 +62,12 @@ impl Life {
     pub async fn resolve(self: Arc<Self>, worker: WorkerId) {
         let mut backoff = self.backoff();
         let _counted = Counted::new(&self.resolving);
+        let mut refused_since = None;
         loop {
             // Before the look: nothing that happens after it is missed.
             let mut moved = pin!(self.moved.notified());
             moved.as_mut().enable();
-            let found = self.find_in_time(&worker).await;
+            let found = self.give_up_if_refused(self.find_in_time(&worker).await, &mut refused_since);
             let soon = matches!(found, Found::Soon(_));
             match found {
                 Found::Route(route) => {
@@ -105,6 +106,26 @@ impl Life {
                 }
             }
             let _ = tokio::time::timeout(self.next_try(&worker, &mut backoff, soon), moved).await;
+        }
+    }
+
+    /// A broker that refuses this one may be about to learn a new secret or certificate, so the search goes on. One that
+    /// refuses it for as long as undelivered messages are tried again will not change its mind soon.
+    fn give_up_if_refused(&self, found: Found, refused_since: &mut Option<u64>) -> Found {
+        match found {
+            Found::Wait(failure) if failure.code == Code::Unauthorized => {
+                let now = boot_millis();
+                let since = *refused_since.get_or_insert(now);
+                if now - since < self.config.retries.duration {
+                    Found::Wait(failure)
+                } else {
+                    Found::Gone(failure)
+                }
+            }
+            found => {
+                *refused_since = None;
+                found
+            }
         }
     }
 

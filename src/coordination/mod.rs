@@ -391,6 +391,10 @@ pub trait Coordinator: Send + Sync + 'static {
     /// The server that commands go to now; `None` while there is none.
     fn server(&self) -> Option<ServerId>;
 
+    /// The secret of the namespace, so that a broker knows it before any other broker can find it. In an empty
+    /// namespace the first call makes the secret and the generation.
+    async fn secret(&self) -> CoordinationResult<String>;
+
     /// Joins the namespace with a lease of `ttl`. On a server that the cluster has not agreed on all who have a lease
     /// there are awaited, run out or not (after an outage the living look expired too); with none it is agreed at once. Refused while another incarnation of this broker id has a lease that
     /// has not expired; an expired one stays and is evicted like any other. Repeating it renews and replaces the record.

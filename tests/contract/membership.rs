@@ -55,6 +55,16 @@ pub async fn all_brokers_learn_one_secret_and_one_generation(cluster: Cluster) {
     assert_eq!(first.scan().await.generation, one.generation);
 }
 
+pub async fn a_broker_learns_the_secret_before_it_joins(cluster: Cluster) {
+    let visitor = cluster.visitor().await;
+    let secret = visitor.secret().await.expect("secret");
+    assert!(secret.len() >= 32);
+    let first = cluster.broker("a").await;
+    assert_eq!(first.joined().await.secret, secret);
+    assert_eq!(visitor.secret().await.expect("secret"), secret);
+    assert_eq!(first.scan().await.members.len(), 1);
+}
+
 pub async fn registering_again_renews_the_lease_replaces_the_record_and_keeps_the_load(cluster: Cluster) {
     let mut broker = cluster.broker("a").await;
     broker.create("r").await;

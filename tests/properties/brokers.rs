@@ -29,13 +29,14 @@ const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
 const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 26] = [
+const WEIGHTS: [(&str, usize); 27] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
     ("signals", 4),
     ("time", 4),
     ("server", 4),
+    ("secret", 2),
     ("register", 16),
     ("announce", 5),
     ("restore", 5),
@@ -258,6 +259,7 @@ impl Brokers {
             }
             "time" => Operation::Time,
             "server" => Operation::Server,
+            "secret" => Operation::Secret,
             "announce" => Operation::Announce(self.announcement(&Incarnation::new(random.of(&LIVES[..6]).0), random)),
             "restore" => {
                 let (owner, items) = self.items(random);

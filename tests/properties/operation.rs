@@ -14,6 +14,7 @@ pub enum Operation {
     Signals(Box<Operation>),
     Time,
     Server,
+    Secret,
     Register(BrokerRecord, Duration),
     Announce(Announcement),
     Restore(Incarnation, Vec<Held>),
@@ -42,6 +43,7 @@ pub enum Answer {
     Host(bool),
     Time(ServerTime),
     Server(Option<ServerId>),
+    Secret(String),
     Registration(Registration),
     Joined(Joined),
     Restoration(Restoration),
@@ -71,6 +73,7 @@ impl Operation {
             Operation::Signals(_) => "signals",
             Operation::Time => "time",
             Operation::Server => "server",
+            Operation::Secret => "secret",
             Operation::Register(..) => "register",
             Operation::Announce(..) => "announce",
             Operation::Restore(..) => "restore",
@@ -114,6 +117,7 @@ impl Operation {
             Operation::LocalHost => Ok(Answer::Host(on.local_host().is_some())),
             Operation::Signals(inner) => return Box::pin(inner.perform(on)).await,
             Operation::Time => on.time().await.map(Answer::Time),
+            Operation::Secret => on.secret().await.map(Answer::Secret),
             Operation::Register(record, ttl) => on.register(record, *ttl).await.map(Answer::Registration),
             Operation::Server => Ok(Answer::Server(on.server())),
             Operation::Announce(announcement) => on.announce(announcement).await.map(Answer::Joined),
@@ -158,6 +162,7 @@ impl Answer {
         match self {
             Answer::Done
             | Answer::Server(_)
+            | Answer::Secret(_)
             | Answer::Joined(_)
             | Answer::Host(_)
             | Answer::Time(_)
@@ -242,6 +247,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("signals", &["members", "pending", "dead", "restart", "settled", "overruled"]),
     ("time", &["done", "unavailable"]),
     ("server", &["done"]),
+    ("secret", &["done", "unavailable"]),
     ("register", &["joined", "id in use", "unavailable"]),
     ("announce", &["done", "unavailable"]),
     ("restore", &["yes", "no", "not a member", "unavailable"]),

@@ -107,6 +107,7 @@ impl World {
 
     fn with_common_texts(&mut self, mut answer: Answer) -> Answer {
         match &mut answer {
+            Answer::Secret(secret) => *secret = self.common(secret),
             Answer::Server(Some(server)) => self.common_server(server),
             Answer::Registration(Registration::Joined(joined)) | Answer::Joined(joined) => self.common_joined(joined),
             Answer::Renewal(Renewal::Renewed { generation, server, .. }) => {

@@ -27,6 +27,14 @@ pub(super) fn register(tables: &mut Tables, record: &BrokerRecord, ttl: Duration
     Registration::Joined(join(tables, record, ttl, None, now))
 }
 
+/// Generation and secret of the namespace. The first call makes them, with `secret` where one is given.
+pub(super) fn identity<'a>(tables: &'a mut Tables, secret: Option<&String>) -> &'a Identity {
+    tables.identity.get_or_insert_with(|| Identity {
+        generation: random_hex::<16>(),
+        secret: secret.cloned().unwrap_or_else(random_hex::<32>),
+    })
+}
+
 /// Lease and record; the first that joins makes the generation, and the secret unless it brings one.
 pub(super) fn join(
     tables: &mut Tables,
@@ -39,16 +47,13 @@ pub(super) fn join(
     tables.dead.remove(&record.incarnation);
     tables.members.insert(record.incarnation.clone(), Registered { record: record.clone(), lease_expires });
     tables.hint(Signal::Members);
-    let identity = tables.identity.get_or_insert_with(|| Identity {
-        generation: random_hex::<16>(),
-        secret: secret.cloned().unwrap_or_else(random_hex::<32>),
-    });
+    let Identity { generation, secret } = identity(tables, secret).clone();
     Joined {
         now,
         lease_expires,
         restart_number: tables.restart_number,
-        generation: identity.generation.clone(),
-        secret: identity.secret.clone(),
+        generation,
+        secret,
         server: tables.server.clone(),
     }
 }

@@ -196,6 +196,10 @@ impl Coordinator for MemoryCoordinator {
         self.handle.with_listening(|_| ()).ok().map(|()| lock(&self.store.shared.tables).server.clone())
     }
 
+    async fn secret(&self) -> CoordinationResult<String> {
+        self.step(|tables, _| membership::identity(tables, None).secret.clone())
+    }
+
     async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration> {
         self.step(|tables, now| membership::register(tables, record, ttl, now))
     }

@@ -47,6 +47,16 @@ pub fn registered(value: Value) -> Option<Result<Registration, String>> {
     })
 }
 
+/// `Err`: the namespace belongs to this other version.
+pub fn secret(value: Value) -> Option<Result<String, String>> {
+    let mut parts = Parts::of(value)?;
+    Some(match parts.text()?.as_str() {
+        "secret" => Ok(parts.text()?),
+        "schema" => Err(parts.text()?),
+        _ => return None,
+    })
+}
+
 pub fn renewed(value: Value) -> Option<Renewal> {
     let mut parts = Parts::of(value)?;
     let (now, server, server_agreed) = (parts.time()?, parts.server()?, parts.text()? == "1");

@@ -116,6 +116,15 @@ impl Coordinator for RedisCoordinator {
         self.client.commands.live().ok().map(|live| live.server)
     }
 
+    async fn secret(&self) -> CoordinationResult<String> {
+        let (generation, secret) = (crate::ids::random_hex::<16>(), crate::ids::random_hex::<32>());
+        let arguments = Arguments::of([SCHEMA_VERSION.to_string(), generation, secret]);
+        let answer = self.client.run(&script::SECRET, arguments).await?;
+        self.client
+            .read("secret", answer::secret(answer))?
+            .map_err(|version| schema::foreign_version(&self.client, &version))
+    }
+
     async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration> {
         let arguments = Arguments::of([
             record.incarnation.to_string(),

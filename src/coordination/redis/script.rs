@@ -31,6 +31,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    SECRET = "secret":;
     REGISTER = "register": "clock" "record" "load" "healing" "heal" "member";
     ANNOUNCE = "announce": "clock" "record" "load" "epoch" "healing" "heal" "member";
     RESTORE = "restore": "clock" "record" "load" "epoch";
@@ -102,8 +103,8 @@ mod tests {
     #[test]
     fn every_script_has_its_header_and_no_word_that_old_servers_refuse() {
         for lua in [
-            &REGISTER, &ANNOUNCE, &RESTORE, &SETTLE, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &RELEASE, &WITHDRAW,
-            &SET_LOAD, &LOCATE, &CLAIM, &EVICT, &LEAVE, &OWNED, &RESTART,
+            &SECRET, &REGISTER, &ANNOUNCE, &RESTORE, &SETTLE, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &RELEASE,
+            &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT, &LEAVE, &OWNED, &RESTART,
         ] {
             assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
             assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);
