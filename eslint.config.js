@@ -8,6 +8,11 @@ const node = Object.fromEntries([
   'structuredClone', 'performance', 'globalThis', 'gc',
 ].map((name) => [name, 'readonly']));
 
+/** Globals that fake timers replace. */
+const replaced = [
+  'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'performance', 'Date',
+];
+
 module.exports = [
   { ignores: ['binding.js', 'bench/**', 'doc/**', 'npm/**', 'target/**', 'fuzz/**'] },
   {
@@ -38,5 +43,10 @@ module.exports = [
     },
   },
   { files: ['index.js', 'lib/**/*.js', 'scripts/**/*.js'], rules: { 'no-var': 'error', 'prefer-const': 'error', strict: ['error', 'global'] } },
+  {
+    files: ['lib/**/*.js'],
+    ignores: ['lib/timers.js'],
+    rules: { 'no-restricted-globals': ['error', ...replaced.map((name) => ({ name, message: 'Test runners replace it: use lib/timers.js.' }))] },
+  },
   { files: ['**/*.mjs'], languageOptions: { sourceType: 'module' } },
 ];

@@ -11,6 +11,7 @@ const { normalizeBrokerOptions } = require('./options');
 const { answer } = require('./promises');
 const { checkRegistry, readRegistration } = require('./registry');
 const { kCore, hide } = require('./symbols');
+const { wallClock } = require('./timers');
 
 /**
  * A member of a cluster that workers live in, and the application's way to all workers of the system.
@@ -48,7 +49,7 @@ Object.defineProperties(Broker.prototype, {
   /** @member {number} Broker#rpcTimeout ms */
   rpcTimeout: reader((core) => core.config.rpcTimeout),
   /** @member {number} Broker#redisTime the clock of the Redis server as far as known, ms */
-  redisTime: reader((core) => (core.channel !== null && core.channel.native.redisTime()) || Date.now()),
+  redisTime: reader((core) => (core.channel !== null && core.channel.native.redisTime()) || wallClock()),
   /** @member {object} Broker#pub the application's own client object, where it gave one */
   pub: reader((core) => core.pub),
   /** @member {object} Broker#sub the application's own client object, where it gave one */

@@ -15,6 +15,7 @@ const { DirectOutcome } = require('./outcome');
 const { Outstanding } = require('./outstanding');
 const { Pace } = require('./pace');
 const { contain, keepingContext, throwLater } = require('./promises');
+const { setImmediate } = require('./timers');
 
 /** Kinds of events. */
 const REPLY = 0;
@@ -138,7 +139,7 @@ class Channel {
       return;
     }
     // Through another broker of this process, which knows nothing of the call.
-    const left = Math.ceil(turn.context().deadline - Date.now());
+    const left = Math.ceil(turn.whatIsKnown().left);
     this.native.ask(slot, workerId, method, text, Math.max(Math.min(timeout, left), 0), plain);
   }
 

@@ -8,6 +8,7 @@
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 const Bluebird = require('bluebird');
+const { setImmediate } = require('./timers');
 
 const storage = new AsyncLocalStorage();
 /** Whether a handler ran in this environment: before that nothing can be in the storage. */
@@ -22,9 +23,9 @@ let gathering = false;
 
 // Bluebird runs the callbacks of all promises in one go, in the context of whoever came first: a handler's would be
 // everybody's.
-const schedule = Bluebird.setScheduler((run) => {
+Bluebird.setScheduler((run) => {
   if (gathering) due = run;
-  else outside(schedule, run);
+  else outside(setImmediate, run);
 });
 
 /** Callbacks of bluebird's promises that are settled from here on wait for {@link callBack}. */

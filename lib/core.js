@@ -9,6 +9,7 @@ const { failure } = require('./errors');
 const { NativeBroker, leaveAtExit } = require('./native');
 const { contain, tellListeners } = require('./promises');
 const { Registry, lookUp } = require('./registry');
+const { clearInterval, setInterval } = require('./timers');
 const { Workers } = require('./workers');
 
 const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING: 3, DESTROYED: 4 });

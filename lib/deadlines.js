@@ -7,6 +7,7 @@
 'use strict';
 
 const { outside } = require('./context');
+const { monotonicClock, setTimeout } = require('./timers');
 
 /** Timeouts are rounded up to steps of this many ms: so many lists less. */
 const STEP = 4;
@@ -47,7 +48,7 @@ class List {
   }
 
   expire() {
-    const now = performance.now();
+    const now = monotonicClock();
     while (this.first !== null && this.first.deadline <= now) this.first.tooLate();
     if (this.first === null) this.lists.delete(this.timeout);
     else this.wait(this.first.deadline - now);
@@ -67,7 +68,7 @@ class Deadlines {
       list = new List(this.lists, rounded);
       this.lists.set(rounded, list);
     }
-    call.deadline = performance.now() + rounded;
+    call.deadline = monotonicClock() + rounded;
     list.push(call);
   }
 

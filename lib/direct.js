@@ -15,6 +15,7 @@ const { failure } = require('./errors');
 const { describe, rebuild } = require('./failures');
 const { isPlain } = require('./messages');
 const { TellOutcome, DirectOutcome, ASK_WITH_CALLBACK } = require('./outcome');
+const { monotonicClock, wallClock } = require('./timers');
 
 /** As many as the core's inbox takes. */
 const MAX_MESSAGES = 32768;
@@ -27,9 +28,6 @@ const CLOSED = 0;
 /** They wait until what went through the core before has arrived. */
 const OPENING = 1;
 const OPEN = 2;
-
-/** Kept, because tests of applications replace it. */
-const clock = Date.now;
 
 class Direct {
   /** @param {Workers} workers */
@@ -158,7 +156,7 @@ class Direct {
     if (isAsk) {
       message.close();
       channel.calls.set(slot, message.settle);
-      const left = Math.max(Math.ceil(message.deadline - performance.now()), 0);
+      const left = Math.max(Math.ceil(message.deadline - monotonicClock()), 0);
       channel.native.ask(slot, record.id, method, text, left, plain);
     } else channel.native.tell(slot, record.id, method, text, plain);
     channel.touch();
@@ -221,10 +219,10 @@ class Direct {
   }
 
   /** As {@link Workers#mayStart}: the core is asked when the clock has moved on since it last said yes. */
-  proves(record, now = clock()) {
+  proves(record, now = wallClock()) {
     if (now !== this.looked) {
       this.looked = now;
-      this.time = performance.now();
+      this.time = monotonicClock();
     }
     if (now === record.provenAt) return true;
     const proven = this.channel.native.proves(record.handle);

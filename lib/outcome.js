@@ -6,6 +6,7 @@
 const { abortAll } = require('./direct-call');
 const { failure } = require('./errors');
 const { isThenable, observe } = require('./promises');
+const { monotonicClock } = require('./timers');
 
 /** A handler of an ask that declares this many parameters has the callback among them. */
 const ASK_WITH_CALLBACK = 3;
@@ -147,12 +148,12 @@ class DirectOutcome extends Turn {
 
   whatIsKnown() {
     const { call, workers } = this;
-    return { left: call.deadline - performance.now(), cancelled: !call.open, caller: workers.core.id };
+    return { left: call.deadline - monotonicClock(), cancelled: !call.open, caller: workers.core.id };
   }
 
   limit(timeout) {
     if (!this.call.open) throw failure('DW_ERR_ABORTED', 'Nobody waits any more for the call that is being handled.', 'no');
-    const left = this.call.deadline - performance.now();
+    const left = this.call.deadline - monotonicClock();
     if (left <= 0) throw failure('DW_ERR_TIMEOUT', 'The call that is being handled has no time left.', 'no');
     return Math.min(timeout, Math.ceil(left));
   }

@@ -3,8 +3,7 @@
  */
 'use strict';
 
-/** Kept, because tests of applications replace it. */
-const clock = Date.now;
+const { wallClock } = require('./timers');
 
 /**
  * After so many ms the rest waits for the next turn: answers leave at the end of a turn, and the application's own
@@ -34,7 +33,7 @@ class Pace {
 
   /** A turn begins. */
   begin() {
-    this.now = clock();
+    this.now = wallClock();
     const took = this.leftOver ? Math.max(this.now - this.began, 0) : 0;
     this.answer = TURNS_OF_AN_ANSWER * Math.min(took, this.took);
     this.took = took;
@@ -44,7 +43,7 @@ class Pace {
 
   /** Looks at the clock. */
   look() {
-    this.now = clock();
+    this.now = wallClock();
     return this.now;
   }
 

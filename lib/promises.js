@@ -5,6 +5,7 @@
 
 const Bluebird = require('bluebird');
 const { checkCallback } = require('./arguments');
+const { setImmediate } = require('./timers');
 
 /** True for whatever has a `then`. A getter of the application's that throws is the caller's to catch. */
 function isThenable(value) {

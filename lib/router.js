@@ -12,6 +12,7 @@ const { NativeRouter } = require('./native');
 const { normalizeRouterOptions } = require('./options');
 const { Bluebird, answer, contain, tellListeners } = require('./promises');
 const { kCore, hide } = require('./symbols');
+const { clearTimeout, setTimeout } = require('./timers');
 
 /** The longest interval that a timer of Node.js takes. */
 const FOREVER = 0x7fffffff;

@@ -9,6 +9,7 @@ const { failure } = require('./errors');
 const { describe } = require('./failures');
 const { isPlain } = require('./messages');
 const { ASK_WITH_CALLBACK, AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
+const { applicationClock, clearTimeout, setImmediate, setTimeout } = require('./timers');
 const { Worker, construct } = require('./worker');
 
 const { State, DestroyCause, DEFAULT_LOAD } = Worker;
@@ -153,7 +154,7 @@ class Workers {
 
   contextOf(turn) {
     const { left, cancelled, caller } = turn.whatIsKnown();
-    const context = new CallContext(Date.now() + Math.ceil(left), caller === null ? undefined : caller);
+    const context = new CallContext(applicationClock() + Math.ceil(left), caller === null ? undefined : caller);
     this.contexts.set(keyOf(turn), context);
     if (cancelled) CallContext.abort(context, nobodyWaits());
     else if (turn.suspensions !== this.suspensions) CallContext.abort(context, this.cannotProve());
