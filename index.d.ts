@@ -98,35 +98,36 @@ export interface RedisTlsOptions {
   rejectUnauthorized?: boolean;
 }
 
+/** An unknown field is an error: the broker would connect to the wrong server. */
 export interface RedisOptions {
-  /** `redis[s]://`, `redis[s]-sentinel://`, `redis+unix://` or `memory://`; goes without `host`, `port`, `path` and `sentinels`. */
-  url?: string;
+  /** `redis[s]://`, `redis[s]-sentinel://`, `redis+unix://` (or `valkey…`), or `memory://`; instead of `host`, `port`, `path` and `sentinels`. */
+  url?: string | URL | null;
   /** Default: `'127.0.0.1'`. */
-  host?: string;
+  host?: string | null;
   /** Default: 6379. */
-  port?: number | string;
+  port?: number | string | null;
   /** A Unix socket. */
-  path?: string;
-  username?: string;
-  password?: string;
-  db?: number | string;
+  path?: string | null;
+  username?: string | null;
+  password?: string | null;
+  db?: number | string | null;
   /** TLS to the server. `false`, with sentinels too: none. */
   tls?: boolean | RedisTlsOptions | null;
-  /** Who names the master; all of them. The default port is 26379. */
+  /** The sentinels that name the master, all of them. The default port is 26379. */
   sentinels?: { host: string; port?: number | string | null }[] | null;
   /** What the sentinels call the master. */
-  name?: string;
-  /** The account on the sentinels; `username` and `password` are that on Redis. */
-  sentinelUsername?: string;
-  sentinelPassword?: string;
+  name?: string | null;
+  /** The account on the sentinels; `username` and `password` are the one on Redis. */
+  sentinelUsername?: string | null;
+  sentinelPassword?: string | null;
   /** TLS to the sentinels. Default: as `tls`. */
   sentinelTls?: boolean | RedisTlsOptions | null;
-  /** Says that the server is a node of a Redis Cluster. Nothing changes: redirects are followed anyway. */
-  cluster?: boolean;
-  /** A client object of the application's (`redis` 0.12 to 6, `ioredis` 5, 6): its address and account are taken over. */
-  pub?: object;
+  /** Says that the server is a node of a Redis Cluster, and so checks that `db` is 0. Redirects are followed without it. */
+  cluster?: boolean | null;
+  /** A client object of the application (`redis` 0.12 to 6, `ioredis` 5, 6): its address and account are taken over. */
+  pub?: object | null;
   /** As `pub`. `quit()` of the broker also quits both. */
-  sub?: object;
+  sub?: object | null;
 }
 
 export interface Address {
@@ -143,7 +144,7 @@ export interface BrokerOptions {
    * Where the system's state lives: a URL (`redis[s]://`, `redis[s]-sentinel://`, `redis+unix://`, `memory://`) or an object. Absent: the
    * environment's `DWORKER_REDIS_URL`, else `127.0.0.1:6379`.
    */
-  redis?: string | RedisOptions | null;
+  redis?: string | URL | RedisOptions | null;
   /** An ask ends by then, counted from the call; ms. Default: 3000. */
   rpcTimeout?: number;
   /** A worker older than this is not recovered; ms, 0: no limit. Default: 0. */
@@ -193,6 +194,11 @@ export interface BrokerOptions {
   secret?: string | [string] | [string, string] | null;
   /** Mutual TLS 1.3 between brokers. Default: none. */
   tls?: TlsOptions | null;
+  /**
+   * A listener of `'log'` from the first moment on. Without any listener, mistakes such as a misspelt option or a failing tell are
+   * reported once each by `process.emitWarning()`; `false` turns that off.
+   */
+  log?: false | ((event: LogEvent) => void);
   /** What calls return. Default: `'bluebird'`. */
   promise?: 'bluebird' | 'native' | PromiseConstructorLike;
 }

@@ -55,6 +55,43 @@ describe('option.redis', () => {
     });
   }
 
+  test('takes the schemes of Valkey for those of Redis, and URL objects', () => {
+    for (const url of ['redis://u:p@h:7000/1', 'rediss://h', 'redis-sentinel://a/m', 'rediss-sentinel://a/m', 'redis+unix:///tmp/a.sock?db=4']) {
+      assert.deepEqual(coordinatorOf(url.replace('redis', 'valkey')), coordinatorOf(url), url);
+      assert.deepEqual(coordinatorOf({ url: url.replace('redis', 'valkey') }), coordinatorOf(url), url);
+    }
+    assert.deepEqual(coordinatorOf(new URL('redis://u:p%40@h:7000/1')), coordinatorOf('redis://u:p%40@h:7000/1'));
+    assert.deepEqual(coordinatorOf({ url: new URL('valkey://h') }), { ...NOWHERE, host: 'h' });
+  });
+
+  const MISSPELT = [
+    ['socket', { host: 'h' }, 'host, port, path and tls directly in redis'], ['uri', 'redis://h', 'url'], ['hostname', 'h', 'host'], ['user', 'u', 'username'],
+    ['pass', 'p', 'password'], ['database', 1, 'db'], ['Host', 'h', 'host'], ['prot', 1, 'port'], ['passwrod', 'p', 'password'], ['sentinel', [], 'sentinels'],
+    ['keyPrefix', 'x', 'ns of the broker'],
+  ];
+  for (const [key, value, meant] of MISSPELT) {
+    test(`refuses ${key} and names ${meant}, instead of connecting to 127.0.0.1`, () => {
+      const message = `Unknown option redis.${key}. Did you mean ${meant}?`;
+      assert.throws(() => coordinatorOf({ [key]: value }), { code: 'DW_ERR_CONFIG', message });
+      assert.throws(() => coordinatorOf({ url: 'redis://h', [key]: value }), { code: 'DW_ERR_CONFIG', message });
+    });
+  }
+
+  test('refuses a key that resembles none, and a misspelt one of its TLS', () => {
+    assert.throws(() => coordinatorOf({ lazyConnect: true }), { code: 'DW_ERR_CONFIG', message: /^Unknown option redis\.lazyConnect\. Known are url, host, port, .+, sub\.$/ });
+    const message = 'Unknown option redis.tls.rejectUnauthorised. Did you mean redis.tls.rejectUnauthorized?';
+    assert.throws(() => coordinatorOf({ tls: { rejectUnauthorised: false } }), { code: 'DW_ERR_CONFIG', message });
+    assert.deepEqual(coordinatorOf({ tls: { minVersion: 'TLSv1.2' } }).tls, TLS);
+  });
+
+  test('refuses a client object that puts a prefix before its keys', () => {
+    const isReady = { isCluster: false };
+    for (const pub of [{ ...isReady, options: { host: 'h', keyPrefix: 'app:' } }, { connection_options: { host: 'h' }, options: { prefix: 'app:' } }]) {
+      assert.throws(() => coordinatorOf({ pub }), { code: 'DW_ERR_CONFIG', message: /^Expected a client object without a prefix of its keys for redis\.pub, .+ by option\.ns/ });
+    }
+    assert.deepEqual(coordinatorOf({ pub: { ...isReady, options: { host: 'h', keyPrefix: '' } } }), { ...NOWHERE, host: 'h' });
+  });
+
   test('takes memory:// with and without a name', () => {
     assert.deepEqual(coordinatorOf('memory://'), { kind: 'memory', name: '' });
     assert.deepEqual(coordinatorOf('memory://Demo-1.x_~'), { kind: 'memory', name: 'Demo-1.x_~' });

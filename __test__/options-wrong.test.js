@@ -48,6 +48,7 @@ const OPTIONS = {
   'stall.after': { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh, 1999: 1999 } },
   'stall.action': { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong, ...NULL } },
   promise: { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong, 'a class': class {} } },
+  log: { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong, ...NULL }, takes: ['false', 'a function'] },
   listen: { wrong: { ...TEXTS, ...numbersAreWrong } },
   'listen.host': { wrong: { ...OBJECTS, ...numbersAreWrong, 'a space': ' ', 'a port too': 'h:1', 'a URL': 'tcp://h' } },
   'listen.port': { wrong: { ...TEXTS, ...OBJECTS, 0.5: 0.5, 65536: 65536, 'digits that are too high': '65536' } },
@@ -114,7 +115,7 @@ test('any option object is refused in the one form, or gives what the core reads
       seen.accepted += 1;
     } catch (error) {
       assert.equal(error.code, 'DW_ERR_CONFIG', `case ${number}: ${error.stack}`);
-      assert.match(error.message, /^Expected |is not supported: give ca, cert and key/, `case ${number}`);
+      assert.match(error.message, /^Expected |^Unknown option redis\.\w+\. |is not supported: give ca, cert and key/, `case ${number}`);
       seen.refused += 1;
     }
   }

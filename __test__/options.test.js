@@ -97,8 +97,17 @@ describe('the options of a broker', () => {
     assert.deepEqual(config.advertise, { host: '::1', port: null });
   });
 
-  test('that are not known are ignored, batchReadSize of any type among them', () => {
-    assert.deepEqual(configOf({ batchReadSize: {}, colour: 'red', redis: { retry: 1 }, lease: { colour: 'red' } }), DEFAULTS);
+  test('that are not known are ignored and named, with what was probably meant; batchReadSize of any type is known', () => {
+    assert.deepEqual(configOf({ batchReadSize: {}, colour: 'red', lease: { colour: 'red' } }), DEFAULTS);
+    const mistakesOf = (option) => normalizeBrokerOptions('b', option, {}).mistakes;
+    assert.deepEqual(mistakesOf({ rpcTimeOut: 1, lease: { tll: 1 }, retries: {}, batchReadSize: 1 }), [
+      'Unknown option lease.tll. Did you mean ttl?', 'Unknown option rpcTimeOut. Did you mean rpcTimeout?',
+    ]);
+    assert.deepEqual(mistakesOf({ namespace: 'x', duration: 5, host: 'h', colour: 'red', none: undefined, nothing: null }), [
+      'Unknown option namespace. Did you mean ns?', 'Unknown option duration. Did you mean retries.duration?',
+      'Unknown option host. Did you mean listen.host or advertise.host?', 'Unknown option colour. See docs/reference/options.md.',
+    ]);
+    assert.deepEqual(mistakesOf({ stall: { colour: 'red' } }), ['Unknown option stall.colour. Known are after, action.']);
   });
 
   test('are never changed, deeply frozen ones are fine', () => {
@@ -177,9 +186,9 @@ describe('option.lease', () => {
 
 describe('the options of a router', () => {
   test('are socTimeout alone, 30 s by default', () => {
-    assert.deepEqual(normalizeRouterOptions(), { socTimeout: 30000 });
-    assert.deepEqual(normalizeRouterOptions(null), { socTimeout: 30000 });
-    assert.deepEqual(normalizeRouterOptions({ socTimeout: 0, other: 1 }), { socTimeout: 0 });
+    for (const none of [undefined, null]) assert.deepEqual(normalizeRouterOptions(none), { config: { socTimeout: 30000 }, mistakes: [] });
+    const mistakes = ['Unknown option soctimeout. Did you mean socTimeout?'];
+    assert.deepEqual(normalizeRouterOptions({ socTimeout: 0, soctimeout: 1 }), { config: { socTimeout: 0 }, mistakes });
     for (const wrong of [-1, '1', NaN, Infinity, null, {}]) {
       assert.throws(() => normalizeRouterOptions({ socTimeout: wrong }), { code: 'DW_ERR_CONFIG', message: /^Expected .+ for socTimeout but received .+ of type \w+$/ });
     }

@@ -8,8 +8,11 @@ const { optionsObject } = require('./arguments');
 const { Core, State } = require('./core');
 const { createWorker, findWorker } = require('./directory');
 const { normalizeBrokerOptions } = require('./options');
+const { DESTROY, REGISTER } = require('./options/table');
+const { ELSEWHERE } = require('./options/unknown');
 const { answer } = require('./promises');
 const { checkRegistry, readRegistration } = require('./registry');
+const { slipsOf } = require('./slips');
 const { kCore, hide } = require('./symbols');
 const { wallClock } = require('./timers');
 
@@ -86,7 +89,9 @@ Broker.prototype.start = function (callback) {
  */
 Broker.prototype.registerWorker = function (...args) {
   const core = this[kCore];
-  const { name, WorkerClass, clustername } = readRegistration(args);
+  const { name, WorkerClass, clustername, option } = readRegistration(args);
+  core.checkNames('registerWorker()', REGISTER, option, ELSEWHERE.register);
+  for (const mistake of slipsOf(WorkerClass)) core.caution(mistake, mistake, 'DW_WARN_MISSPELT_MEMBER');
   WorkerClass.clustername = clustername;
   core.registry.add(name, WorkerClass);
   if (clustername === core.config.clustername) core.host(name);
@@ -160,7 +165,11 @@ Broker.prototype.findWorker = function (id, callback) {
  */
 Broker.prototype.destroy = function (option, callback) {
   const [own, after] = typeof option === 'function' ? [undefined, option] : [option, callback];
-  return call(this, after, (core) => core.destroy(Boolean(optionsObject('option of destroy()', own).noRecover)));
+  return call(this, after, (core) => {
+    const given = optionsObject('option of destroy()', own);
+    core.checkNames('destroy()', DESTROY, given, ELSEWHERE.destroy);
+    return core.destroy(Boolean(given.noRecover));
+  });
 };
 
 /**

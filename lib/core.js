@@ -6,10 +6,13 @@
 const { Channel } = require('./channel');
 const { Direct } = require('./direct');
 const { failure } = require('./errors');
+const { Log } = require('./log');
 const { NativeBroker, leaveAtExit } = require('./native');
+const { hasUnknown, unknownOptions } = require('./options/unknown');
 const { contain, tellListeners } = require('./promises');
 const { Registry, lookUp } = require('./registry');
 const { clearInterval, setInterval } = require('./timers');
+const { warnOnce } = require('./warnings');
 const { Workers } = require('./workers');
 
 const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING: 3, DESTROYED: 4 });
@@ -31,9 +34,10 @@ const DIRECT = 9;
 class Core {
   /**
    * @param {Broker} broker the public face
-   * @param {{config: object, credentials: Credentials, promise: Function, pub: object=, sub: object=}} options checked
+   * @param {{config: object, credentials: Credentials, promise: Function, pub: object=, sub: object=, log: (false|Function)=, mistakes: string[]}}
+   *   options checked
    */
-  constructor(broker, { config, credentials, promise, pub, sub }) {
+  constructor(broker, { config, credentials, promise, pub, sub, log, mistakes }) {
     this.broker = broker;
     this.config = config;
     this.credentials = credentials;
@@ -50,6 +54,12 @@ class Core {
     this.channel = null;
     this.keepAlive = null;
     this.quitAfterDestroy = false;
+    /** The application wants no warnings. */
+    this.silent = log === false;
+    this.lines = new Log((level, message) => this.emit('log', { id: this.id, level, message }));
+    if (typeof log === 'function') broker.on('log', log);
+    // A listener may be added as soon as the constructor has returned.
+    if (mistakes.length > 0) Promise.resolve().then(() => this.cautionAll(mistakes));
     // The native side makes no log events that nobody hears.
     broker.on('newListener', (name) => this.logging(name, true));
     broker.on('removeListener', (name) => this.logging(name, broker.listenerCount('log') > 0));
@@ -157,6 +167,7 @@ class Core {
     const { channel } = this;
     this.channel = null;
     this.workers.abandon();
+    this.lines.close();
     clearInterval(this.keepAlive);
     if (channel !== null) {
       channel.close(() => this.inFlight('closed'));
@@ -190,7 +201,12 @@ class Core {
   /** The channel of a broker that is or was started; throws where there is none. */
   started() {
     if (this.channel !== null && this.state !== State.DESTROYED) return this.channel;
-    throw failure('DW_ERR_STATE', `Broker ${this.id} is ${STATE_NAMES[this.state]}: start() it first`);
+    throw failure('DW_ERR_STATE', this.whyNotStarted());
+  }
+
+  whyNotStarted() {
+    if (this.state === State.DESTROYED) return `Broker ${this.id} has been destroyed, and this call came after that. Call start() to use it again.`;
+    return `Broker ${this.id} has not been started. Call start() and wait for it.`;
   }
 
   /** The class is registered here and of this broker's cluster: the others may know. */
@@ -263,7 +279,40 @@ class Core {
   }
 
   log(level, message) {
-    if (this.broker.listenerCount('log') > 0) this.emit('log', { id: this.id, level, message });
+    if (this.isHeard('log')) this.emit('log', { id: this.id, level, message });
+  }
+
+  /** As `log`, for what may happen again and again: one line a second of each kind. */
+  logOften(kind, level, message) {
+    if (this.isHeard('log')) this.lines.write(kind, level, message);
+  }
+
+  /** A mistake of the application that fails nothing: a line of the log, or a warning where nobody listens. */
+  caution(kind, message, code = 'DW_WARN_UNKNOWN_OPTION') {
+    if (this.isHeard('log')) this.logOften(kind, 'warn', message);
+    else if (!this.silent) warnOnce(kind, message, { code });
+  }
+
+  cautionAll(mistakes) {
+    for (const mistake of mistakes) this.caution(mistake, `new Broker("${this.id}"): ${mistake} The option is ignored.`);
+  }
+
+  /** Cautions of the names in an option object of `call` that its table does not have. */
+  checkNames(call, table, given, elsewhere) {
+    if (!hasUnknown(table, given)) return;
+    for (const mistake of unknownOptions(table, given, '', elsewhere)) this.caution(`${call} ${mistake}`, `${call}: ${mistake} The option is ignored.`);
+  }
+
+  /** A failure that has no caller: a warning where neither of its events has a listener. */
+  unheard(kind, message, error) {
+    if (this.silent || this.isHeard('log') || this.isHeard('workerError')) return;
+    const advice = "Listen to 'workerError' or 'log' to be told of every failure of this kind; this warning is given once.";
+    const detail = error instanceof Error ? String(error.stack) : undefined;
+    warnOnce(`unheard ${kind}`, `${message}. ${advice}`, { code: 'DW_WARN_UNHEARD_FAILURE', detail });
+  }
+
+  isHeard(name) {
+    return this.broker.listenerCount(name) > 0;
   }
 
   emit(name, ...details) {

@@ -7,6 +7,8 @@ const { Agent } = require('./agent');
 const { badArgument, checkId, checkName, fits, optionsObject } = require('./arguments');
 const { failure } = require('./errors');
 const { toJson } = require('./messages');
+const { CREATE } = require('./options/table');
+const { ELSEWHERE } = require('./options/unknown');
 const { clusterOf } = require('./registry');
 
 /** Bytes of the JSON text of a worker's attributes: it is kept in Redis and carried through every recovery. */
@@ -14,7 +16,9 @@ const MAX_ATTRIBUTES_BYTES = 64 * 1024;
 
 function createWorker(core, name, option) {
   checkName('name of the worker class', name);
-  const { id, static: isStatic, attributes } = optionsObject('option of createWorker()', option);
+  const given = optionsObject('option of createWorker()', option);
+  core.checkNames('createWorker()', CREATE, given, ELSEWHERE.create);
+  const { id, static: isStatic, attributes } = given;
   const ownId = id === undefined || id === null ? undefined : id;
   if (ownId !== undefined) checkId('option.id', ownId);
   const { json, recoverable } = readAttributes(attributes, Boolean(isStatic));

@@ -6,6 +6,8 @@
 const { aborted, checkSignal } = require('./abortable');
 const { badArgument, checkMethod, optionsObject } = require('./arguments');
 const { milliseconds } = require('./options/checks');
+const { ASK } = require('./options/table');
+const { hasUnknown } = require('./options/unknown');
 
 const checkTimeout = milliseconds(1);
 
@@ -13,15 +15,30 @@ const checkTimeout = milliseconds(1);
 function ask(core, workerId, method, data, option) {
   checkMethod(method);
   if (option === undefined || option === null) {
+    if (isOption(data)) core.caution('ask() with options as data', misplaced(method, data), 'DW_WARN_MISPLACED_OPTION');
     return core.started().ask(workerId, method, toText('data', data), isPlain(data), core.config.rpcTimeout, undefined);
   }
-  const { timeout, signal } = optionsObject('option of ask()', option);
+  const given = optionsObject('option of ask()', option);
+  core.checkNames('ask()', ASK, given);
+  const { timeout, signal } = given;
   const limit = timeout === undefined ? core.config.rpcTimeout : checkTimeout(timeout, 'option.timeout');
   if (signal !== undefined) checkSignal(signal);
   const channel = core.started();
   const text = toText('data', data);
   if (signal !== undefined && signal.aborted) throw aborted(workerId, 'no', signal);
   return channel.ask(workerId, method, text, isPlain(data), limit, signal);
+}
+
+/** Data that holds an option of `ask()` and nothing else. */
+function isOption(data) {
+  if (typeof data !== 'object' || data === null) return false;
+  if (typeof data.timeout !== 'number' && !(data.signal instanceof AbortSignal)) return false;
+  return !hasUnknown(ASK, data);
+}
+
+function misplaced(method, data) {
+  const names = Object.keys(data).join(', ');
+  return `ask('${method}') was given {${names}} as its data. Options are the third argument: ask('${method}', undefined, {${names}}).`;
 }
 
 function tell(core, workerId, method, data) {

@@ -111,7 +111,7 @@ class Turn extends Outcome {
 class TellOutcome extends Turn {
   end(failed, value) {
     this.unwatch();
-    if (failed) this.workers.report(this.record, this.method, value, 'error');
+    if (failed) this.workers.report(this.record, 'onTell', this.method, value, 'error');
     if (this.inbound > 0) this.workers.done(this.inbound);
   }
 }
@@ -195,7 +195,7 @@ class StepOutcome extends Outcome {
   }
 
   end(failed, value) {
-    if (failed) this.workers.report(this.record, this.step, value, 'warn');
+    if (failed) this.workers.report(this.record, this.step, this.step, value, 'warn');
     this.next.call(this.workers, this.record);
   }
 }

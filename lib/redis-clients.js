@@ -29,6 +29,7 @@ const FAMILIES = [
       password: client.auth_pass,
       db: selected(client),
       tls: client.options?.tls,
+      keyPrefix: client.options?.prefix,
     }),
   },
   {
@@ -39,6 +40,7 @@ const FAMILIES = [
       username: options.username,
       password: options.password,
       db: condition?.select ?? options.db,
+      keyPrefix: options.keyPrefix,
     }),
   },
   {
@@ -77,7 +79,10 @@ function readClients({ pub, sub, passwordKnown }) {
 function readClient(client, name, passwordKnown) {
   const family = isObject(client) ? FAMILIES.find(({ knows }) => knows(client)) : undefined;
   if (family === undefined) throw badArgument(WANTED, name, client);
-  const { credentialsProvider, ...facts } = family.read(client);
+  const { credentialsProvider, keyPrefix, ...facts } = family.read(client);
+  if (keyPrefix) {
+    throw failure('DW_ERR_CONFIG', `Expected a client object without a prefix of its keys for ${name}, but it has one: dworker does not use it. Choose the prefix by option.ns, and leave keyPrefix (prefix) away`);
+  }
   const hasPassword = passwordKnown || facts.password;
   if (credentialsProvider && !hasPassword) {
     throw failure('DW_ERR_CONFIG', `Expected redis.username and redis.password beside ${name}: its credentialsProvider cannot be read`);

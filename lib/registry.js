@@ -39,19 +39,41 @@ function checkRegistry(registry) {
 function readRegistration(args) {
   const [name, WorkerClass, option] = typeof args[0] === 'string' ? args : [undefined, args[0], args[1]];
   if (typeof WorkerClass !== 'function' || !(WorkerClass.prototype instanceof Worker)) {
-    throw badArgument('a subclass of Worker', 'worker class', WorkerClass);
+    throw noSubclass(Worker, 'worker class', WorkerClass);
   }
   const { agent } = WorkerClass;
   if (agent && agent !== Agent && !(typeof agent === 'function' && agent.prototype instanceof Agent)) {
-    throw badArgument('a subclass of Agent', 'agent of the worker class', agent);
+    throw noSubclass(Agent, 'agent of the worker class', agent);
   }
   concurrencyOf(WorkerClass);
   const registered = name === undefined ? WorkerClass.classname || WorkerClass.name : name;
   checkName('name of the worker class', registered);
-  const { clustername } = optionsObject('option of registerWorker()', option);
+  const given = optionsObject('option of registerWorker()', option);
+  const { clustername } = given;
   const cluster = clustername || WorkerClass.clustername || DEFAULT_CLUSTER;
   checkName('clustername', cluster);
-  return { name: registered, WorkerClass, clustername: cluster };
+  return { name: registered, WorkerClass, clustername: cluster, option: given };
+}
+
+/** Says of a function its name and what it extends, which "a function" would not. */
+function noSubclass(Base, name, value) {
+  if (typeof value !== 'function') return badArgument(`a subclass of ${Base.name}`, name, value);
+  const text = `Expected a subclass of ${Base.name} for ${name} but received ${nameOf(value)}, which ${parentOf(value, Base)}`;
+  return failure('DW_ERR_CONFIG', `${text}, of type function`);
+}
+
+function nameOf(value) {
+  const isClass = /^class\b/.test(Function.prototype.toString.call(value));
+  return `${isClass ? 'class' : 'function'} ${typeof value.name === 'string' && value.name !== '' ? value.name : '(no name)'}`;
+}
+
+function parentOf(value, Base) {
+  if (value === Base) return 'is the base class itself';
+  // With util.inherits() the prototype alone says it.
+  const parent = value.prototype && Object.getPrototypeOf(value.prototype)?.constructor;
+  if (typeof parent !== 'function' || parent === Object) return 'extends no class';
+  if (parent.name === Base.name) return `extends another ${Base.name} (of node:worker_threads, or of another copy of dworker)`;
+  return `extends ${parent.name || 'a class without a name'}`;
 }
 
 /** The class of that name; throws an Error with `DW_ERR_CLASS_UNKNOWN` where the registry has none. */

@@ -13,6 +13,7 @@ const { normalizeRouterOptions } = require('./options');
 const { Bluebird, answer, contain, tellListeners } = require('./promises');
 const { kCore, hide } = require('./symbols');
 const { clearTimeout, setTimeout } = require('./timers');
+const { warnOnce } = require('./warnings');
 
 /** The longest interval that a timer of Node.js takes. */
 const FOREVER = 0x7fffffff;
@@ -110,7 +111,9 @@ class RouterCore {
  */
 function Router(option) {
   EventEmitter.call(this);
-  hide(this, kCore, new RouterCore(this, normalizeRouterOptions(option)));
+  const { config, mistakes } = normalizeRouterOptions(option);
+  for (const mistake of mistakes) warnOnce(`Router ${mistake}`, `new Router(): ${mistake} The option is ignored.`, { code: 'DW_WARN_UNKNOWN_OPTION' });
+  hide(this, kCore, new RouterCore(this, config));
 }
 
 Object.setPrototypeOf(Router, EventEmitter);

@@ -5,6 +5,8 @@
 
 const { badArgument } = require('./arguments');
 const { current } = require('./context');
+const { DESTROY } = require('./options/table');
+const { ELSEWHERE } = require('./options/unknown');
 const { Bluebird, nodeify } = require('./promises');
 const { kCore, kRecord, hide } = require('./symbols');
 
@@ -124,6 +126,8 @@ Worker.prototype.destroy = function (option) {
   if (option !== undefined && option !== null && typeof option !== 'object') {
     throw badArgument('an object', 'option of worker.destroy()', option);
   }
+  const core = coreOf(this);
+  if (core && option) core.checkNames('worker.destroy()', DESTROY, option, ELSEWHERE.destroy);
   const recover = Boolean(option) && option.noRecover !== undefined && !option.noRecover;
   const record = this[kRecord];
   if (record.owner !== null) record.owner.end(record, DestroyCause.SELF, recover);
@@ -176,9 +180,13 @@ Worker.prototype.onDestroy = function (info, callback) {
   return nodeify(promiseClass(this).resolve(), callback);
 };
 
-function promiseClass(worker) {
+function coreOf(worker) {
   const record = worker[kRecord];
-  const core = record && record.broker && record.broker[kCore];
+  return record && record.broker && record.broker[kCore];
+}
+
+function promiseClass(worker) {
+  const core = coreOf(worker);
   return core ? core.PromiseClass : Bluebird;
 }
 

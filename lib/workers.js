@@ -12,7 +12,7 @@ const { ASK_WITH_CALLBACK, AskOutcome, StepOutcome, TellOutcome } = require('./o
 const { applicationClock, clearTimeout, setImmediate, setTimeout } = require('./timers');
 const { Worker, construct } = require('./worker');
 
-const { State, DestroyCause, DEFAULT_LOAD } = Worker;
+const { State, CreateCause, DestroyCause, DEFAULT_LOAD } = Worker;
 
 /** A step that declares this many parameters has the callback among them. */
 const STEP_WITH_CALLBACK = 2;
@@ -196,7 +196,7 @@ class Workers {
       maxQueue = concurrencyOf(WorkerClass);
       record = construct(WorkerClass, className, id, core.broker, attributes, epoch);
     } catch (error) {
-      this.notMade(handle, id, className, WorkerClass === undefined ? CLASS_UNKNOWN : CONSTRUCTOR_THREW, error);
+      this.notMade({ handle, id, className, cause }, WorkerClass === undefined ? CLASS_UNKNOWN : CONSTRUCTOR_THREW, error);
       return;
     }
     this.records.set(handle, record);
@@ -211,13 +211,16 @@ class Workers {
     this.step(record, 'onCreate', info, this.activated);
   }
 
-  notMade(handle, id, className, outcome, error) {
+  notMade({ handle, id, className, cause }, outcome, error) {
     const { core } = this;
     const text = firstLine(error);
     this.native.created(handle, outcome, text, 0);
     core.channel.touch();
-    core.log('error', `Worker ${id} of class ${className} cannot be made: ${text}`);
+    const message = `Worker ${id} of class ${className} cannot be made: ${text}`;
+    core.logOften('not made', 'error', message);
     core.emit('workerError', { id, method: 'constructor', error });
+    // The creator of a new worker gets the error.
+    if (cause !== CreateCause.NEW) core.unheard('constructor', message, error);
   }
 
   activated(record) {
@@ -267,7 +270,7 @@ class Workers {
     // Where the broker cannot prove that it lives, the worker may have been made again elsewhere: it must know.
     const cause = this.native.holds() ? record.ending.cause : DestroyCause.FENCED;
     record.overdue = setTimeout(() => {
-      this.core.log('warn', `Worker ${record.id} did not end within ${config.destroyTimeout} ms: broker ${broker} gives it up`);
+      this.core.logOften('overdue', 'warn', `Worker ${record.id} did not end within ${config.destroyTimeout} ms: broker ${broker} gives it up`);
       this.destroyed(record);
     }, config.destroyTimeout);
     this.step(record, 'onDestroy', { cause }, this.destroyed);
@@ -329,11 +332,13 @@ class Workers {
     this.core.channel.touch();
   }
 
-  /** Contains what a handler threw: `'log'` and `'workerError'` tell of it, nothing else happens. */
-  report(record, method, error, level) {
+  /** Contains what a handler threw: only events, or a warning where nobody listens, say so. `kind`: `'onTell'`. */
+  report(record, kind, method, error, level) {
     const { core } = this;
-    core.log(level, `Worker ${record.id} failed in '${method}': ${describe(error).message}`);
+    const message = `Worker ${record.id} failed in '${method}': ${describe(error).message}`;
+    core.logOften(`failed ${kind}`, level, message);
     core.emit('workerError', { id: record.id, method, error });
+    core.unheard(kind, message, error);
   }
 
   /** The broker is gone: what still runs here belongs to nobody. */

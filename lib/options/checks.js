@@ -6,7 +6,7 @@
 'use strict';
 
 const { isIPv6 } = require('node:net');
-const { checkId, checkName } = require('../arguments');
+const { MAX_NAME_BYTES, checkId, checkName } = require('../arguments');
 const { refusal, secretRefusal } = require('./refusal');
 
 /** Timers of Node.js end here (24.8 days); a longer one fires at once there. */
@@ -15,6 +15,17 @@ const HIGHEST_PORT = 65535;
 /** Redis counts its databases in a C int. */
 const HIGHEST_DATABASE = 2 ** 31 - 1;
 
+/**
+ * Gives a check what the reference page and the test of the types say of it.
+ *
+ * @param {function(*, string): *} check
+ * @param {string} form for the reference page
+ * @param {string} type in TypeScript
+ */
+function described(check, form, type) {
+  return Object.assign(check, { form, type });
+}
+
 /** The id of a broker. */
 function id(value, name) {
   checkId(name, value);
@@ -22,10 +33,10 @@ function id(value, name) {
 }
 
 /** A namespace or a cluster's name. */
-function label(value, name) {
+const label = described((value, name) => {
   checkName(name, value);
   return value;
-}
+}, `string, at most ${MAX_NAME_BYTES} bytes`, 'string');
 
 function inRange(what, min, max, accepts) {
   return (value, name) => {
@@ -36,26 +47,27 @@ function inRange(what, min, max, accepts) {
 
 /** An integer. */
 function integer(min, max) {
-  return inRange('an integer', min, max, Number.isInteger);
+  const form = max === Number.MAX_SAFE_INTEGER ? `integer, at least ${min}` : `integer, ${min} to ${max}`;
+  return described(inRange('an integer', min, max, Number.isInteger), form, 'number');
 }
 
 /** Milliseconds, rounded up: the core counts whole ones, and nothing may end early. */
 function milliseconds(min, max = LONGEST_TIMER) {
   const check = inRange('a number of milliseconds', min, max, Number.isFinite);
-  return (value, name) => Math.ceil(check(value, name));
+  return described((value, name) => Math.ceil(check(value, name)), min === 0 ? 'ms' : `ms, at least ${min}`, 'number');
 }
 
 /** Seconds, given on as whole milliseconds, rounded up. */
 function seconds(min) {
   const check = inRange('a number of seconds', min, Math.floor(LONGEST_TIMER / 1000), Number.isFinite);
-  return (value, name) => Math.ceil(check(value, name) * 1000);
+  return described((value, name) => Math.ceil(check(value, name) * 1000), '**seconds**', 'number');
 }
 
 /** An integer or its digits, as Node's own `net` takes a port: such values often come from the environment. */
 function integerOrDigits(what, min, max) {
   const accepts = (value) => Number.isInteger(value) || (typeof value === 'string' && /^\d{1,10}$/.test(value));
   const check = inRange(what, min, max, accepts);
-  return (value, name) => Number(check(value, name));
+  return described((value, name) => Number(check(value, name)), `integer or its digits, ${min} to ${max}`, 'number | string');
 }
 
 const port = integerOrDigits('a port', 1, HIGHEST_PORT);
@@ -65,34 +77,36 @@ const database = integerOrDigits('a database number', 0, HIGHEST_DATABASE);
 
 /** One of these words. */
 function oneOf(...words) {
-  const what = words.map((word) => `'${word}'`).join(' or ');
-  return (value, name) => {
+  const quoted = words.map((word) => `'${word}'`);
+  const what = quoted.join(' or ');
+  const check = (value, name) => {
     if (!words.includes(value)) throw refusal(what, name, value);
     return value;
   };
+  return described(check, quoted.map((word) => `\`${word}\``).join(' or '), quoted.join(' | '));
 }
 
 /** A host name or an IP address. IPv6 may stand in brackets; they are taken off. */
-function host(value, name) {
+const host = described((value, name) => {
   const bare = typeof value === 'string' ? value.replace(/^\[(.*)\]$/, '$1') : '';
   const isHostName = bare === value && /^[^\s/\\@:?#[\]\0]{1,253}$/.test(bare) && bare.isWellFormed();
   if (!isHostName && !isIPv6(bare)) throw refusal('a host name or an IP address', name, value);
   return bare;
-}
+}, 'host name or IP address', 'string');
 
 /** The path of a Unix socket. */
-function socketPath(value, name) {
+const socketPath = described((value, name) => {
   if (typeof value !== 'string' || value === '' || value.includes('\0') || !value.isWellFormed()) {
     throw refusal('the path of a Unix socket', name, value);
   }
   return value;
-}
+}, 'path', 'string');
 
 /** A user name or a password; an empty one is none. */
-function credential(value, name) {
+const credential = described((value, name) => {
   if (typeof value !== 'string' || !value.isWellFormed()) throw secretRefusal('a string', name, value);
   return value === '' ? null : value;
-}
+}, 'string', 'string');
 
 /** An object that holds options. */
 function object(value, name) {
@@ -101,14 +115,14 @@ function object(value, name) {
 }
 
 /** `true` or `false`. */
-function boolean(value, name) {
+const boolean = described((value, name) => {
   if (typeof value !== 'boolean') throw refusal('a boolean', name, value);
   return value;
-}
+}, 'boolean', 'boolean');
 
 /** As `check`, where `null` says "none", as an absent option does. */
 function orNone(check) {
-  return (value, name) => (value === null ? null : check(value, name));
+  return described((value, name) => (value === null ? null : check(value, name)), check.form, `${check.type} | null`);
 }
 
 /**
@@ -122,6 +136,7 @@ function reader(source, prefix = '') {
   };
 }
 
+module.exports.described = described;
 module.exports.id = id;
 module.exports.label = label;
 module.exports.integer = integer;

@@ -9,6 +9,8 @@ const tls = require('node:tls');
 const { failure } = require('../errors');
 const { host } = require('./checks');
 const { refusal, secretRefusal } = require('./refusal');
+const { REDIS_TLS } = require('./table');
+const { nearest } = require('./unknown');
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
 /** Each of them changes who is trusted or who we are, so none can be passed over. */
@@ -30,6 +32,7 @@ function normalizeTls(given, name) {
       throw failure('DW_ERR_CONFIG', `${name}.${other} is not supported: give ca, cert and key in PEM`);
     }
   }
+  refuseMisspelt(others, name);
   if (typeof rejectUnauthorized !== 'boolean') throw refusal('true or false', `${name}.rejectUnauthorized`, rejectUnauthorized);
   return {
     ca: isNone(ca) ? trustedByNode(rejectUnauthorized) : certificates(ca, `${name}.ca`),
@@ -37,6 +40,14 @@ function normalizeTls(given, name) {
     servername: isNone(servername) || servername === '' ? null : host(servername, `${name}.servername`),
     rejectUnauthorized,
   };
+}
+
+/** `tls.connect` has many more options, which do no harm here. One that was meant to be one of ours would. */
+function refuseMisspelt(others, name) {
+  for (const other of Object.keys(others)) {
+    const meant = nearest(other, Object.keys(REDIS_TLS));
+    if (meant !== undefined) throw failure('DW_ERR_CONFIG', `Unknown option ${name}.${other}. Did you mean ${name}.${meant}?`);
+  }
 }
 
 /** As `tls.connect` does without `ca`: the certificates that come with Node, and `NODE_EXTRA_CA_CERTS`. */

@@ -6,9 +6,11 @@
 const { URLSearchParams } = require('node:url');
 const { secretRefusal } = require('./refusal');
 
+/** Valkey's own schemes mean the same as those of Redis. */
+const VALKEY = /^valkey(?=s?(?:-sentinel)?:|\+unix:)/;
 const FORMS =
   'a URL redis[s]://[user:password@]host[:port][/db], redis[s]-sentinel://[user:password@]host[:port][,host[:port]…]/name[/db], ' +
-  'redis+unix:///path[?user=&pass=&db=] or memory://[name]';
+  'redis+unix:///path[?user=&pass=&db=] (or valkey in place of redis) or memory://[name]';
 const SENTINEL = /^rediss?-sentinel:\/\/(?:([^/?#]*)@)?([^/?#]*)(?:\/([^/?#]*)(?:\/([^/?#]*))?)?(?:\?([^#]*))?$/;
 const SENTINEL_NODE = /^(\[[\da-f:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/i;
 const MEMORY = 'memory://';
@@ -17,14 +19,15 @@ const LONGEST_MEMORY_NAME = 128;
 /**
  * Takes a URL apart; what the parts hold is not checked here.
  *
- * @param {*} text
+ * @param {*} given a string or a `URL`
  * @param {string} name the option that holds the URL
  * @returns {Object} `{memory}` with the coordinator's name, or `host`, `port`, `path`, `username`, `password`, `db`, each
  *   a string or undefined, `tls: true` where the scheme says so, and for sentinels what `option.redis` calls them
  * @throws {Error} without any part of the URL but its scheme
  */
-function parseRedisUrl(text, name) {
-  if (typeof text !== 'string') throw secretRefusal(FORMS, name, text);
+function parseRedisUrl(given, name) {
+  if (typeof given !== 'string' && !(given instanceof URL)) throw secretRefusal(FORMS, name, given);
+  const text = String(given).replace(VALKEY, 'redis');
   if (text.startsWith(MEMORY)) return { memory: memoryName(text, name) };
   const scheme = /^([a-z+-]+:)\/\//.exec(text)?.[1];
   if (scheme === 'redis:') return tcp(parse(text, name), name);

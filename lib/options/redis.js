@@ -5,17 +5,17 @@
 
 const { readClients } = require('../redis-clients');
 const { credential, database, host, orNone, port, reader, socketPath } = require('./checks');
+const { failure } = require('../errors');
 const { FORMS, parseRedisUrl } = require('./redis-url');
 const { normalizeSentinel } = require('./redis-sentinel');
 const { normalizeTls } = require('./redis-tls');
 const { refusal, secretRefusal } = require('./refusal');
+const { REDIS } = require('./table');
+const { ELSEWHERE, unknownOptions } = require('./unknown');
 
 const ENVIRONMENT_URL = 'DWORKER_REDIS_URL';
 /** What names a place; only one of them may. */
 const PLACES = ['url', 'host', 'port', 'path', 'sentinels'];
-const OPTIONS = [
-  ...PLACES, 'username', 'password', 'db', 'tls', 'name', 'sentinelUsername', 'sentinelPassword', 'sentinelTls', 'cluster', 'pub', 'sub',
-];
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 6379;
 const DEFAULT_DB = 0;
@@ -31,7 +31,7 @@ function normalizeRedis(redis, env) {
     const url = env[ENVIRONMENT_URL];
     return { coordinator: url ? fromUrl(url, ENVIRONMENT_URL) : fromParts({}, 'redis') };
   }
-  if (typeof redis === 'string') return { coordinator: fromUrl(redis, 'redis') };
+  if (typeof redis === 'string' || redis instanceof URL) return { coordinator: fromUrl(redis, 'redis') };
   if (typeof redis !== 'object' || Array.isArray(redis) || typeof redis.quit === 'function') {
     throw refusal(`${FORMS}, or an object (a client object belongs in redis.pub)`, 'redis', redis);
   }
@@ -40,11 +40,18 @@ function normalizeRedis(redis, env) {
 
 /** Each option is looked at once, so that a getter cannot change its mind. */
 function fromObject(redis) {
-  const given = Object.fromEntries(OPTIONS.map((key) => [key, redis[key] ?? undefined]));
+  const given = Object.fromEntries(Object.keys(REDIS).map((key) => [key, redis[key] ?? undefined]));
+  refuseUnknown(redis);
   const { cluster, pub, sub } = given;
   const coordinator = withAccount(place(given), given);
   checkCluster(cluster, coordinator);
   return { coordinator, pub, sub };
+}
+
+/** Not only a warning: whoever misspells `url` would be connected to 127.0.0.1. */
+function refuseUnknown(redis) {
+  const [first] = unknownOptions(REDIS, redis, 'redis.', ELSEWHERE.redis);
+  if (first !== undefined) throw failure('DW_ERR_CONFIG', first);
 }
 
 function place(given) {
