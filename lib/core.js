@@ -50,10 +50,9 @@ class Core {
     /** Classes of this broker's cluster, which others may place here. */
     this.hosted = new Set();
     this.workers = new Workers(this);
-    /** To the native core: from the first `start()` to `quit()`. */
+    /** To the native core: from `start()` until the broker has been destroyed. A broker without one can be collected. */
     this.channel = null;
     this.keepAlive = null;
-    this.quitAfterDestroy = false;
     /** The application wants no warnings. */
     this.silent = log === false;
     this.lines = new Log((level, message) => this.emit('log', { id: this.id, level, message }));
@@ -69,7 +68,6 @@ class Core {
     if (this.state !== State.INACTIVE && this.state !== State.DESTROYED) return this.refuse('start()');
     this.log('info', `Broker ${this.id} is starting`);
     this.setState(State.ACTIVATING);
-    this.quitAfterDestroy = false;
     // The native side never keeps the process alive by itself.
     this.keepAlive = setInterval(() => {}, FOREVER);
     return new this.PromiseClass((resolve, reject) => {
@@ -137,8 +135,7 @@ class Core {
   quit() {
     for (const client of new Set([this.pub, this.sub])) this.quitClient(client);
     if (this.state === State.INACTIVE || this.state === State.DESTROYED) this.release(this.state);
-    else if (this.state === State.DESTROYING) this.quitAfterDestroy = true;
-    else this.log('warn', `Broker ${this.id} goes on after quit(): call destroy() first`);
+    else if (this.state !== State.DESTROYING) this.log('warn', `Broker ${this.id} goes on after quit(): call destroy() first`);
   }
 
   /** A client of the application's may be closed already, and then refuses in one way or another. */
@@ -154,23 +151,18 @@ class Core {
 
   /** The broker has left: nothing of it runs on, and no answer comes any more. */
   stop() {
-    this.workers.abandon();
-    clearInterval(this.keepAlive);
-    // Gone already where the native core ended in the midst of it.
-    if (this.channel !== null) this.channel.failAll(() => this.inFlight('destroyed'));
-    this.setState(State.DESTROYED);
-    if (this.quitAfterDestroy) this.release(State.DESTROYED);
+    this.release(State.DESTROYED, 'destroyed');
   }
 
-  /** Gives back all that the native side holds. */
-  release(state) {
+  /** Gives back all that the native side holds. `what` happened to the broker, for the calls that are in flight. */
+  release(state, what = 'closed') {
     const { channel } = this;
     this.channel = null;
     this.workers.abandon();
     this.lines.close();
     clearInterval(this.keepAlive);
     if (channel !== null) {
-      channel.close(() => this.inFlight('closed'));
+      channel.close(() => this.inFlight(what));
       channel.native.dispose();
     }
     if (state !== this.state) this.setState(state);

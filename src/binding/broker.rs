@@ -3,7 +3,8 @@
 use crate::binding::event_loop::Wakeup;
 use crate::binding::station::Station;
 use crate::binding::text;
-use crate::binding::{environment, event_loop, hot, log, runtime, wake};
+use crate::binding::wake::Waker;
+use crate::binding::{environment, event_loop, hot, log, runtime};
 use crate::broker::core::Core;
 use crate::broker::event::{Event, Handle};
 use crate::broker::hosting::{Creation, Ended};
@@ -27,7 +28,7 @@ pub struct NativeBroker {
     pub(super) core: Arc<Core>,
     wanted: log::Wanted,
     pub(super) station: Rc<Station>,
-    wakeup: Option<Wakeup>,
+    waker: Waker,
     number: u32,
 }
 
@@ -53,7 +54,11 @@ impl NativeBroker {
             Sockets::Task => None,
         };
         let wakeup = sockets.as_ref().and_then(|_| Wakeup::new(&wake));
-        let inbox = Arc::new(Inbox::new(wake::waker(&wake, wakeup)?));
+        let waker = Waker::new(&wake, wakeup)?;
+        let inbox = Arc::new(Inbox::new({
+            let waker = waker.clone();
+            Box::new(move || waker.wake())
+        }));
         let wanted = log::Wanted::default();
         let (sink, wanted_here) = (Arc::downgrade(&inbox), wanted.clone());
         let on_life = Box::new(move |incarnation: &Incarnation| log::attach(incarnation, &sink, &wanted_here));
@@ -64,7 +69,7 @@ impl NativeBroker {
             wakeup.bring(&station);
         }
         let number = hot::enter(&station);
-        Ok(Self { core, wanted, station, wakeup, number })
+        Ok(Self { core, wanted, station, waker, number })
     }
 
     /// What the functions of `hot` know this broker by.
@@ -227,7 +232,7 @@ impl NativeBroker {
     pub fn dispose(&self) {
         hot::leave(self.number);
         drop(self.core.dispose());
-        self.wakeup.into_iter().for_each(Wakeup::forget);
+        self.waker.close();
     }
 
     pub(super) fn fail_slot(&self, slot: f64, failure: Failure) {

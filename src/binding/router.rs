@@ -1,6 +1,7 @@
 //! `NativeRouter`: the bare transport as JavaScript calls it, without broker or Redis.
 
-use crate::binding::{runtime, text, wake};
+use crate::binding::wake::Waker;
+use crate::binding::{runtime, text};
 use crate::broker::batch::{is_one_json_value, BatchWriter, LARGE};
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::{lock, Inbox};
@@ -126,6 +127,7 @@ fn data_message(json: Option<&str>) -> Message {
 
 #[napi]
 pub struct NativeRouter {
+    waker: Waker,
     links: Arc<Links>,
     idle_timeout: Duration,
     transport: RefCell<Option<Transport>>,
@@ -138,8 +140,13 @@ impl NativeRouter {
     pub fn new(config: String, wake: Function<'_, (), ()>) -> napi::Result<Self> {
         let config: RouterConfig = serde_json::from_str(&config)
             .map_err(|error| Error::new(Status::InvalidArg, format!("Expected a router's config: {error}")))?;
-        let inbox = Arc::new(Inbox::new(wake::waker(&wake, None)?));
+        let waker = Waker::new(&wake, None)?;
+        let inbox = Arc::new(Inbox::new({
+            let waker = waker.clone();
+            Box::new(move || waker.wake())
+        }));
         Ok(Self {
+            waker,
             links: Arc::new(Links {
                 inbox,
                 requesters: Mutex::default(),
@@ -152,7 +159,7 @@ impl NativeRouter {
         })
     }
 
-    /// The transport, made when it is first used, and anew after `close()`.
+    /// The transport, made when it is first used.
     fn transport(&self) -> Transport {
         let mut transport = self.transport.borrow_mut();
         transport
@@ -222,9 +229,11 @@ impl NativeRouter {
         }
     }
 
-    /// Ends all connections and the listener; a later `listen` or `request` begins anew.
+    /// Ends all connections and the listener. JavaScript hears nothing more of this router, and makes another one where its
+    /// application goes on.
     #[napi(catch_unwind)]
     pub fn close(&self) {
+        self.waker.close();
         if let Some(transport) = self.transport.take() {
             runtime::handle().spawn(async move { transport.close().await });
         }
