@@ -160,6 +160,8 @@ export interface BrokerOptions {
    * of dworker's own. Default: the environment's `DWORKER_SOCKETS`, else `'loop'`; `'task'` where the runtime is not Node.
    */
   sockets?: 'loop' | 'task';
+  /** Whether brokers of one Linux host reach each other over a Unix socket; `true` by default. */
+  localSockets?: boolean;
   /** How often a broker looks for dead ones; **seconds**, 0: never. Default: 1. */
   healthCheckInterval?: number;
   /** Without effect; accepted because the original took it. */

@@ -52,6 +52,8 @@ pub struct BrokerConfig {
     pub retries: RetriesConfig,
     pub socket_timeout: u64,
     pub sockets: Sockets,
+    /// Brokers of one host reach each other over a Unix socket.
+    pub local_sockets: bool,
     /// 0: never look for dead brokers.
     pub health_check_interval: u64,
     pub lease: LeaseConfig,

@@ -23,6 +23,7 @@ interface BrokerOptionsTable {
   };
   socTimeout?: number;
   sockets?: 'loop' | 'task';
+  localSockets?: boolean;
   healthCheckInterval?: number;
   lease?: {
     ttl?: number;

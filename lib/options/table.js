@@ -89,6 +89,11 @@ const BROKER = {
     shown: "`DWORKER_SOCKETS`, else `'loop'`",
     text: "Which threads serve the sockets that carry messages. `'loop'`: Node's own event loop, which answers a single call soonest. `'task'`: threads of dworker. They also serve encrypted connections, and everything where the runtime is not Node. See [Performance](../performance.md).",
   },
+  localSockets: {
+    check: boolean,
+    default: true,
+    text: 'Whether brokers in the same network namespace of a Linux host reach each other over a Unix socket instead of TCP. Both brokers must allow it. Without effect with `tls`, and for a broker that sets `advertise`. See [Security](../security.md#where-brokers-connect).',
+  },
   healthCheckInterval: {
     check: seconds(0),
     default: 1000,

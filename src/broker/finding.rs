@@ -1,6 +1,7 @@
 //! Where a worker is: what the registry says, and a connection to its broker.
 
 use crate::broker::calls::{Call, Place, Settled, Waiter};
+use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::lane::Route;
 use crate::broker::life::Life;
@@ -152,6 +153,8 @@ impl Life {
         }
         match self.transport().connect(address, Some(&owner.incarnation), self.hub.as_ref()).await {
             Ok(connection) => {
+                let (broker, way) = (&connection.peer().broker, connection.remote());
+                self.log(Level::Debug, format!("Connected to broker \"{broker}\" at {way}."));
                 lock(&self.peers).insert(owner.incarnation.clone(), connection.clone());
                 // Who is talked to is watched.
                 self.watch_anew.notify_one();

@@ -98,6 +98,7 @@ impl Core {
         };
         let mut config = TransportConfig::new(identity, Secrets::default());
         config.purpose = purpose;
+        config.local_sockets = self.config.local_sockets;
         config.max_message_bytes = self.config.max_message_bytes;
         config.idle_timeout = Duration::from_millis(self.config.socket_timeout);
         Transport::new(config, events, self.runtime.clone(), self.sockets.clone())
@@ -154,6 +155,11 @@ impl Core {
         let port = listen.and_then(|address| address.port).unwrap_or(0);
         let bound = bind(life, &host, port).await?;
         let advertise = self.config.advertise.as_ref();
+        // An address that the application gives may lead through a proxy, so it is not bypassed.
+        let forwarded = advertise.is_some_and(|address| address.host.is_some() || address.port.is_some());
+        if self.config.local_sockets && !forwarded {
+            life.transport().listen_locally().await;
+        }
         let everywhere = bound.host.parse().is_ok_and(|address: IpAddr| address.is_unspecified());
         let own = if everywhere { life.coordinator.local_host().unwrap_or(bound.host) } else { bound.host };
         Ok(Endpoint {

@@ -42,6 +42,9 @@ pub struct TransportConfig {
     pub secrets: Secrets,
     /// With it, whatever goes over TCP is encrypted, and peers that do not are refused.
     pub tls: Option<Arc<Tls>>,
+    /// Peers on this host are dialled on a Unix socket first. Without effect where `tls` is set: certificates say who a peer
+    /// is, and the kernel's socket has none.
+    pub local_sockets: bool,
     /// Longest frame in either direction.
     pub max_message_bytes: usize,
     /// A connection without a frame in either direction for so long is closed; zero: never.
@@ -62,6 +65,7 @@ impl TransportConfig {
             purpose: Purpose::default(),
             secrets,
             tls: None,
+            local_sockets: true,
             max_message_bytes: MAX_FRAME_DEFAULT,
             idle_timeout: IDLE_TIMEOUT,
             outbox_bytes: OUTBOX_BYTES,

@@ -5,7 +5,7 @@ use super::memory::{MemoryHub, MEMORY_HOST};
 use super::outcome::ConnectError;
 use super::session::{self, Link, ShakeError};
 use super::shared::{Dial, Place, Shared, State};
-use super::{lock, stream};
+use super::{local, lock, stream};
 use crate::ids::{Endpoint, Incarnation};
 use crate::wire::handshake::{Peer, Role};
 use std::io;
@@ -14,6 +14,9 @@ use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
+
+/// The part of the time for an attempt that a local socket may take.
+const LOCAL_SHARE: u32 = 3;
 
 pub(super) async fn connect(
     shared: &Arc<Shared>,
@@ -78,7 +81,8 @@ fn start(
             () = shared.stopped() => Err(ConnectError::Closed),
         };
         let entered = attempt.and_then(|(place, peer, link)| {
-            let route = Route { remote: target.to_string(), target: Some(target.clone()) };
+            let remote = if link.is_local() { format!("{target} over a local socket") } else { target.to_string() };
+            let route = Route { remote, target: Some(target.clone()) };
             let connection = session::enter(&shared, place, peer, route, &link);
             Ok((connection.ok_or(ConnectError::Closed)?, link))
         });
@@ -106,6 +110,10 @@ async fn attempt(
     place: Place,
 ) -> Result<(Place, Peer, Link), ConnectError> {
     let proven = async {
+        let place = match attempt_locally(shared, expect, place).await {
+            Ok(found) => return Ok(found),
+            Err(place) => place,
+        };
         let refused = |error: ShakeError| {
             shared.incidents.note(error.incident(), endpoint, &error);
             ConnectError::from(error)
@@ -114,7 +122,7 @@ async fn attempt(
             Reached::Socket(socket) => Link::over(shared, Role::Initiator, socket).await.map_err(refused)?,
             Reached::Memory(stream) => Link::new(stream::memory(stream)),
         };
-        let shaken = session::shake_hands(shared, Role::Initiator, &mut link, Some(place)).await;
+        let shaken = session::shake_hands(shared, Role::Initiator, &mut link, place).await;
         let (peer, place) = shaken.map_err(refused)?;
         Ok::<_, ConnectError>((place, peer, link))
     };
@@ -125,6 +133,26 @@ async fn attempt(
         return Err(ConnectError::WrongIncarnation);
     }
     Ok((place, peer, link))
+}
+
+/// The peer over its local socket. Otherwise, whatever the reason, it is to be reached over the network: then the place for
+/// the connection comes back, unless a handshake used it up. What a stranger does with a name that a dead broker left costs
+/// no more than a part of the time for the attempt.
+async fn attempt_locally(
+    shared: &Arc<Shared>,
+    expect: Option<&Incarnation>,
+    place: Place,
+) -> Result<(Place, Peer, Link), Option<Place>> {
+    let Some(incarnation) = expect.filter(|_| shared.config.local_sockets && shared.tls().is_none()) else {
+        return Err(Some(place));
+    };
+    let Ok(stream) = local::dial(incarnation).await else { return Err(Some(place)) };
+    let mut link = Link::locally(stream);
+    let shaken = session::shake_hands(shared, Role::Initiator, &mut link, Some(place));
+    match timeout(shared.config.handshake_timeout / LOCAL_SHARE, shaken).await {
+        Ok(Ok((peer, place))) if peer.identity.incarnation == *incarnation => Ok((place, peer, link)),
+        _ => Err(None),
+    }
 }
 
 enum Reached {

@@ -6,10 +6,10 @@ use super::incidents::Incident;
 use super::memory::MemoryListener;
 use super::session::{self, Link, ShakeError};
 use super::shared::{Place, Shared};
-use super::stream;
+use super::{local, stream};
 use crate::wire::handshake::{Peer, Role};
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -30,17 +30,52 @@ pub(super) async fn serve_tcp(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
+pub(super) async fn serve_local(shared: Arc<Shared>, listener: local::Listener) {
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stopped() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => take_up_local(&shared, stream),
+            Err(error) => {
+                shared.incidents.note(Incident::AcceptFailed, &"the local listener", &error);
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn take_up_local(shared: &Arc<Shared>, stream: local::Stream) {
+    // Certificates may have been set since the listener began: then nothing is said in the clear.
+    if shared.tls().is_none() {
+        let link = std::future::ready(Ok(Link::locally(stream)));
+        admit(shared, link, local::PEER_ADDRESS, "a local socket".to_owned());
+    }
+}
+
 fn take_up(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
     let remote = SocketAddr::new(address.ip().to_canonical(), address.port());
+    let owned = shared.clone();
+    let link = async move { Link::over(&owned, Role::Responder, stream).await };
+    admit(shared, link, remote.ip(), remote.to_string());
+}
+
+/// Serves a peer once it has proven itself; until then it counts against the limits for its address.
+fn admit(
+    shared: &Arc<Shared>,
+    link: impl Future<Output = Result<Link, ShakeError>> + Send + 'static,
+    address: IpAddr,
+    remote: String,
+) {
     if shared.is_full() {
         return shared.incidents.note(Incident::Full, &remote, &"refused at the door");
     }
-    let (ticket, leave) = shared.admission.admit(remote.ip());
+    let (ticket, leave) = shared.admission.admit(address);
     let owned = shared.clone();
     shared.spawn(async move {
         let shared = owned;
-        let link = Link::over(&shared, Role::Responder, stream);
-        let proving = prove(&shared, remote.to_string(), link);
+        let proving = prove(&shared, remote.clone(), link);
         let proven = tokio::select! {
             proven = proving => proven,
             // The sender is dropped for a newer peer.

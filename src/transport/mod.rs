@@ -10,7 +10,7 @@
 //! | one connection from handshake to end | `session.rs` |
 //! | accepting | `listener.rs`, `admission.rs` (who may wait unproven), `incidents.rs` (what is counted) |
 //! | connecting | `dial.rs` |
-//! | TCP, TLS, memory, sockets on somebody else's loop | `stream.rs`, `tls.rs`, `memory.rs`, `polled.rs` |
+//! | TCP, TLS, Unix sockets of one host, memory, sockets on somebody else's loop | `stream.rs`, `tls.rs`, `local.rs`, `memory.rs`, `polled.rs` |
 //!
 //! Frames that one thread sends arrive in that order. A goodbye loses nothing by itself: what the peer had on its way is
 //! bounced. `Message::Close` is spoken by the transport itself; every other message is for [`Events`].
@@ -22,6 +22,7 @@ mod dial;
 mod incidents;
 mod intake;
 mod listener;
+mod local;
 mod memory;
 mod outbox;
 mod outcome;
@@ -110,6 +111,24 @@ impl Transport {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "the transport is closed"));
         }
         Ok(Endpoint { host: address.ip().to_string(), port: address.port() })
+    }
+
+    /// Listens for the processes of this host, too, where [`TransportConfig::local_sockets`] allows it and the system has
+    /// such sockets; false: peers of this host come over TCP like all others.
+    pub async fn listen_locally(&self) -> bool {
+        if !self.0.config.local_sockets {
+            return false;
+        }
+        let incarnation = self.0.config.identity.incarnation.clone();
+        // Bound on our runtime, whichever one calls.
+        let bound = self.0.runtime.spawn(async move { local::listen(&incarnation) }).await;
+        match bound.map_err(io::Error::other).and_then(|bound| bound) {
+            Ok(listener) => self.0.spawn(listener::serve_local(self.0.clone(), listener)),
+            Err(error) => {
+                tracing::debug!(%error, "no local socket to listen on");
+                false
+            }
+        }
     }
 
     /// Listens on a port of `hub`. On a closed transport, or with every port taken, nobody answers there.

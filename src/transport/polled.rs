@@ -5,10 +5,11 @@
 //! decoded and handed on without a change of threads.
 
 use bytes::{BufMut, BytesMut};
+use socket2::Socket;
 use std::future::Future;
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::Arc;
@@ -110,7 +111,7 @@ impl Turn {
 /// A socket whose readiness a [`SocketLoop`] tells, level-triggered. Everything but writing without waiting belongs to
 /// the loop's thread.
 pub struct PolledSocket {
-    stream: TcpStream,
+    stream: Socket,
     reads: Turn,
     writes: Turn,
     /// What the session came to wait for in this step.
@@ -119,7 +120,7 @@ pub struct PolledSocket {
 
 impl PolledSocket {
     /// `stream` must not block.
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Socket) -> Self {
         let (reads, writes) = (Turn::default(), Turn::default());
         // Nobody knows yet: the first call finds out.
         reads.begin();
@@ -197,7 +198,7 @@ impl PolledSocket {
 
 /// One read, into room that holds nothing yet.
 #[cfg(unix)]
-fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+fn receive(stream: &Socket, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let descriptor = std::os::fd::AsRawFd::as_raw_fd(stream);
     // SAFETY: an open descriptor, and as much room as is said.
     let read = unsafe { libc::recv(descriptor, room.as_mut_ptr().cast(), room.len(), 0) };
@@ -205,8 +206,8 @@ fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize
 }
 
 #[cfg(not(unix))]
-fn receive(stream: &TcpStream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-    socket2::SockRef::from(stream).recv(room)
+fn receive(stream: &Socket, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    stream.recv(room)
 }
 
 /// The loop tells when to try again.

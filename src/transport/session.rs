@@ -8,7 +8,7 @@ use super::polled::{PolledSocket, Session, SocketLoop};
 use super::reader::{Ending, Reader};
 use super::shared::{Place, Shared};
 use super::stream::{DirectOutput, Input, Output};
-use super::{stream, tls};
+use super::{local, stream, tls};
 use crate::error::Code;
 use crate::wire::codec::{self, MAX_FRAME_DEFAULT};
 use crate::wire::handshake::{
@@ -38,6 +38,15 @@ pub(super) struct Link {
 impl Link {
     pub fn new((input, output): (Input, Output)) -> Self {
         Self { input, output, buffer: BytesMut::with_capacity(HANDSHAKE_BUFFER), channel: None }
+    }
+
+    /// To a process of this host: never encrypted, see [`TransportConfig::local_sockets`](super::TransportConfig).
+    pub fn locally(socket: local::Stream) -> Self {
+        Self::new(stream::local(socket))
+    }
+
+    pub fn is_local(&self) -> bool {
+        matches!(self.input, Input::Local(_))
     }
 
     /// Encrypted where this transport has certificates: then nothing is said in the clear, whatever the peer says.

@@ -1,6 +1,7 @@
 //! The kinds of byte streams that connections run on.
 
 use super::config::KEEPALIVE;
+use super::local;
 use super::polled::PolledSocket;
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
@@ -16,6 +17,7 @@ use tokio_rustls::TlsStream;
 
 pub(super) enum Input {
     Tcp(Arc<TcpStream>),
+    Local(Arc<local::Stream>),
     Polled(Arc<PolledSocket>),
     Tls(ReadHalf<TlsStream<TcpStream>>),
     Memory(ReadHalf<DuplexStream>),
@@ -25,6 +27,7 @@ pub(super) enum Input {
 #[derive(Clone)]
 pub(super) enum DirectOutput {
     Tcp(Arc<TcpStream>),
+    Local(Arc<local::Stream>),
     Polled(Arc<PolledSocket>),
 }
 
@@ -46,6 +49,11 @@ pub(super) fn tcp(stream: TcpStream) -> (Input, Output) {
     (Input::Tcp(stream.clone()), Output::Socket(DirectOutput::Tcp(stream)))
 }
 
+pub(super) fn local(stream: local::Stream) -> (Input, Output) {
+    let stream = Arc::new(stream);
+    (Input::Local(stream.clone()), Output::Socket(DirectOutput::Local(stream)))
+}
+
 pub(super) fn tls(stream: TlsStream<TcpStream>) -> (Input, Output) {
     let (read, write) = tokio::io::split(stream);
     (Input::Tls(read), Output::Tls(write))
@@ -56,6 +64,35 @@ pub(super) fn memory(stream: DuplexStream) -> (Input, Output) {
     (Input::Memory(read), Output::Memory(write))
 }
 
+/// Reads once the socket is readable; a readiness that turned out to be stale is waited for again.
+fn read_ready(
+    buffer: &mut BytesMut,
+    mut ready: impl FnMut() -> Poll<io::Result<()>>,
+    mut read: impl FnMut(&mut BytesMut) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(ready())?;
+        match read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
+/// The same for writing.
+fn write_ready(
+    mut ready: impl FnMut() -> Poll<io::Result<()>>,
+    mut write: impl FnMut() -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(ready())?;
+        match write() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
 impl Input {
     /// Reads into the room behind what `buffer` holds; 0 at the end. Cancel safe.
     pub async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
@@ -64,13 +101,15 @@ impl Input {
 
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         match self {
-            Input::Tcp(stream) => loop {
-                ready!(stream.poll_read_ready(cx))?;
-                match stream.try_read_buf(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return Poll::Ready(result),
-                }
-            },
+            Input::Tcp(stream) => {
+                read_ready(buffer, || stream.poll_read_ready(cx), |buffer| stream.try_read_buf(buffer))
+            }
+            #[cfg(target_os = "linux")]
+            Input::Local(stream) => {
+                read_ready(buffer, || stream.poll_read_ready(cx), |buffer| stream.try_read_buf(buffer))
+            }
+            #[cfg(not(target_os = "linux"))]
+            Input::Local(stream) => match **stream {},
             Input::Polled(socket) => socket.poll_read(buffer),
             // Cancel safe: begun anew each time.
             Input::Tls(stream) => pin!(stream.read_buf(buffer)).poll(cx),
@@ -86,10 +125,11 @@ impl Input {
     /// The same socket for another loop: the runtime forgets it when the last part of it is dropped.
     pub fn leave_runtime(&self) -> io::Result<Arc<PolledSocket>> {
         match self {
-            Input::Tcp(stream) => {
-                let socket = SockRef::from(stream.as_ref()).try_clone()?;
-                Ok(Arc::new(PolledSocket::new(socket.into())))
-            }
+            Input::Tcp(stream) => Ok(Arc::new(PolledSocket::new(SockRef::from(stream.as_ref()).try_clone()?))),
+            #[cfg(target_os = "linux")]
+            Input::Local(stream) => Ok(Arc::new(PolledSocket::new(SockRef::from(stream.as_ref()).try_clone()?))),
+            #[cfg(not(target_os = "linux"))]
+            Input::Local(stream) => match **stream {},
             Input::Polled(socket) => Ok(socket.clone()),
             Input::Tls(_) | Input::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -101,6 +141,10 @@ impl DirectOutput {
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             DirectOutput::Tcp(stream) => stream.try_write(bytes),
+            #[cfg(target_os = "linux")]
+            DirectOutput::Local(stream) => stream.try_write(bytes),
+            #[cfg(not(target_os = "linux"))]
+            DirectOutput::Local(stream) => match **stream {},
             DirectOutput::Polled(socket) => socket.try_write(bytes),
         }
     }
@@ -114,6 +158,10 @@ impl DirectOutput {
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             DirectOutput::Tcp(stream) => SockRef::from(stream.as_ref()).shutdown(how),
+            #[cfg(target_os = "linux")]
+            DirectOutput::Local(stream) => SockRef::from(stream.as_ref()).shutdown(how),
+            #[cfg(not(target_os = "linux"))]
+            DirectOutput::Local(stream) => match **stream {},
             DirectOutput::Polled(socket) => socket.shutdown(how),
         }
     }
@@ -121,13 +169,11 @@ impl DirectOutput {
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             DirectOutput::Polled(socket) => socket.poll_write(bytes),
-            DirectOutput::Tcp(stream) => loop {
-                ready!(stream.poll_write_ready(cx))?;
-                match stream.try_write(bytes) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                    result => return Poll::Ready(result),
-                }
-            },
+            DirectOutput::Tcp(stream) => write_ready(|| stream.poll_write_ready(cx), || stream.try_write(bytes)),
+            #[cfg(target_os = "linux")]
+            DirectOutput::Local(stream) => write_ready(|| stream.poll_write_ready(cx), || stream.try_write(bytes)),
+            #[cfg(not(target_os = "linux"))]
+            DirectOutput::Local(stream) => match **stream {},
         }
     }
 }

@@ -49,6 +49,7 @@ pub fn config(id: &str) -> BrokerConfig {
         routes: RoutesConfig { max: 1000, max_age: 30_000 },
         retries: RetriesConfig { initial_interval: 10, max_interval: 100, duration: 5000 },
         socket_timeout: 15_000,
+        local_sockets: true,
         sockets: Sockets::Task,
         health_check_interval: 100,
         lease: LeaseConfig { ttl: 1500, renew: 100, strict: false },

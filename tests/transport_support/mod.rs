@@ -161,17 +161,20 @@ pub fn side_with(config: TransportConfig, events: Arc<Recorder>) -> Side {
 #[derive(Clone)]
 pub enum Net {
     Tcp(&'static str),
+    /// A Unix socket of this host, beside TCP.
+    Local,
     Memory(MemoryHub),
 }
 
 impl Net {
     pub fn all() -> Vec<Net> {
-        vec![Net::Tcp("127.0.0.1"), Net::Memory(MemoryHub::new())]
+        let local = cfg!(target_os = "linux").then_some(Net::Local);
+        [Net::Tcp("127.0.0.1"), Net::Memory(MemoryHub::new())].into_iter().chain(local).collect()
     }
 
     pub fn hub(&self) -> Option<&MemoryHub> {
         match self {
-            Net::Tcp(_) => None,
+            Net::Tcp(_) | Net::Local => None,
             Net::Memory(hub) => Some(hub),
         }
     }
@@ -179,6 +182,10 @@ impl Net {
     pub async fn listen(&self, side: &Side) -> Endpoint {
         match self {
             Net::Tcp(host) => side.transport.listen(host, 0).await.unwrap(),
+            Net::Local => {
+                assert!(side.transport.listen_locally().await, "this host has no local sockets");
+                side.transport.listen("127.0.0.1", 0).await.unwrap()
+            }
             Net::Memory(hub) => side.transport.listen_memory(hub).await,
         }
     }
