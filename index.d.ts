@@ -377,6 +377,8 @@ export interface CreateInfo {
   cause: 0 | 1;
   /** As `worker.epoch`. Not enumerable. */
   readonly epoch: string;
+  /** Which try this is since the last `onCreate` of the worker that ended: 1, or more when processes ended during it. Not enumerable. */
+  readonly attempt: number;
 }
 
 /** The call that is being handled. */

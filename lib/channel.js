@@ -27,7 +27,7 @@ const STARTS = [false, false, true, true, true, false, false, false, false, true
 /** Added to a kind whose data is large: an index stands in its place, for `take()`. */
 const LARGE = 16;
 /** Where the data stands in an event of each kind that can be large. */
-const DATA_AT = [2, 5, 4, 4, 7, 2, 2, 2, 1, 0, 2, 1];
+const DATA_AT = [2, 5, 4, 4, 8, 2, 2, 2, 1, 0, 2, 1];
 
 /**
  * Events handled in one turn of the event loop; the rest waits for the next one, so that the application's own timers

@@ -185,7 +185,7 @@ class Workers {
   // --- life ---
 
   /** The core places a worker here, or makes one again. */
-  create([, handle, id, className, , cause, epoch, attributes], index) {
+  create([, handle, id, className, , cause, epoch, attempt, attributes], index) {
     if (!this.mayStart(index)) return;
     const { core } = this;
     let WorkerClass;
@@ -207,7 +207,7 @@ class Workers {
     const { load } = record;
     record.load = 0;
     this.changeLoad(record, load);
-    const info = Object.defineProperty({ cause }, 'epoch', { value: epoch });
+    const info = Object.defineProperties({ cause }, { epoch: { value: epoch }, attempt: { value: attempt } });
     this.step(record, 'onCreate', info, this.activated);
   }
 

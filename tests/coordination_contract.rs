@@ -179,6 +179,8 @@ cases! {
     }
     claims {
         a_claimed_worker_stands_under_its_claimer_as_it_was
+        an_activation_that_never_ended_well_is_new_again_and_counted
+        a_second_attempt_that_was_not_delivered_waits_again
         a_worker_is_claimed_once
         of_many_claimers_each_gets_what_no_other_got
         only_the_asked_cluster_and_classes_are_claimed

@@ -414,6 +414,7 @@ async fn the_longest_that_twenty_thousand_workers_keep_the_server_busy() {
                 cluster: "main".into(),
                 epoch: Epoch(1_780_000_000_000_000 + n as u64),
                 cause: Cause::New,
+                attempt: 1,
                 created: ServerTime(1_780_000_000_000 + n as u64),
                 recoverable: true,
                 attributes: format!("{{\"name\":\"{n}\",\"text\":\"{}\"}}", "x".repeat(100)),

@@ -9,7 +9,7 @@ use crate::broker::life::Life;
 use crate::broker::residents::State;
 use crate::clock::boot_millis;
 use crate::coordination::{
-    Announcement, CoordinationResult, EntryState, Fate, Held, Joined, Release, Renewal, Restoration, CHUNK,
+    Announcement, Cause, CoordinationResult, EntryState, Fate, Held, Joined, Release, Renewal, Restoration, CHUNK,
 };
 use crate::error::Code;
 use crate::wire::handshake::Secrets;
@@ -188,7 +188,10 @@ impl Life {
         let held: Vec<(Handle, Held)> = lock(&self.residents)
             .iter()
             .map(|(handle, resident)| {
-                let entry = (*resident.entry).clone();
+                let mut entry = (*resident.entry).clone();
+                if resident.state != State::Activating {
+                    (entry.cause, entry.attempt) = (Cause::Recovery, 0);
+                }
                 (handle, Held { entry, state: EntryState::Active, load: resident.load })
             })
             .collect();

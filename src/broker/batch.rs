@@ -103,6 +103,7 @@ impl BatchWriter {
                 self.string(entry.cluster.as_str());
                 self.number(entry.cause as u64);
                 self.string(&entry.epoch.to_string());
+                self.number(u64::from(entry.attempt));
                 self.text.push(b',');
                 self.text.extend_from_slice(entry.attributes.as_bytes());
             }

@@ -57,13 +57,31 @@ impl Life {
                     self.inbox.push(Event::Message(delivery));
                 }
             }
-            std::mem::take(&mut resident.creators)
+            // A worker that is never recovered never needs to know whether it was made before.
+            resident.confirming = resident.entry.recoverable;
+            if resident.confirming {
+                self.registrar.confirm(handle, resident.id.clone(), resident.epoch);
+                Vec::new()
+            } else {
+                std::mem::take(&mut resident.creators)
+            }
         };
         self.next_turn(handle, 0, false);
         self.tell_creators(creators, &Ok(()));
         if self.is_leaving() {
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
         }
+    }
+
+    /// The registry knows that its activation ended well, or could not be told: its creators are answered.
+    pub fn confirmed(&self, handle: Handle) {
+        let creators = {
+            let mut residents = lock(&self.residents);
+            let Some(resident) = residents.get_mut(handle) else { return };
+            resident.confirming = false;
+            std::mem::take(&mut resident.creators)
+        };
+        self.tell_creators(creators, &Ok(()));
     }
 
     fn creation_failed(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str) {
@@ -92,7 +110,7 @@ impl Life {
     pub fn join_creators(&self, worker: &WorkerId, creator: Creator) {
         let mut residents = lock(&self.residents);
         let result = match residents.by_id_mut(worker.as_str()) {
-            Some((_, resident)) if resident.state == State::Activating => {
+            Some((_, resident)) if resident.state == State::Activating || resident.confirming => {
                 resident.creators.push(creator);
                 return;
             }
@@ -144,7 +162,7 @@ impl Life {
     /// It stands under this incarnation no longer: messages that waited look for its next place.
     pub fn move_out(self: &Arc<Self>, handle: Handle) {
         let mut touched = Vec::new();
-        let (successor, failed) = {
+        let (successor, waiting) = {
             // Both locks: nobody may see the worker gone before all that waited for it is back in its place.
             let mut lanes = lock(&self.lanes);
             let mut residents = lock(&self.residents);
@@ -155,11 +173,11 @@ impl Life {
                 }
                 self.return_to_sender(&mut lanes, delivery, Code::WorkerNotFound);
             }
-            (resident.successor, resident.failure.map(|failure| (resident.creators, failure)))
+            (resident.successor, (resident.creators, resident.failure))
         };
-        if let Some((creators, failure)) = failed {
-            self.tell_creators(creators, &Err(failure));
-        }
+        let (creators, failure) = waiting;
+        // Without a failure it was made, and ended before the registry was told so.
+        self.tell_creators(creators, &failure.map_or(Ok(()), Err));
         touched.dedup_by(|a, b| Arc::ptr_eq(a, b));
         touched.iter().for_each(|connection| self.flush_to(connection));
         if let Some((entry, creators)) = successor {

@@ -18,6 +18,7 @@ const RETRY: Duration = Duration::from_millis(200);
 #[derive(Default)]
 struct Work {
     take_up: HashMap<WorkerId, Vec<Creator>>,
+    confirm: Vec<(Handle, WorkerId, Epoch)>,
     release: Vec<(Option<Handle>, Release)>,
     loads: HashMap<WorkerId, (Epoch, u64)>,
 }
@@ -36,6 +37,12 @@ impl Registrar {
     /// Take up a worker that stands under this incarnation.
     pub fn take_up(&self, id: WorkerId, creator: Option<Creator>) {
         lock(&self.work).take_up.entry(id).or_default().extend(creator);
+        self.wake.notify_one();
+    }
+
+    /// Its activation ended well.
+    pub fn confirm(&self, handle: Handle, id: WorkerId, epoch: Epoch) {
+        lock(&self.work).confirm.push((handle, id, epoch));
         self.wake.notify_one();
     }
 
@@ -60,6 +67,8 @@ impl Registrar {
                 next.take_up.insert(id, creators);
             }
         }
+        let confirms = work.confirm.len().min(CHUNK);
+        next.confirm = work.confirm.drain(..confirms).collect();
         let releases = work.release.len().min(CHUNK);
         next.release = work.release.drain(..releases).collect();
         let ids: Vec<WorkerId> = work.loads.keys().take(CHUNK).cloned().collect();
@@ -68,7 +77,8 @@ impl Registrar {
                 next.loads.insert(id, load);
             }
         }
-        let idle = next.take_up.is_empty() && next.release.is_empty() && next.loads.is_empty();
+        let idle =
+            next.take_up.is_empty() && next.confirm.is_empty() && next.release.is_empty() && next.loads.is_empty();
         (!idle).then_some(next)
     }
 }
@@ -81,7 +91,11 @@ impl Life {
             while let Some(work) = self.registrar.next() {
                 tokio::join!(
                     self.send_take_ups(work.take_up),
-                    self.send_releases(work.release),
+                    // A worker that ended right after its activation is confirmed first.
+                    async {
+                        self.send_confirms(work.confirm).await;
+                        self.send_releases(work.release).await;
+                    },
                     self.send_loads(work.loads),
                 );
             }
@@ -140,6 +154,20 @@ impl Life {
                     self.join_creators(&entry.id, creator);
                 }
             }
+        }
+    }
+
+    async fn send_confirms(self: &Arc<Self>, work: Vec<(Handle, WorkerId, Epoch)>) {
+        if work.is_empty() {
+            return;
+        }
+        let activations: Vec<_> = work.iter().map(|(_, id, epoch)| (id.clone(), *epoch)).collect();
+        let told = self.coordinator.confirm(&self.incarnation, &activations).await;
+        work.iter().for_each(|(handle, ..)| self.confirmed(*handle));
+        if let Err(error) = told {
+            self.log(Level::Debug, format!("Activations could not be confirmed yet: {error}"));
+            tokio::time::sleep(RETRY).await;
+            work.into_iter().for_each(|(handle, id, epoch)| self.registrar.confirm(handle, id, epoch));
         }
     }
 

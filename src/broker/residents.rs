@@ -38,6 +38,8 @@ pub struct Resident {
     /// Of a worker that takes one message at a time.
     pub turns: Option<Turns>,
     pub creators: Vec<Creator>,
+    /// Its activation ended well and the registry is being told: creators wait until it knows.
+    pub confirming: bool,
     /// As the registry has it.
     pub load: u64,
     /// Why it could not be made; its creators are told when it is given up in the registry, so that they find no trace.
@@ -131,6 +133,7 @@ impl Residents {
             mailbox: Mailbox::default(),
             turns: None,
             creators,
+            confirming: false,
             load,
             failure: None,
             successor: None,

@@ -9,7 +9,7 @@
 //! | `{ns}:leases` | zset: incarnation → expiry in ms of the server's clock |
 //! | `{ns}:brokers` | hash: incarnation → record ([`super::redis`] writes it) |
 //! | `{ns}:load:<cluster>` | zset: incarnation → load, reservations included |
-//! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause, created, recoverable, load, attributes |
+//! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause (0: no activation has ended well yet), attempt (activations since the last one that did), created, recoverable, load, attributes |
 //! | `{ns}:own:<incarnation>` | zset: worker id → created |
 //! | `{ns}:dead` | hash: incarnation → 1 recover, 0 delete. Gone while workers of it are left |
 //! | `{ns}:pending:<cluster>:<class>` | zset: worker id → created. One a class, so that a claim touches only what its claimer hosts |

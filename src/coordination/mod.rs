@@ -177,6 +177,7 @@ pub struct Owner {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cause {
+    /// No activation of the worker has ended well yet.
     New = 0,
     Recovery = 1,
 }
@@ -197,6 +198,8 @@ pub struct Entry {
     pub cluster: ClusterName,
     pub epoch: Epoch,
     pub cause: Cause,
+    /// Activations since the last one that ended well ([`Coordinator::confirm`]), this one included: from 1.
+    pub attempt: u32,
     /// When the worker was first created.
     pub created: ServerTime,
     pub recoverable: bool,
@@ -221,7 +224,7 @@ pub struct PlaceRequest {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Placement {
     /// The entry is now `Placing` under `owner` with `RESERVED_LOAD`, its epoch new. A pending worker of this id and
-    /// class is placed too: with its own attributes and cluster, cause `Recovery`.
+    /// class is placed too: with its own attributes, cluster and cause, its attempt one higher.
     Reserved { id: WorkerId, class: ClassName, owner: Owner, epoch: Epoch },
     /// There is an entry with an owner; nothing changed.
     Existing { id: WorkerId, class: ClassName, owner: Owner, epoch: Epoch, state: EntryState },
@@ -293,7 +296,7 @@ pub struct ClaimRequest {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claim {
-    /// The entries are now `Active` under the claimer with `RESERVED_LOAD`, epochs new, cause `Recovery`.
+    /// The entries are now `Active` under the claimer with `RESERVED_LOAD`, epochs new, attempts one higher.
     /// `remaining`: how many of these classes still wait in the cluster. `expired`: deleted because of `ttl`.
     Claimed {
         entries: Vec<Entry>,
@@ -438,12 +441,16 @@ pub trait Coordinator: Send + Sync + 'static {
     /// more than [`CHUNK`] items may be several steps.
     async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Activation>;
 
+    /// The activation of these workers ended well: they are not `New` when they are made again, and their attempts
+    /// count from 1. `true` where the entry stood under (owner, epoch); repeating it is harmless.
+    async fn confirm(&self, owner: &Incarnation, activations: &[(WorkerId, Epoch)]) -> CoordinationResult<Vec<bool>>;
+
     /// The owner gives workers up. `true` where the entry stood under (owner, epoch). The owner's load falls by the
     /// entry's. Signals `Pending` when something went there.
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>>;
 
     /// A placement that was provably not delivered is taken back by its creator: `true` when the entry still was
-    /// `Placing` under (owner, epoch). New: deleted. Recovery: back to pending, and signals `Pending`.
+    /// `Placing` under (owner, epoch). On its first attempt ever: deleted. Else back to pending, and signals `Pending`.
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool>;
 
     /// New loads of workers; the owner's sum follows. `true` where the entry stood under (owner, epoch).

@@ -14,6 +14,7 @@ pub async fn a_claimed_worker_stands_under_its_claimer_as_it_was(cluster: Cluste
     let request = PlaceRequest { attributes: r#"{"big":12345678901234567890}"#.into(), ..a.wish("Room", Some("r")) };
     let epoch = a.reserve(&request).await.epoch;
     let first = a.activate("r").await.expect("it stands under its owner");
+    assert!(a.confirm("r", epoch).await);
     a.release("r", epoch, Fate::Recover).await;
     cluster.pass(3).await;
     let (claimed, remaining, expired) = b.claim(&b.appetite()).await;
@@ -25,6 +26,42 @@ pub async fn a_claimed_worker_stands_under_its_claimer_as_it_was(cluster: Cluste
     assert_eq!(a.locate("r").await, Location::Owned { class, owner: b.owner(), epoch: entry.epoch, state });
     assert_eq!((b.load().await, b.owned().await), (Some(RESERVED_LOAD), vec!["r".to_string()]));
     assert!(b.set_load("r", entry.epoch, 4).await && !a.set_load("r", epoch, 4).await);
+}
+
+pub async fn an_activation_that_never_ended_well_is_new_again_and_counted(cluster: Cluster) {
+    let broker = cluster.broker("a").await;
+    let mut epoch = broker.create("r").await.epoch;
+    let entry = broker.activate("r").await.expect("it stands under its owner");
+    assert_eq!((entry.cause, entry.attempt), (Cause::New, 1));
+    for attempt in 2..=3 {
+        assert!(broker.release("r", epoch, Fate::Recover).await);
+        let (claimed, ..) = broker.claim(&broker.appetite()).await;
+        assert_eq!((claimed[0].cause, claimed[0].attempt), (Cause::New, attempt));
+        epoch = claimed[0].epoch;
+    }
+    assert!(!broker.confirm("r", Epoch(epoch.0 + 1)).await && !broker.confirm("s", epoch).await);
+    assert!(broker.confirm("r", epoch).await && broker.confirm("r", epoch).await, "repeating it is harmless");
+    for attempt in 1..=2 {
+        assert!(broker.release("r", epoch, Fate::Recover).await);
+        let (claimed, ..) = broker.claim(&broker.appetite()).await;
+        assert_eq!((claimed[0].cause, claimed[0].attempt), (Cause::Recovery, attempt));
+        epoch = claimed[0].epoch;
+    }
+    assert!(broker.release("r", epoch, Fate::Recover).await);
+    let placed = broker.create("r").await;
+    let entry = broker.activate("r").await.expect("it stands under its owner");
+    assert_eq!((entry.cause, entry.attempt, entry.epoch), (Cause::Recovery, 3, placed.epoch));
+}
+
+pub async fn a_second_attempt_that_was_not_delivered_waits_again(cluster: Cluster) {
+    let broker = cluster.broker("a").await;
+    let epoch = broker.create("r").await.epoch;
+    assert!(broker.release("r", epoch, Fate::Recover).await);
+    let again = broker.create("r").await;
+    assert!(broker.withdraw(broker.incarnation(), "r", again.epoch).await);
+    assert!(matches!(broker.locate("r").await, Location::Pending { .. }));
+    let (claimed, ..) = broker.claim(&broker.appetite()).await;
+    assert_eq!((claimed[0].cause, claimed[0].attempt), (Cause::New, 3));
 }
 
 pub async fn a_worker_is_claimed_once(cluster: Cluster) {

@@ -239,6 +239,10 @@ impl Broker {
         activate(&self.coordinator, self.incarnation(), ids).await
     }
 
+    pub async fn confirm(&self, id: &str, epoch: Epoch) -> bool {
+        self.coordinator.confirm(self.incarnation(), &[(id.into(), epoch)]).await.expect("confirm") == [true]
+    }
+
     pub async fn release(&self, id: &str, epoch: Epoch, fate: Fate) -> bool {
         let release = Release { id: id.into(), epoch, fate };
         self.coordinator.release(self.incarnation(), &[release]).await.expect("release") == [true]
@@ -262,9 +266,11 @@ impl Broker {
         self.pend(&self.wish("Room", Some(id))).await
     }
 
-    /// Places what is asked for and lets its owner give it up; its last epoch.
+    /// Places what is asked for; its activation ends well, and its owner gives it up. Its last epoch.
     pub async fn pend(&self, request: &PlaceRequest) -> Epoch {
         let Reserved { id, owner, epoch, .. } = self.reserve(request).await;
+        let confirmed = self.coordinator.confirm(&owner.incarnation, &[(id.clone(), epoch)]).await;
+        assert_eq!(confirmed, Ok(vec![true]));
         let release = Release { id: id.clone(), epoch, fate: Fate::Recover };
         assert_eq!(self.coordinator.release(&owner.incarnation, &[release]).await, Ok(vec![true]));
         assert!(matches!(self.locate(id.as_str()).await, Location::Pending { .. }), "{id} does not wait");

@@ -19,6 +19,7 @@ pub async fn an_owner_takes_its_worker_up_and_learns_all_of_it(cluster: Cluster)
         cluster: "main".into(),
         epoch,
         cause: Cause::New,
+        attempt: 1,
         created: entry.created,
         recoverable: false,
         attributes: request.attributes,

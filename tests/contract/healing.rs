@@ -268,6 +268,7 @@ pub async fn of_two_holders_the_higher_epoch_stays(cluster: Cluster) {
             cluster: "main".into(),
             epoch: Epoch(epoch),
             cause: Cause::New,
+            attempt: 1,
             created: ServerTime(7),
             recoverable: true,
             attributes: epoch.to_string(),
@@ -311,6 +312,7 @@ pub async fn more_workers_than_a_chunk_are_restored_in_one_call(cluster: Cluster
             cluster: "main".into(),
             epoch: Epoch(1 + n as u64),
             cause: Cause::Recovery,
+            attempt: 2,
             created: ServerTime(n as u64),
             recoverable: true,
             // Some are too large to be sent with many others.

@@ -204,6 +204,7 @@ pub async fn a_pending_worker_is_placed_as_it_was(cluster: Cluster) {
         cluster: "side".into(),
         epoch: again.epoch,
         cause: Cause::Recovery,
+        attempt: 1,
         created: entry.created,
         recoverable: true,
         attributes: first.attributes,

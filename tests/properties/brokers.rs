@@ -29,7 +29,7 @@ const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
 const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 27] = [
+const WEIGHTS: [(&str, usize); 28] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
@@ -46,6 +46,7 @@ const WEIGHTS: [(&str, usize); 27] = [
     ("scan", 4),
     ("place", 22),
     ("activate", 8),
+    ("confirm", 6),
     ("release", 8),
     ("withdraw", 6),
     ("set_load", 6),
@@ -296,6 +297,10 @@ impl Brokers {
                 let (owner, items) = self.items(random);
                 Operation::Activate(owner, items.into_iter().map(|(id, _)| id).collect())
             }
+            "confirm" => {
+                let (owner, items) = self.items(random);
+                Operation::Confirm(owner, items)
+            }
             "release" => {
                 let (owner, items) = self.items(random);
                 let release = |(id, epoch)| Release { id, epoch, fate: fate(random) };
@@ -421,6 +426,7 @@ fn held(id: &WorkerId, epoch: Epoch, random: &mut Random) -> Held {
             cluster: if random.percent(80) { "main".into() } else { "side".into() },
             epoch,
             cause: if random.percent(50) { Cause::New } else { Cause::Recovery },
+            attempt: random.below(3) as u32,
             created: ServerTime(random.below(1_000)),
             recoverable: random.percent(70),
             attributes: (*random.of(&ATTRIBUTES)).into(),

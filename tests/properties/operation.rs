@@ -24,6 +24,7 @@ pub enum Operation {
     Scan(Incarnation),
     Place(PlaceRequest),
     Activate(Incarnation, Vec<WorkerId>),
+    Confirm(Incarnation, Vec<(WorkerId, Epoch)>),
     Release(Incarnation, Vec<Release>),
     Withdraw(Incarnation, WorkerId, Epoch),
     SetLoad(Incarnation, Vec<LoadChange>),
@@ -83,6 +84,7 @@ impl Operation {
             Operation::Scan(..) => "scan",
             Operation::Place(..) => "place",
             Operation::Activate(..) => "activate",
+            Operation::Confirm(..) => "confirm",
             Operation::Release(..) => "release",
             Operation::Withdraw(..) => "withdraw",
             Operation::SetLoad(..) => "set_load",
@@ -130,6 +132,7 @@ impl Operation {
             Operation::Scan(by) => on.scan(by).await.map(Answer::Membership),
             Operation::Place(request) => on.place(request).await.map(Answer::Placement),
             Operation::Activate(owner, ids) => on.activate(owner, ids).await.map(Answer::Activation),
+            Operation::Confirm(owner, activations) => on.confirm(owner, activations).await.map(Answer::Flags),
             Operation::Release(owner, releases) => on.release(owner, releases).await.map(Answer::Flags),
             Operation::Withdraw(owner, id, epoch) => {
                 on.withdraw(owner, id, *epoch).await.map(|was| Answer::Flags(vec![was]))
@@ -283,6 +286,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
         ],
     ),
     ("activate", &["yes", "no", "unsettled", "unavailable"]),
+    ("confirm", &["yes", "no", "unavailable"]),
     ("release", &["yes", "no", "unavailable"]),
     ("withdraw", &["yes", "no", "unavailable"]),
     ("set_load", &["yes", "no", "unavailable"]),

@@ -2,7 +2,7 @@
 -- KEYS 4 the claimer's own:, 5… pending: of the classes.  ARGV 5 claimer, 6 limit, 7 ttl in ms (0: none), 8 looked at at most,
 --      9 load to reserve
 -- Replies: {'stranger'}: the claimer has no valid lease, nothing changed; {'unsettled'}: what waits may live somewhere
---          {remaining, expired, {id, class, cluster, epoch, created, recoverable, attributes}, …}
+--          {remaining, expired, {id, cause, class, cluster, epoch, created, recoverable, attributes, attempt}, …}
 -- Never half-done: an entry that is pending and owned; one that is neither.
 -- Cost: about 14 µs an entry (Redis 7.0), 1 µs a class.
 -- Full memory: works.
@@ -15,7 +15,8 @@ local reply, expired, claimed = {'0', '0'}, 0, 0
 
 local function take(pending, id)
   local key = PREFIX .. 'w:' .. id
-  local entry = redis.call('HMGET', key, 'class', 'cluster', 'epoch', 'created', 'recoverable', 'attributes', 'state')
+  local entry = redis.call('HMGET', key, 'class', 'cluster', 'epoch', 'created', 'recoverable', 'attributes', 'state',
+    'cause', 'attempt')
   redis.call('ZREM', pending, id)
   if entry[7] ~= 'pending' then return end
   if ttl > 0 and now - tonumber(entry[4]) > ttl then
@@ -23,11 +24,11 @@ local function take(pending, id)
     expired = expired + 1
     return
   end
-  local epoch = next_epoch(entry[3])
-  redis.call('HMSET', key, 'state', 'active', 'owner', by, 'epoch', epoch, 'cause', '1', 'load', text(reserved))
+  local epoch, attempt = next_epoch(entry[3]), next_attempt(entry[9])
+  redis.call('HMSET', key, 'state', 'active', 'owner', by, 'epoch', epoch, 'attempt', attempt, 'load', text(reserved))
   redis.call('ZADD', own, entry[4], id)
   claimed = claimed + 1
-  reply[claimed + 2] = {id, entry[1], entry[2], epoch, entry[4], entry[5], entry[6]}
+  reply[claimed + 2] = {id, entry[8], entry[1], entry[2], epoch, entry[4], entry[5], entry[6], text(attempt)}
 end
 
 local remaining = 0

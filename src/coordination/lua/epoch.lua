@@ -10,5 +10,8 @@ end
 -- An epoch that was given somewhere.
 local function saw_epoch(epoch) highest = math.max(highest, tonumber(epoch) or 0) end
 
+-- Activations since the last one that ended well: the one that begins now included.
+local function next_attempt(before) return (tonumber(before or nil) or 0) + 1 end
+
 local function keep_epoch() redis.call('HSET', META, 'epoch', text(highest)) end
 

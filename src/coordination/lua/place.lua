@@ -16,9 +16,9 @@ local unsure = unsettled()
 
 local function place(by, named, id, class, cluster, recoverable, ttl, attributes)
   if not valid(by) then return {unsure and 'unsettled' or 'stranger'} end
-  local created, previous, waits, recover = text(now), '0', false, false
+  local created, previous, waits, recover, attempt = text(now), '0', false, false, 1
   if named then
-    local entry = redis.call('HMGET', PREFIX .. 'w:' .. id, 'state', 'class', 'cluster', 'owner', 'epoch', 'created')
+    local entry = redis.call('HMGET', PREFIX .. 'w:' .. id, 'state', 'class', 'cluster', 'owner', 'epoch', 'created', 'attempt')
     if entry[1] and entry[1] ~= 'pending' then
       local host, port = address(entry[4])
       return {'existing', id, entry[2], entry[4], entry[5], entry[1], host, port}
@@ -26,7 +26,7 @@ local function place(by, named, id, class, cluster, recoverable, ttl, attributes
       waits, previous = pending_key(entry[3], entry[2]), entry[5]
       recover = ttl == 0 or now - tonumber(entry[6]) <= ttl
       if recover and entry[2] ~= class then return {'waits', id, entry[2], entry[3]} end
-      if recover then cluster, created = entry[3], entry[6] end
+      if recover then cluster, created, attempt = entry[3], entry[6], next_attempt(entry[7]) end
     end
   end
 
@@ -46,10 +46,10 @@ local function place(by, named, id, class, cluster, recoverable, ttl, attributes
   keep_epoch()
   if waits then redis.call('ZREM', waits, id) end
   if recover then
-    redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'cause', '1', 'load', reserved)
+    redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'attempt', attempt, 'load', reserved)
   else
-    redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'cause', '0', 'load', reserved, 'class', class,
-      'cluster', cluster, 'created', created, 'recoverable', recoverable, 'attributes', attributes)
+    redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'cause', '0', 'attempt', attempt,
+      'load', reserved, 'class', class, 'cluster', cluster, 'created', created, 'recoverable', recoverable, 'attributes', attributes)
   end
   redis.call('ZADD', PREFIX .. 'own:' .. owner, created, id)
   redis.call('ZINCRBY', load_key(cluster), reserved, owner)

@@ -1,6 +1,6 @@
 -- restore: puts back workers that live with their owner, over whatever stands under a lower epoch.
--- KEYS 4 the owner's own:.  ARGV 5 owner, then ten a worker: id, class, cluster, epoch, cause, created, recoverable, attributes,
---      state, load
+-- KEYS 4 the owner's own:.  ARGV 5 owner, then eleven a worker: id, class, cluster, epoch, cause, created, recoverable, attributes,
+--      state, load, attempt
 -- Replies: one a worker: 1, or 0 when a higher epoch stands, or another owner under the same
 --          0: the owner is not registered; nothing changed
 -- Never half-done: an entry in two own:, or in own: and pending; a sum that differs from the loads.
@@ -25,8 +25,8 @@ local function take(id, entry)
   end
 end
 
-for i = 6, #ARGV, 10 do
-  local id, class, cluster, epoch, cause, created, recoverable, attributes, state, load = unpack(ARGV, i, i + 9)
+for i = 6, #ARGV, 11 do
+  local id, class, cluster, epoch, cause, created, recoverable, attributes, state, load, attempt = unpack(ARGV, i, i + 10)
   local key = PREFIX .. 'w:' .. id
   local entry = redis.call('HMGET', key, 'owner', 'epoch', 'state', 'cluster', 'class', 'load')
   local stands, held = tonumber(entry[2] or nil) or 0, tonumber(epoch)
@@ -37,7 +37,8 @@ for i = 6, #ARGV, 10 do
   else
     if entry[3] then take(id, entry) end
     redis.call('HMSET', key, 'class', class, 'cluster', cluster, 'owner', owner, 'epoch', epoch, 'state', state, 'cause', cause,
-      'created', created, 'recoverable', recoverable, 'load', load, 'attributes', attributes)
+      'created', created, 'recoverable', recoverable, 'load', load, 'attempt', attempt,
+      'attributes', attributes)
     redis.call('ZADD', own, created, id)
     change = change + tonumber(load)
     reply[#reply + 1] = 1

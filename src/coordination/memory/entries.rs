@@ -18,6 +18,17 @@ fn take_up(tables: &mut Tables, owner: &Incarnation, id: &WorkerId) -> Option<En
     Some(worker.entry.clone())
 }
 
+pub(super) fn confirm(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> bool {
+    if tables.hold(owner, id, epoch).is_none() {
+        return false;
+    }
+    if let Some(worker) = tables.workers.get_mut(id) {
+        worker.entry.cause = Cause::Recovery;
+        worker.entry.attempt = 0;
+    }
+    true
+}
+
 pub(super) fn release(tables: &mut Tables, owner: &Incarnation, release: &Release) -> bool {
     let stands = tables.hold(owner, &release.id, release.epoch).is_some();
     if stands {
@@ -32,7 +43,7 @@ pub(super) fn withdraw(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, 
         return false;
     }
     match tables.remove(id) {
-        Some(entry) if entry.cause == Cause::Recovery => tables.insert_pending(entry),
+        Some(entry) if entry.cause == Cause::Recovery || entry.attempt > 1 => tables.insert_pending(entry),
         _ => {}
     }
     true

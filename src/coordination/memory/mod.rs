@@ -236,6 +236,12 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, _| entries::activate(tables, owner, ids))
     }
 
+    async fn confirm(&self, owner: &Incarnation, activations: &[(WorkerId, Epoch)]) -> CoordinationResult<Vec<bool>> {
+        self.step(|tables, _| {
+            activations.iter().map(|(id, epoch)| entries::confirm(tables, owner, id, *epoch)).collect()
+        })
+    }
+
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
         self.step(|tables, _| releases.iter().map(|release| entries::release(tables, owner, release)).collect())
     }

@@ -33,13 +33,14 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
     };
     let epoch = tables.next_epoch(now);
     let entry = match pending {
-        Some(entry) => Entry { epoch, cause: Cause::Recovery, ..entry },
+        Some(entry) => Entry { epoch, attempt: entry.attempt + 1, ..entry },
         None => Entry {
             id: request.id.clone().unwrap_or_else(|| next_id(tables, &request.class)),
             class: request.class.clone(),
             cluster: request.cluster.clone(),
             epoch,
             cause: Cause::New,
+            attempt: 1,
             created: now,
             recoverable: request.recoverable,
             attributes: request.attributes.clone(),
@@ -92,7 +93,7 @@ pub(super) fn claim(tables: &mut Tables, request: &ClaimRequest, now: ServerTime
             expired += 1;
             continue;
         }
-        let entry = Entry { epoch: tables.next_epoch(now), cause: Cause::Recovery, ..entry };
+        let entry = Entry { epoch: tables.next_epoch(now), attempt: entry.attempt + 1, ..entry };
         entries.push(entry.clone());
         let hold = Hold { owner: request.by.clone(), state: EntryState::Active, load: RESERVED_LOAD };
         tables.insert_held(entry, hold);

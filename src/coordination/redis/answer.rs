@@ -3,7 +3,7 @@
 use super::record;
 use super::reply::{flags, load, number, text, Parts};
 use crate::coordination::{
-    BrokerRecord, Cause, Claim, Entry, Eviction, Joined, Location, Member, Membership, Placement, Registration, Renewal,
+    BrokerRecord, Claim, Entry, Eviction, Joined, Location, Member, Membership, Placement, Registration, Renewal,
 };
 use crate::ids::{Epoch, WorkerId};
 use redis::Value;
@@ -137,14 +137,7 @@ pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Option<Ent
     }
     let entry = |id: &WorkerId| match parts.value()? {
         Value::Nil => Some(None),
-        value => {
-            let mut fields = Parts::of(value)?;
-            let cause = match fields.number()? {
-                0 => Cause::New,
-                _ => Cause::Recovery,
-            };
-            fields.entry(id.clone(), cause).map(Some)
-        }
+        value => Parts::of(value)?.entry(id.clone()).map(Some),
     };
     ids.iter().map(entry).collect::<Option<_>>().map(Some)
 }
@@ -186,7 +179,7 @@ pub fn claim(value: Value) -> Option<Claim> {
     while parts.left() > 0 {
         let mut fields = parts.parts()?;
         let id = fields.worker()?;
-        entries.push(fields.entry(id, Cause::Recovery)?);
+        entries.push(fields.entry(id)?);
     }
     Some(Claim::Claimed { entries, remaining, expired })
 }

@@ -209,6 +209,20 @@ impl Coordinator for RedisCoordinator {
         Ok(Activation::Answers(entries))
     }
 
+    async fn confirm(&self, owner: &Incarnation, activations: &[(WorkerId, Epoch)]) -> CoordinationResult<Vec<bool>> {
+        let mut done = Vec::with_capacity(activations.len());
+        for chunk in activations.chunks(CHUNK) {
+            let mut arguments = Arguments::of([owner.to_string()]);
+            for (id, epoch) in chunk {
+                arguments.keys.push(self.client.keys.worker(id));
+                arguments.values.push(epoch.to_string());
+            }
+            let answer = self.client.run(&script::CONFIRM, arguments).await?;
+            done.extend(self.client.read("confirm", reply::flags(answer, chunk.len()))?);
+        }
+        Ok(done)
+    }
+
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
         let mut done = Vec::with_capacity(releases.len());
         for chunk in releases.chunks(CHUNK) {

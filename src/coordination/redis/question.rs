@@ -65,7 +65,7 @@ pub fn restorable(held: &[Held]) -> usize {
     fits.count().max(1)
 }
 
-pub fn restore(held: &Held) -> [String; 10] {
+pub fn restore(held: &Held) -> [String; 11] {
     let entry = &held.entry;
     [
         entry.id.to_string(),
@@ -82,5 +82,6 @@ pub fn restore(held: &Held) -> [String; 10] {
         }
         .into(),
         held.load.min(MAX_LOAD).to_string(),
+        entry.attempt.to_string(),
     ]
 }

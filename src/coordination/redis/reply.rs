@@ -78,8 +78,12 @@ impl Parts {
     pub fn owner(&mut self, incarnation: Incarnation) -> Option<Owner> {
         self.address().map(|address| Owner { incarnation, address })
     }
-    /// `class, cluster, epoch, created, recoverable, attributes`.
-    pub fn entry(&mut self, id: WorkerId, cause: Cause) -> Option<Entry> {
+    /// `cause, class, cluster, epoch, created, recoverable, attributes, attempt`.
+    pub fn entry(&mut self, id: WorkerId) -> Option<Entry> {
+        let cause = match self.number()? {
+            0 => Cause::New,
+            _ => Cause::Recovery,
+        };
         Some(Entry {
             id,
             class: self.class()?,
@@ -89,6 +93,7 @@ impl Parts {
             created: self.time()?,
             recoverable: self.text()? == "1",
             attributes: self.text()?,
+            attempt: u32::try_from(self.number()?).ok()?,
         })
     }
 }
@@ -144,7 +149,7 @@ mod tests {
         assert_eq!(load(bulk("nan")), None);
         assert_eq!(flags(Value::Array(vec![Value::Nil]), 1), None);
         let mut short = Parts(vec![bulk("Foo")].into_iter());
-        assert_eq!(short.entry("a".into(), Cause::New), None);
+        assert_eq!(short.entry("a".into()), None);
     }
 
     #[test]

@@ -41,6 +41,7 @@ scripts! {
     SCAN = "scan": "clock" "record" "load" "healing" "cut";
     PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch";
     ACTIVATE = "activate": "room" "healing";
+    CONFIRM = "confirm": "room";
     RELEASE = "release": "room" "record" "load" "salvage";
     WITHDRAW = "withdraw": "room" "record" "load" "salvage";
     SET_LOAD = "set_load": "room" "record" "load";
@@ -103,8 +104,8 @@ mod tests {
     #[test]
     fn every_script_has_its_header_and_no_word_that_old_servers_refuse() {
         for lua in [
-            &SECRET, &REGISTER, &ANNOUNCE, &RESTORE, &SETTLE, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &RELEASE,
-            &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT, &LEAVE, &OWNED, &RESTART,
+            &SECRET, &REGISTER, &ANNOUNCE, &RESTORE, &SETTLE, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &CONFIRM,
+            &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT, &LEAVE, &OWNED, &RESTART,
         ] {
             assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
             assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);

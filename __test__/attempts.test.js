@@ -1,0 +1,55 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { Worker } = require('..');
+const { kCore } = require('../lib/symbols');
+const { onEachCoordinator } = require('./helpers/systems');
+const { worker } = require('./helpers/classes');
+const { until } = require('./helpers/wait');
+
+const { NEW, RECOVERY } = Worker.CreateCause;
+
+onEachCoordinator((system) => {
+  test('a first onCreate that its process did not survive is NEW again, and info.attempt counts', async (t) => {
+    const s = system(t);
+    const seen = [];
+    let finish = false;
+    const Order = worker('Order', {
+      onCreate(info) {
+        seen.push([this.__priv.br.id, info.cause, info.attempt]);
+        return finish ? undefined : new Promise(() => {});
+      },
+      onAsk() {
+        return this.__priv.br.id;
+      },
+    });
+    const a = await s.start('a', { classes: [Order] });
+    const creator = await s.start('creator', { clustername: 'elsewhere', classes: [] });
+    creator.registerWorker(Order, { clustername: 'main' });
+    const created = creator.createWorker('Order', { id: 'o', attributes: { recoverable: true } }).catch(() => null);
+    await until('the first onCreate began', () => seen.length === 1);
+    const b = await s.start('b', { classes: [Order] });
+    a[kCore].crash();
+    await until('the second one began', () => seen.length === 2);
+    finish = true;
+    const c = await s.start('c', { classes: [Order] });
+    b[kCore].crash();
+    const agent = await until('the third one ended well', () => creator.createWorker('Order', { id: 'o' }));
+    assert.equal(await agent.ask('where'), 'c');
+    const d = await s.start('d', { classes: [Order] });
+    c[kCore].crash();
+    await until('it is recovered', async () => (await agent.ask('where')) === 'd');
+    await s.start('e', { classes: [Order] });
+    await d.destroy();
+    await until('it is handed over', async () => (await agent.ask('where')) === 'e');
+    assert.deepEqual(seen, [
+      ['a', NEW, 1],
+      ['b', NEW, 2],
+      ['c', NEW, 3],
+      ['d', RECOVERY, 1],
+      ['e', RECOVERY, 1],
+    ]);
+    await created;
+  });
+});
