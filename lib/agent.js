@@ -6,7 +6,7 @@
 const { checkCallback, checkId, badArgument } = require('./arguments');
 const { failure } = require('./errors');
 const { ask, tell } = require('./messages');
-const { Bluebird, contain, nodeify } = require('./promises');
+const { Bluebird, contain, contextual, nodeify } = require('./promises');
 const { kCore, hide } = require('./symbols');
 
 /**
@@ -88,7 +88,7 @@ function linked(core, id) {
 }
 
 function promiseClass(core) {
-  return core === undefined ? Bluebird : core.PromiseClass;
+  return core === undefined ? contextual(Bluebird) : core.PromiseClass;
 }
 
 module.exports.Agent = Agent;

@@ -8,13 +8,13 @@
 'use strict';
 
 const { AbortableCall, CallOfHandler } = require('./abortable');
-const { callBack, current, forget, gather, leave, scatter } = require('./context');
+const { callBack, current, gather, outside, scatter } = require('./context');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
 const { DirectOutcome } = require('./outcome');
 const { Outstanding } = require('./outstanding');
 const { Pace } = require('./pace');
-const { contain, keepingContext, throwLater } = require('./promises');
+const { contain, contextual, throwLater } = require('./promises');
 const { setImmediate } = require('./timers');
 
 /** Kinds of events. */
@@ -41,6 +41,10 @@ const STALE_MS = 5;
 
 /** `then` of a settled promise is the cheapest way to run a function at the end of the turn. */
 const END_OF_TURN = Promise.resolve();
+
+function drainHere(channel, text) {
+  channel.drainHere(text);
+}
 
 class Channel {
   /**
@@ -163,7 +167,8 @@ class Channel {
   }
 
   told() {
-    return current() === undefined ? this.done : keepingContext(this.PromiseClass).resolve();
+    const PromiseClass = contextual(this.PromiseClass);
+    return PromiseClass === this.PromiseClass ? this.done : PromiseClass.resolve();
   }
 
   /** Something was written: one flush at the end of this turn sends it, whatever the number of messages. */
@@ -185,7 +190,7 @@ class Channel {
   drainSoon() {
     if (this.backlog) return;
     this.backlog = true;
-    setImmediate(this.drainBacklog);
+    outside(setImmediate, this.drainBacklog);
   }
 
   /**
@@ -202,12 +207,15 @@ class Channel {
   drain(text) {
     if (this.draining) return;
     this.draining = true;
-    forget();
+    // What listeners of the application store stays with this turn.
+    outside(drainHere, this, text);
+  }
+
+  drainHere(text) {
     gather();
     try {
       this.work(text);
     } finally {
-      leave();
       callBack();
       this.draining = false;
       if (this.dirty && text === undefined) this.flush();
@@ -296,7 +304,6 @@ class Channel {
         kind -= LARGE;
         if (!this.unfold(kind, event)) return;
       }
-      if (kind !== ASK && kind !== TELL) leave();
       if (kind === REPLY) this.calls.take(event[1]).resolve(event[2]);
       else if (kind === FAIL) this.fail(event);
       else this.receive(kind, event, index);

@@ -4,12 +4,13 @@
 'use strict';
 
 const { Channel } = require('./channel');
+const { outside } = require('./context');
 const { Direct } = require('./direct');
 const { failure } = require('./errors');
 const { Log } = require('./log');
 const { NativeBroker, leaveAtExit } = require('./native');
 const { hasUnknown, unknownOptions } = require('./options/unknown');
-const { contain, tellListeners } = require('./promises');
+const { contain, contextual, tellListeners } = require('./promises');
 const { Registry, lookUp } = require('./registry');
 const { clearInterval, setInterval } = require('./timers');
 const { warnOnce } = require('./warnings');
@@ -42,7 +43,8 @@ class Core {
     this.config = config;
     this.credentials = credentials;
     this.id = config.id;
-    this.PromiseClass = promise;
+    /** As the application chose it. */
+    this.promise = promise;
     this.pub = pub;
     this.sub = sub;
     this.state = State.INACTIVE;
@@ -64,12 +66,17 @@ class Core {
     broker.on('removeListener', (name) => this.logging(name, broker.listenerCount('log') > 0));
   }
 
+  /** Of the promises that the package returns now. */
+  get PromiseClass() {
+    return contextual(this.promise);
+  }
+
   start() {
     if (this.state !== State.INACTIVE && this.state !== State.DESTROYED) return this.refuse('start()');
     this.log('info', `Broker ${this.id} is starting`);
     this.setState(State.ACTIVATING);
     // The native side never keeps the process alive by itself.
-    this.keepAlive = setInterval(() => {}, FOREVER);
+    this.keepAlive = outside(setInterval, () => {}, FOREVER);
     return new this.PromiseClass((resolve, reject) => {
       const failed = (error) => {
         this.log('error', `Broker ${this.id} failed to start: ${error.message}`);
@@ -94,7 +101,7 @@ class Core {
     if (this.channel !== null) return;
     leaveAtExit();
     const config = JSON.stringify(this.config);
-    this.channel = new Channel((wake) => new NativeBroker(config, wake), this.PromiseClass, this.receive.bind(this));
+    this.channel = new Channel((wake) => new NativeBroker(config, wake), this.promise, this.receive.bind(this));
     this.workers.direct = this.channel.direct = new Direct(this.workers);
     this.channel.native.setCredentials(this.credentials.toText());
     this.channel.native.logging(this.broker.listenerCount('log') > 0);

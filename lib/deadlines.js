@@ -24,7 +24,7 @@ class List {
   }
 
   wait(ms) {
-    this.timer = outside(() => setTimeout(this.expire, Math.ceil(ms)));
+    this.timer = outside(setTimeout, this.expire, Math.ceil(ms));
     // A broker that is started keeps the process alive by itself.
     this.timer.unref();
   }

@@ -8,7 +8,7 @@
  */
 'use strict';
 
-const { enter } = require('./context');
+const { handle } = require('./context');
 const { DirectCall, Message } = require('./direct-call');
 const { Deadlines } = require('./deadlines');
 const { failure } = require('./errors');
@@ -28,6 +28,26 @@ const CLOSED = 0;
 /** They wait until what went through the core before has arrived. */
 const OPENING = 1;
 const OPEN = 2;
+
+/** Runs the handler of `this` ask. */
+function runAsk(outcome) {
+  const { worker } = this.record;
+  try {
+    const result = worker.onAsk(this.method, this.data, outcome.callback());
+    outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
+  } catch (error) {
+    outcome.settle(true, error);
+  }
+}
+
+/** Runs the handler of `this` tell. */
+function runTell(outcome) {
+  try {
+    outcome.returned(this.record.worker.onTell(this.method, this.data), false);
+  } catch (error) {
+    outcome.settle(true, error);
+  }
+}
 
 class Direct {
   /** @param {Workers} workers */
@@ -196,26 +216,13 @@ class Direct {
       call.tooLate();
       return;
     }
-    const { worker } = call.record;
     const outcome = new DirectOutcome(this, call);
     call.begin(outcome);
-    enter(outcome);
-    try {
-      const result = worker.onAsk(call.method, call.data, outcome.callback());
-      outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
-    } catch (error) {
-      outcome.settle(true, error);
-    }
+    handle(outcome, runAsk, call);
   }
 
-  handleTell({ record, method, data }) {
-    const outcome = new TellOutcome(this.workers, 0, record, method);
-    enter(outcome);
-    try {
-      outcome.returned(record.worker.onTell(method, data), false);
-    } catch (error) {
-      outcome.settle(true, error);
-    }
+  handleTell(message) {
+    handle(new TellOutcome(this.workers, 0, message.record, message.method), runTell, message);
   }
 
   /** As {@link Workers#mayStart}: the core is asked when the clock has moved on since it last said yes. */

@@ -31,7 +31,7 @@ function load() {
 }
 
 const native = load();
-const { NativeRouter, endEnvironment } = native;
+const { NativeRouter, callWithoutContext, endEnvironment } = native;
 
 /**
  * A broker's core. What is called for every message goes by a number: a method of the addon's class costs more.
@@ -88,6 +88,7 @@ function leaveAtExit() {
   process.on('exit', endEnvironment);
 }
 
+module.exports.callWithoutContext = callWithoutContext;
 module.exports.NativeBroker = NativeBroker;
 module.exports.NativeRouter = NativeRouter;
 module.exports.leaveAtExit = leaveAtExit;

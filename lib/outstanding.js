@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { keepingContext } = require('./promises');
+const { contextual } = require('./promises');
 
 /** Slots stay small integers of V8, which need no allocation. */
 const MAX_SLOT = 0x3fffffff;
@@ -45,7 +45,7 @@ class Outstanding {
 
   /** A promise whose {@link newCall} is to be taken next. `turn`: of the handler that wants it, if one does. */
   newPromise(turn) {
-    const PromiseClass = turn === undefined ? this.PromiseClass : keepingContext(this.PromiseClass);
+    const PromiseClass = contextual(this.PromiseClass, turn);
     return new PromiseClass(capture);
   }
 

@@ -6,11 +6,12 @@
 const { EventEmitter } = require('node:events');
 const { badArgument } = require('./arguments');
 const { Channel } = require('./channel');
+const { outside } = require('./context');
 const { failure } = require('./errors');
 const { toJson } = require('./messages');
 const { NativeRouter } = require('./native');
 const { normalizeRouterOptions } = require('./options');
-const { Bluebird, answer, contain, tellListeners } = require('./promises');
+const { Bluebird, answer, contain, contextual, tellListeners } = require('./promises');
 const { kCore, hide } = require('./symbols');
 const { clearTimeout, setTimeout } = require('./timers');
 const { warnOnce } = require('./warnings');
@@ -47,7 +48,7 @@ class RouterCore {
   /** The native side never keeps the process alive by itself: a listener does for good, a connection until it is idle. */
   hold(ms) {
     clearTimeout(this.keepAlive);
-    this.keepAlive = setTimeout(() => {}, ms);
+    this.keepAlive = outside(setTimeout, () => {}, ms);
     this.keepAliveMs = ms;
   }
 
@@ -73,7 +74,7 @@ class RouterCore {
     const json = toJson('data', data);
     if (this.channel === null) throw failure('DW_ERR_STATE', 'The router is closed');
     this.channel.native.respond(requesterId, json);
-    return this.channel.done;
+    return this.channel.told();
   }
 
   close() {
@@ -185,7 +186,7 @@ function readAddress(address) {
 }
 
 function call(router, callback, work) {
-  return answer(Bluebird, callback, () => work(router[kCore]));
+  return answer(contextual(Bluebird), callback, () => work(router[kCore]));
 }
 
 module.exports.Router = Router;

@@ -7,7 +7,7 @@ const { badArgument } = require('./arguments');
 const { current } = require('./context');
 const { DESTROY } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
-const { Bluebird, nodeify } = require('./promises');
+const { Bluebird, contextual, nodeify } = require('./promises');
 const { kCore, kRecord, hide } = require('./symbols');
 
 /**
@@ -187,7 +187,7 @@ function coreOf(worker) {
 
 function promiseClass(worker) {
   const core = coreOf(worker);
-  return core ? core.PromiseClass : Bluebird;
+  return core ? core.PromiseClass : contextual(Bluebird);
 }
 
 /**

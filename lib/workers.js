@@ -4,7 +4,7 @@
 'use strict';
 
 const { concurrencyOf } = require('./concurrency');
-const { CallContext, enter, outside } = require('./context');
+const { CallContext, handle: runHandler, outside } = require('./context');
 const { failure } = require('./errors');
 const { describe } = require('./failures');
 const { isPlain } = require('./messages');
@@ -75,13 +75,15 @@ class Workers {
       return;
     }
     if (!this.core.channel.wants(index)) return;
-    const { worker } = record;
-    const outcome = new AskOutcome(this, inbound, record, method);
+    runHandler(new AskOutcome(this, inbound, record, method), this.runAsk, this, data, index);
+  }
+
+  runAsk(outcome, data, index) {
+    const { worker } = outcome.record;
     const callback = outcome.callback();
-    enter(outcome);
     if (!this.mayStart(index)) return;
     try {
-      const result = worker.onAsk(method, data, callback);
+      const result = worker.onAsk(outcome.method, data, callback);
       outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
     } catch (error) {
       outcome.settle(true, error);
@@ -127,11 +129,13 @@ class Workers {
       this.refuse(index);
       return;
     }
-    const outcome = new TellOutcome(this, origin, record, method);
-    enter(outcome);
+    runHandler(new TellOutcome(this, origin, record, method), this.runTell, this, data, index);
+  }
+
+  runTell(outcome, data, index) {
     if (!this.mayStart(index)) return;
     try {
-      outcome.returned(record.worker.onTell(method, data), false);
+      outcome.returned(outcome.record.worker.onTell(outcome.method, data), false);
     } catch (error) {
       outcome.settle(true, error);
     }
@@ -194,7 +198,7 @@ class Workers {
     try {
       WorkerClass = core.lookUp(className);
       maxQueue = concurrencyOf(WorkerClass);
-      record = construct(WorkerClass, className, id, core.broker, attributes, epoch);
+      record = outside(() => construct(WorkerClass, className, id, core.broker, attributes, epoch));
     } catch (error) {
       this.notMade({ handle, id, className, cause }, WorkerClass === undefined ? CLASS_UNKNOWN : CONSTRUCTOR_THREW, error);
       return;
@@ -269,7 +273,7 @@ class Workers {
     const { id: broker, config } = this.core;
     // Where the broker cannot prove that it lives, the worker may have been made again elsewhere: it must know.
     const cause = this.native.holds() ? record.ending.cause : DestroyCause.FENCED;
-    record.overdue = setTimeout(() => {
+    record.overdue = outside(setTimeout, () => {
       this.core.logOften('overdue', 'warn', `Worker ${record.id} did not end within ${config.destroyTimeout} ms: broker ${broker} gives it up`);
       this.destroyed(record);
     }, config.destroyTimeout);
@@ -289,7 +293,7 @@ class Workers {
   /** Its handlers may answer before its id is free. */
   awaitAnswers(record) {
     this.parting.add(record);
-    record.overdue = setTimeout(() => this.release(record, false), this.core.config.destroyTimeout);
+    record.overdue = outside(setTimeout, () => this.release(record, false), this.core.config.destroyTimeout);
     record.answered = () => {
       if (!this.direct.handles(record)) this.release(record, true);
     };
@@ -314,14 +318,7 @@ class Workers {
 
   /** Runs `onCreate` or `onDestroy`, then `next`, whatever came of it. */
   step(record, name, info, next) {
-    const { worker } = record;
-    const outcome = new StepOutcome(this, record, name, next);
-    try {
-      const result = worker[name](info, outcome.callback());
-      outcome.returned(result, worker[name].length >= STEP_WITH_CALLBACK);
-    } catch (error) {
-      outcome.settle(true, error);
-    }
+    outside(runStep, new StepOutcome(this, record, name, next), info);
   }
 
   changeLoad(record, load) {
@@ -354,6 +351,17 @@ class Workers {
     this.records.clear();
     this.active.clear();
     this.load = 0;
+  }
+}
+
+function runStep(outcome, info) {
+  const { record, step } = outcome;
+  const { worker } = record;
+  try {
+    const result = worker[step](info, outcome.callback());
+    outcome.returned(result, worker[step].length >= STEP_WITH_CALLBACK);
+  } catch (error) {
+    outcome.settle(true, error);
   }
 }
 

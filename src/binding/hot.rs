@@ -41,6 +41,7 @@ pub fn export(mut exports: Object<'_>) -> napi::Result<()> {
     exports.create_named_method("reply", reply)?;
     exports.create_named_method("drain", drain)?;
     exports.create_named_method("mayStart", may_start)?;
+    exports.create_named_method("callWithoutContext", call_without_context)?;
     exports.create_named_method("flush", flush)
 }
 
@@ -127,6 +128,20 @@ unsafe extern "C" fn may_start(env: sys::napi_env, info: sys::napi_callback_info
 unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node-API.
     unsafe { called::<1, bool>(env, info, |station, _| Ok(station.flush())) }
+}
+
+/// `callWithoutContext(object, function)`: calls the function, with the object as `this` and as the resource that Node.js has for
+/// the call, as the event loop calls into JavaScript: no store of an `AsyncLocalStorage` of whoever calls is there.
+unsafe extern "C" fn call_without_context(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut result = ptr::null_mut();
+    // SAFETY: called by Node-API, with values of the running call. Where a step fails an exception is pending, or the result is
+    // `undefined`.
+    unsafe {
+        if let Ok(Arguments { values: [object, function], .. }) = Arguments::<2>::of(env, info) {
+            sys::napi_make_callback(env, ptr::null_mut(), object, function, 0, ptr::null(), &mut result);
+        }
+    }
+    result
 }
 
 /// The values that a callback was given.
