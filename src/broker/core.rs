@@ -320,6 +320,7 @@ async fn end(life: &Arc<Life>, politely: bool) {
         abort(life);
     }
     life.tasks.join().await;
+    life.close_log();
     life.registry.close().await;
     let gone: HashSet<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
     life.inbox.forget(|handle| gone.contains(&handle));

@@ -8,6 +8,7 @@ use crate::broker::inbound::Inbound;
 use crate::broker::inbox::{lock, Inbox};
 use crate::broker::lanes::Lanes;
 use crate::broker::lease::Lease;
+use crate::broker::log_lines::{self, LogLines, Verdict};
 use crate::broker::notices::Notices;
 use crate::broker::numbers::Numbers;
 use crate::broker::refusals::Refusals;
@@ -27,6 +28,7 @@ use crate::transport::{Connection, MemoryHub, Transport};
 use crate::wire::message::PROTOCOL;
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -74,6 +76,10 @@ pub struct Life {
     pub registrar: Registrar,
     pub lease: Lease,
     pub tasks: Tasks,
+    /// Lines of the log that are held back, because their kind was emitted within a second.
+    log_lines: Mutex<LogLines>,
+    /// There is one.
+    lines_held: Notify,
     /// The earliest deadline changed.
     pub timer: Notify,
     /// Workers may wait to be claimed.
@@ -159,6 +165,8 @@ impl Life {
             registrar: Registrar::default(),
             lease: Lease::new(&config.lease, config.on_redis_loss),
             tasks: parts.tasks,
+            log_lines: Mutex::default(),
+            lines_held: Notify::new(),
             timer: Notify::new(),
             claim: Notify::new(),
             look: Notify::new(),
@@ -293,8 +301,39 @@ impl Life {
         }
     }
 
+    /// Writes a line of this broker's log. Of the lines that one place in the source writes, one a second is emitted.
+    #[track_caller]
     pub fn log(&self, level: Level, message: impl Into<String>) {
-        let message = message.into();
+        let kind = log_lines::kind_of(Location::caller());
+        let verdict = lock(&self.log_lines).admit(kind, boot_millis(), level, message.into());
+        match verdict {
+            Verdict::Emit(level, message) => self.emit(level, &message),
+            Verdict::HoldFirst => self.lines_held.notify_one(),
+            Verdict::Hold => {}
+        }
+    }
+
+    /// Emits the lines that were held back, each when its second is over.
+    pub async fn keep_log(self: Arc<Self>) {
+        loop {
+            let next = lock(&self.log_lines).next_due();
+            let wait = next.map(|due| Duration::from_millis(due.saturating_sub(boot_millis())));
+            tokio::select! {
+                () = self.lines_held.notified() => continue,
+                () = async { match wait { Some(wait) => tokio::time::sleep(wait).await, None => std::future::pending().await } } => {}
+            }
+            let lines = lock(&self.log_lines).due(boot_millis());
+            lines.iter().for_each(|(level, message)| self.emit(*level, message));
+        }
+    }
+
+    /// Emits what is still held back: the life ends.
+    pub fn close_log(&self) {
+        let lines = lock(&self.log_lines).drain();
+        lines.iter().for_each(|(level, message)| self.emit(*level, message));
+    }
+
+    fn emit(&self, level: Level, message: &str) {
         match level {
             Level::Debug => tracing::debug!(broker = %self.incarnation, "{message}"),
             Level::Info => tracing::info!(broker = %self.incarnation, "{message}"),

@@ -26,6 +26,7 @@
 //! | recovery: claims, lost answers | [`recovery`] |
 //! | writes into the registry, batched | [`registrar`] |
 //! | to JavaScript: events, queue, batch text | [`event`], [`inbox`], [`batch`] |
+//! | how many log lines of one kind are emitted | [`log_lines`] |
 
 pub mod announcing;
 pub mod answers;
@@ -48,6 +49,7 @@ pub mod lanes;
 pub mod lease;
 pub mod lease_thread;
 pub mod life;
+pub mod log_lines;
 pub mod mailbox;
 pub mod membership;
 pub mod neighbours;
