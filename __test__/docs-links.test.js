@@ -38,6 +38,12 @@ for (const page of PAGES) {
   });
 }
 
+test('every source file that docs/architecture.md names exists', () => {
+  const named = [...textOf('docs/architecture.md').matchAll(/`((?:lib|src|tests)\/[\w/.-]*|index[\w.]+)`/g)].map(([, path]) => path);
+  assert.ok(named.length > 40);
+  assert.deepEqual(named.filter((path) => !existsSync(join(ROOT, path))), []);
+});
+
 test('README leads to every page of docs/ and docs/reference/', () => {
   const linked = new Set([...textOf('README.md').matchAll(/\]\((docs\/[\w/.-]+\.md)/g)].map(([, path]) => path));
   assert.deepEqual(DOCS.filter((page) => !linked.has(page)), []);
