@@ -31,9 +31,8 @@ function ask(core, workerId, method, data, option) {
 
 /** Data that holds an option of `ask()` and nothing else. */
 function isOption(data) {
-  if (typeof data !== 'object' || data === null) return false;
-  if (typeof data.timeout !== 'number' && !(data.signal instanceof AbortSignal)) return false;
-  return !hasUnknown(ASK, data);
+  if (typeof data !== 'object' || data === null || (data.timeout === undefined && data.signal === undefined)) return false;
+  return (typeof data.timeout === 'number' || data.signal instanceof AbortSignal) && !hasUnknown(ASK, data);
 }
 
 function misplaced(method, data) {
