@@ -22,6 +22,12 @@ pub fn is_one_json_value(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
+/// Whether the bytes are exactly one JSON object.
+pub fn is_one_json_object(bytes: &[u8]) -> bool {
+    let first = bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    first == Some(&b'{') && is_one_json_value(bytes)
+}
+
 /// Whether this text between quotation marks is a JSON string. One pass without a branch.
 pub fn needs_no_escapes(text: &[u8]) -> bool {
     text.iter().fold(true, |fine, byte| fine & (*byte >= 0x20) & (*byte != b'"') & (*byte != b'\\'))

@@ -86,10 +86,19 @@ impl Life {
         if membership.claimable > 0 {
             self.claim.notify_one();
         }
+        self.repair_record(membership);
         self.compare_loads(membership, view);
         if checks {
             self.evict_overdue(membership, looked).await;
             self.salvage_what_is_left(membership, looked).await;
+        }
+    }
+
+    /// Publishes this broker's record again where another one stands in its place, or none that can be read.
+    fn repair_record(&self, membership: &Membership) {
+        let own = membership.members.iter().find(|member| member.record.incarnation == self.incarnation);
+        if own.is_none_or(|own| own.record != self.record()) {
+            self.publish.notify_one();
         }
     }
 
@@ -136,6 +145,14 @@ impl Life {
                 }
                 Ok(Signal::Overruled(incarnation)) if incarnation == self.incarnation => self.verify.notify_one(),
                 Ok(Signal::Overruled(_)) => {}
+                Ok(Signal::Foreign(key)) => self.log(
+                    Level::Warn,
+                    format!("Another program wrote a value of a foreign type to {key:?} in Redis. It was removed."),
+                ),
+                Ok(Signal::Unreadable(key)) => self.log(
+                    Level::Warn,
+                    format!("The entry {key:?} in Redis cannot be read: another program wrote it. It was deleted."),
+                ),
                 Ok(Signal::Resync) | Err(RecvError::Lagged(_)) => {
                     self.check_server();
                     self.look.notify_one();

@@ -78,7 +78,8 @@ impl Life {
         let loads: Vec<u64> = membership.members.iter().filter(able).map(|member| member.load).collect();
         let own = membership.members.iter().find(|member| member.record.incarnation == self.incarnation);
         let own = own.map_or(0, |member| member.load);
-        let level = (loads.iter().sum::<u64>() + membership.claimable).div_ceil(loads.len().max(1) as u64);
+        let all = loads.iter().fold(membership.claimable, |sum, load| sum.saturating_add(*load));
+        let level = all.div_ceil(loads.len().max(1) as u64);
         let share = Share { own: level.saturating_sub(own) as usize, waiting: membership.claimable as usize };
         (share.waiting > 0).then_some(share)
     }

@@ -1,10 +1,11 @@
 //! What this broker writes into the registry about its own workers: collected, and sent in batches, one after the other.
 
+use crate::broker::batch::is_one_json_object;
 use crate::broker::event::{Event, Handle, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::residents::{Creator, Insertion};
-use crate::coordination::{Activation, Entry, LoadChange, Release, CHUNK, RESERVED_LOAD};
+use crate::coordination::{Activation, Entry, Fate, LoadChange, Release, CHUNK, RESERVED_LOAD};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
 use std::collections::HashMap;
@@ -140,8 +141,20 @@ impl Life {
         }
     }
 
+    /// The attributes are no JSON object: another program wrote the entry. It is given up, and no worker is made.
+    fn refuse_entry(&self, entry: Entry, creators: Vec<Creator>) {
+        let text = format!("The attributes of the worker \"{}\" in Redis are not a JSON object", entry.id);
+        self.log(Level::Error, format!("{text}: another program wrote them. The entry is deleted."));
+        self.inbox.push(Event::WorkerLost { id: entry.id.to_string(), reason: text.clone() });
+        self.tell_creators(creators, &Err(Failure::new(Code::Redis, text)));
+        self.registrar.release(None, Release { id: entry.id, epoch: entry.epoch, fate: Fate::Delete });
+    }
+
     /// A worker that stands under this incarnation begins to live here.
     pub fn move_in(self: &Arc<Self>, entry: Entry, creators: Vec<Creator>) {
+        if !is_one_json_object(entry.attributes.as_bytes()) {
+            return self.refuse_entry(entry, creators);
+        }
         lock(&self.remembered).saw(&entry.id, entry.epoch);
         let entry = Arc::new(entry);
         let mut residents = lock(&self.residents);

@@ -27,6 +27,9 @@ pub const CHUNK: usize = 100;
 pub const RESERVED_LOAD: u64 = 1;
 /// An evictor whose idea of the coordinator's clock is further off may have slept, or the clock was stepped.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_millis(500);
+/// The longest that the brokers wait, after a wipe, for one that does not come back: leases may have been written by another
+/// program.
+pub const MAX_PATIENCE: Duration = Duration::from_secs(600);
 /// A larger load counts as this: the sum of a million such loads is still exact in a sorted set's double.
 pub const MAX_LOAD: u64 = 1 << 32;
 
@@ -352,6 +355,10 @@ pub enum Signal {
     Settled,
     /// Workers of this incarnation were put back by another under a higher epoch: restoring again tells which.
     Overruled(Incarnation),
+    /// A value of another type stood under this key; it was removed.
+    Foreign(String),
+    /// The entry under this key could not be read; it was deleted.
+    Unreadable(String),
     /// The connection to the coordinator was lost and is back: anything may have been missed.
     Resync,
 }

@@ -268,6 +268,8 @@ impl Driver {
                 Signal::Restart => "restart",
                 Signal::Settled => "settled",
                 Signal::Overruled(_) => "overruled",
+                Signal::Foreign(_) => "foreign",
+                Signal::Unreadable(_) => "unreadable",
                 Signal::Resync => "resync",
             };
             *self.variants.entry(("signals", name)).or_default() += 1;

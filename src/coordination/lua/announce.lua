@@ -17,7 +17,7 @@ join(incarnation, record, ttl, schema, generation, secret)
 saw_epoch(ARGV[12])
 keep_epoch()
 local function raise(field, number)
-  if tonumber(number) > (tonumber(redis.call('HGET', META, field) or nil) or 0) then redis.call('HSET', META, field, number) end
+  if tonumber(number) > (whole(redis.call('HGET', META, field)) or 0) then redis.call('HSET', META, field, number) end
 end
 raise('restart', ARGV[13])
 for i = 16, counters, 2 do raise('n:' .. ARGV[i], ARGV[i + 1]) end

@@ -9,8 +9,8 @@ local function host_of(incarnation)
   local host = hosts[incarnation]
   if host == nil then
     local record = valid(incarnation) and redis.call('HGET', BROKERS, incarnation) or ''
-    local draining, name, port = string.match(record, '^[^:]*:([^:]*):([^:]*):([^:]*):')
-    host = draining == '0' and {record, name, port}
+    local name, port = string.match(record, '^[^:]*:0:([^:]*):(%d+):[^:]*:%d+:%d+:%d+:[01]:,')
+    host = name and tonumber(port) <= 65535 and {record, name, port} or false
     hosts[incarnation] = host
   end
   return host
@@ -19,7 +19,7 @@ end
 local function choose(cluster, class)
   local hosted, from = ',' .. class .. ',', 0
   while true do
-    local page = redis.call('ZRANGE', load_key(cluster), from, from + PAGE - 1)
+    local page = zrange(load_key(cluster), from, from + PAGE - 1)
     for _, incarnation in ipairs(page) do
       local host = host_of(incarnation)
       if host and string.find(host[1], hosted, 1, true) then return incarnation, host[2], host[3] end

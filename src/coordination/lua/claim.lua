@@ -2,7 +2,8 @@
 -- KEYS 4 the claimer's own:, 5… pending: of the classes.  ARGV 5 claimer, 6 limit, 7 ttl in ms (0: none), 8 looked at at most,
 --      9 load to reserve
 -- Replies: {'stranger'}: the claimer has no valid lease, nothing changed; {'unsettled'}: what waits may live somewhere
---          {remaining, expired, {id, cause, class, cluster, epoch, created, recoverable, attributes, attempt}, …}
+--          {remaining, deleted, {id, cause, class, cluster, epoch, created, recoverable, attributes, attempt}, …}
+--          deleted: older than the ttl, or not readable
 -- Never half-done: an entry that is pending and owned; one that is neither.
 -- Cost: about 14 µs an entry (Redis 7.0), 1 µs a class.
 -- Full memory: works.
@@ -11,22 +12,29 @@ local limit, ttl, left, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumbe
 
 if unsettled() then return {'unsettled'} end
 if not valid(by) then return {'stranger'} end
-local reply, expired, claimed = {'0', '0'}, 0, 0
+local reply, deleted, claimed = {'0', '0'}, 0, 0
 
 local function take(pending, id)
   local key = PREFIX .. 'w:' .. id
-  local entry = redis.call('HMGET', key, 'class', 'cluster', 'epoch', 'created', 'recoverable', 'attributes', 'state',
-    'cause', 'attempt')
-  redis.call('ZREM', pending, id)
+  local entry = entry_of(redis.pcall('HMGET', key, 'class', 'cluster', 'epoch', 'created', 'recoverable', 'attributes', 'state',
+    'cause', 'attempt'), key)
+  zrem(pending, id)
   if entry[7] ~= 'pending' then return end
-  if ttl > 0 and now - tonumber(entry[4]) > ttl then
+  local sound = is_id(id) and is_sound(entry[1], entry[2], entry[3], entry[4], entry[6])
+  -- One that stands in another class's list is found there too.
+  if sound and pending_key(entry[2], entry[1]) ~= pending then
+    zadd(pending_key(entry[2], entry[1]), entry[4], id)
+    return
+  end
+  if not sound or ttl > 0 and now - tonumber(entry[4]) > ttl then
     redis.call('DEL', key)
-    expired = expired + 1
+    if not sound then hint('unreadable:' .. key) end
+    deleted = deleted + 1
     return
   end
   local epoch, attempt = next_epoch(entry[3]), next_attempt(entry[9])
   redis.call('HMSET', key, 'state', 'active', 'owner', by, 'epoch', epoch, 'attempt', attempt, 'load', text(reserved))
-  redis.call('ZADD', own, entry[4], id)
+  zadd(own, entry[4], id)
   claimed = claimed + 1
   reply[claimed + 2] = {id, entry[8], entry[1], entry[2], epoch, entry[4], entry[5], entry[6], text(attempt)}
 end
@@ -34,7 +42,7 @@ end
 local remaining = 0
 for i = 5, #KEYS do
   while claimed < limit and left > 0 do
-    local page = redis.call('ZRANGE', KEYS[i], 0, math.min(limit - claimed, left) - 1)
+    local page = zrange(KEYS[i], 0, math.min(limit - claimed, left) - 1)
     if #page == 0 then break end
     left = left - #page
     for _, id in ipairs(page) do take(KEYS[i], id) end
@@ -43,5 +51,5 @@ for i = 5, #KEYS do
 end
 if claimed > 0 then keep_epoch() end
 add_load(by, claimed * reserved)
-reply[1], reply[2] = text(remaining), text(expired)
+reply[1], reply[2] = text(remaining), text(deleted)
 return reply

@@ -2,6 +2,7 @@
 local function await(incarnation) redis.call('HSETNX', AWAITED, incarnation, '1') end
 
 local function begin_healing(patience)
+  patience = math.min(patience, MAX_PATIENCE)
   redis.call('DEL', AWAITED)
   redis.call('HMSET', META, 'server', SERVER, 'healing', text(now + patience), 'patience', text(patience))
 end

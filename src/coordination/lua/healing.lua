@@ -1,6 +1,8 @@
 -- healing: whether the tables may be taken for whole. They may not on a server other than the one agreed on, nor while
 -- somebody is awaited: then nothing unknown is activated, and nobody is evicted.
 local AWAITED = PREFIX .. 'awaited'
+-- The longest that is waited for anybody, ms: records and the time in meta may have been written by another program.
+local MAX_PATIENCE = 600000
 
 local function unsettled()
   local meta = redis.call('HMGET', META, 'server', 'healing')

@@ -6,15 +6,15 @@ local function add_load(incarnation, change)
   if change == 0 then return end
   local cluster = cluster_of(incarnation)
   if cluster then
-    redis.call('ZINCRBY', load_key(cluster), text(change), incarnation)
-  elseif redis.call('HINCRBY', META, 'left:' .. incarnation, text(change)) == 0 then
+    zincrby(load_key(cluster), text(change), incarnation)
+  elseif increment('left:' .. incarnation, text(change)) == 0 then
     redis.call('HDEL', META, 'left:' .. incarnation)
   end
 end
 
 -- Takes the sum out of load:<cluster>: what a record gives up when it goes.
 local function take_load(incarnation, cluster)
-  local sum = tonumber(redis.call('ZSCORE', load_key(cluster), incarnation) or '0')
+  local sum = whole(redis.call('ZSCORE', load_key(cluster), incarnation)) or 0
   redis.call('ZREM', load_key(cluster), incarnation)
   return sum
 end

@@ -3,7 +3,7 @@
 -- Replies: {} without entry, 0 when it may have been forgotten, {class, cluster} when it is pending, {class, owner, epoch, state, host or nil, port or nil}
 -- Cost: about 3 µs.
 -- Full memory: works: nothing is written.
-local entry = redis.call('HMGET', KEYS[4], 'class', 'owner', 'epoch', 'state', 'cluster')
+local entry = entry_of(redis.pcall('HMGET', KEYS[4], 'class', 'owner', 'epoch', 'state', 'cluster'), KEYS[4])
 if not entry[4] then return unsettled() and 0 or {} end
 if entry[4] == 'pending' then return {entry[1], entry[5]} end
 local host, port = address(entry[2])

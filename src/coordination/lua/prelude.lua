@@ -8,3 +8,10 @@ local function text(number) return string.format('%.0f', number) end
 
 local function hint(what) redis.call('PUBLISH', CHANNEL, what) end
 
+-- A whole number that a double holds exactly; nil for every other text. Values of entries, records, scores and counters
+-- are read with this: other programs may have written them.
+local function whole(value)
+  local number = value and string.find(value, '^%d+$') and tonumber(value)
+  return number and number <= 9007199254740992 and number or nil
+end
+

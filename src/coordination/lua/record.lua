@@ -12,7 +12,7 @@ end
 
 -- For how long the broker leases, in ms; nil without a record.
 local function ttl_of(record)
-  return tonumber(string.match(record or '', '^[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:([^:]*):') or nil)
+  return whole(string.match(record or '', '^[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:([^:]*):'))
 end
 
 -- Whether nothing but the end of its lease tells its death.

@@ -9,11 +9,11 @@ local incarnation, ttl = ARGV[5], tonumber(ARGV[6])
 
 local meta = redis.call('HMGET', META, 'server', 'generation', 'healing', 'patience')
 local agreed = meta[1] == SERVER
-local ends, patience = tonumber(meta[3] or nil), tonumber(meta[4] or nil)
+local ends, patience = whole(meta[3]), math.min(whole(meta[4]) or 0, MAX_PATIENCE)
 if agreed and ends and ends <= now then
   end_healing()
-elseif agreed and ends and patience and ends > now + patience then
-  -- The clock stepped back.
+elseif agreed and meta[3] and (not ends or ends > now + patience) then
+  -- The clock stepped back, or it is no time.
   redis.call('HSET', META, 'healing', text(now + patience))
 end
 
@@ -23,5 +23,6 @@ redis.call('ZADD', LEASES, text(now + ttl), incarnation)
 local first = redis.call('ZRANGE', LEASES, 0, 1, 'WITHSCORES')
 local upcoming = false
 if first[1] ~= incarnation then upcoming = first[2] elseif first[3] then upcoming = first[4] end
+upcoming = whole(upcoming) and upcoming
 reply[5], reply[6] = text(now + ttl), upcoming
 return reply

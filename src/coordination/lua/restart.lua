@@ -2,6 +2,6 @@
 -- Replies: the new restart number
 -- Cost: constant.
 -- Full memory: refused.
-local number = redis.call('HINCRBY', META, 'restart', 1)
+local number = increment('restart', 1)
 hint('restart')
 return number

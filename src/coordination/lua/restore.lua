@@ -13,13 +13,14 @@ local reply, change, told = {}, 0, {}
 
 -- Takes an entry from where it stands.
 local function take(id, entry)
+  local load = whole(entry[6]) or 0
   if entry[3] == 'pending' then
-    redis.call('ZREM', pending_key(entry[4], entry[5]), id)
+    if entry[4] and entry[5] then zrem(pending_key(entry[4], entry[5]), id) end
   elseif entry[1] == owner then
-    change = change - (tonumber(entry[6]) or 0)
-  else
-    redis.call('ZREM', PREFIX .. 'own:' .. entry[1], id)
-    add_load(entry[1], -(tonumber(entry[6]) or 0))
+    change = change - load
+  elseif entry[1] then
+    zrem(PREFIX .. 'own:' .. entry[1], id)
+    add_load(entry[1], -load)
     if not told[entry[1]] then hint('overruled:' .. entry[1]) end
     told[entry[1]] = true
   end
@@ -28,8 +29,8 @@ end
 for i = 6, #ARGV, 11 do
   local id, class, cluster, epoch, cause, created, recoverable, attributes, state, load, attempt = unpack(ARGV, i, i + 10)
   local key = PREFIX .. 'w:' .. id
-  local entry = redis.call('HMGET', key, 'owner', 'epoch', 'state', 'cluster', 'class', 'load')
-  local stands, held = tonumber(entry[2] or nil) or 0, tonumber(epoch)
+  local entry = entry_of(redis.pcall('HMGET', key, 'owner', 'epoch', 'state', 'cluster', 'class', 'load'), key)
+  local stands, held = whole(entry[2]) or 0, tonumber(epoch)
   saw_epoch(epoch)
   local foreign = entry[1] ~= owner and entry[3] ~= 'pending'
   if entry[3] and (stands > held or stands == held and foreign) then
@@ -39,7 +40,7 @@ for i = 6, #ARGV, 11 do
     redis.call('HMSET', key, 'class', class, 'cluster', cluster, 'owner', owner, 'epoch', epoch, 'state', state, 'cause', cause,
       'created', created, 'recoverable', recoverable, 'load', load, 'attempt', attempt,
       'attributes', attributes)
-    redis.call('ZADD', own, created, id)
+    zadd(own, created, id)
     change = change + tonumber(load)
     reply[#reply + 1] = 1
   end

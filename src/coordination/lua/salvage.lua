@@ -1,14 +1,16 @@
 -- salvage: what becomes of entries that their owner gives up, or that a dead owner left.
--- The load of the owner is the caller's to settle.
+-- The load of the owner is the caller's to settle. Returns whether it waits for its recovery: one that cannot be read is deleted.
 local function give_up(own, id, recover, cluster, class, created)
   local key = PREFIX .. 'w:' .. id
-  redis.call('ZREM', own, id)
+  zrem(own, id)
+  recover = recover and is_id(id) and is_sound(class, cluster, '0', created, '') and true or false
   if recover then
     redis.call('HMSET', key, 'state', 'pending', 'owner', '', 'load', '0')
-    redis.call('ZADD', pending_key(cluster, class), created, id)
+    zadd(pending_key(cluster, class), created, id)
   else
     redis.call('DEL', key)
   end
+  return recover
 end
 
 -- Removes lease and record.
@@ -27,13 +29,13 @@ local function salvage(own, incarnation, recover, limit)
   local recovered, deleted, load = 0, 0, 0
   local ids = limit > 0 and redis.call('ZRANGE', own, 0, limit - 1) or {}
   for _, id in ipairs(ids) do
-    local entry = redis.call('HMGET', PREFIX .. 'w:' .. id, 'owner', 'recoverable', 'cluster', 'class', 'created', 'load')
+    local key = PREFIX .. 'w:' .. id
+    local entry = entry_of(redis.pcall('HMGET', key, 'owner', 'recoverable', 'cluster', 'class', 'created', 'load'), key)
     if entry[1] ~= incarnation then
       redis.call('ZREM', own, id)
     else
-      local kept = recover and entry[2] == '1'
-      give_up(own, id, kept, entry[3], entry[4], entry[5])
-      load = load + (tonumber(entry[6]) or 0)
+      local kept = give_up(own, id, recover and entry[2] == '1', entry[3], entry[4], entry[5])
+      load = load + (whole(entry[6]) or 0)
       if kept then recovered = recovered + 1 else deleted = deleted + 1 end
     end
   end

@@ -13,12 +13,15 @@ for class in string.gmatch(classes or '', '[^,]+') do
 end
 
 local meta = redis.call('HMGET', META, 'restart', 'generation')
-local reply = {text(now), meta[1] or '0', meta[2] or '', text(claimable), unsettled() and '0' or '1', redis.call('HKEYS', PREFIX .. 'dead')}
+local reply = {text(now), text(whole(meta[1]) or 0), meta[2] or '', text(claimable), unsettled() and '0' or '1', redis.call('HKEYS', PREFIX .. 'dead')}
 local leases = redis.call('ZRANGE', LEASES, 0, -1, 'WITHSCORES')
 for i = 1, #leases, 2 do
   local member = redis.call('HGET', BROKERS, leases[i])
   local home = string.match(member or '', '^([^:]*):')
-  if home then
+  if not home and not valid(leases[i]) then
+    -- A lease without a record is nobody's.
+    redis.call('ZREM', LEASES, leases[i])
+  elseif home then
     local n = #reply
     reply[n + 1], reply[n + 2] = leases[i], member
     reply[n + 3] = text(cut(leases[i], tonumber(leases[i + 1]), member))

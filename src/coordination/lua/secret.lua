@@ -10,6 +10,6 @@ local schema, generation, secret = ARGV[5], ARGV[6], ARGV[7]
 local found = redis.call('HGET', META, 'schema')
 if found and found ~= schema then return {'schema', found} end
 redis.call('HSETNX', META, 'schema', schema)
-redis.call('HSETNX', META, 'generation', generation)
-redis.call('HSETNX', META, 'secret', secret)
+keep_or_set('generation', generation)
+keep_or_set('secret', secret)
 return {'secret', redis.call('HGET', META, 'secret')}

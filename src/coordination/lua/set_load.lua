@@ -9,11 +9,11 @@ local owner = ARGV[5]
 local reply, change = {}, 0
 for i = 4, #KEYS do
   local epoch, load = ARGV[i * 2 - 2], ARGV[i * 2 - 1]
-  local entry = redis.call('HMGET', KEYS[i], 'owner', 'epoch', 'load')
+  local entry = entry_of(redis.pcall('HMGET', KEYS[i], 'owner', 'epoch', 'load'), KEYS[i])
   local ours = entry[1] == owner and entry[2] == epoch
   if ours and entry[3] ~= load then
     redis.call('HSET', KEYS[i], 'load', load)
-    change = change + tonumber(load) - (tonumber(entry[3]) or 0)
+    change = change + tonumber(load) - (whole(entry[3]) or 0)
   end
   reply[i - 3] = ours and 1 or 0
 end

@@ -11,6 +11,7 @@ pub(super) fn unsettled(tables: &Tables) -> bool {
 }
 
 fn begin(tables: &mut Tables, patience: Duration, now: ServerTime) {
+    let patience = patience.min(MAX_PATIENCE);
     tables.agreed = Some(tables.server.clone());
     let ends = ServerTime(now.0 + patience.as_millis() as u64);
     tables.healing = Some(Healing { ends, patience, awaited: BTreeMap::new() });

@@ -5,8 +5,9 @@ use super::reply::{flags, load, number, text, Parts};
 use crate::coordination::{
     BrokerRecord, Claim, Entry, Eviction, Joined, Location, Member, Membership, Placement, Registration, Renewal,
 };
-use crate::ids::{Epoch, WorkerId};
+use crate::ids::{Epoch, ServerTime, WorkerId};
 use redis::Value;
+use tracing::debug;
 
 /// TIME: seconds and microseconds.
 pub fn micros(value: Value) -> Option<u64> {
@@ -61,8 +62,9 @@ pub fn renewed(value: Value) -> Option<Renewal> {
     let mut parts = Parts::of(value)?;
     let (now, server, server_agreed) = (parts.time()?, parts.server()?, parts.text()? == "1");
     let generation = match parts.value() {
-        None | Some(Value::Nil) => None,
-        Some(value) => Some(text(value)?),
+        None => None,
+        // One that another program wrote is none: the brokers restore the tables.
+        Some(value) => text(value),
     };
     if parts.left() == 0 {
         return Some(Renewal::Evicted { now, generation, server, server_agreed });
@@ -82,28 +84,40 @@ pub fn membership(value: Value) -> Option<Membership> {
     let mut parts = Parts::of(value)?;
     let now = parts.time()?;
     let restart_number = parts.number()?;
-    let generation = parts.text()?;
+    let generation = text(parts.value()?).unwrap_or_default();
     let claimable = parts.number()?;
     let settled = parts.text()? == "1";
     let mut gone = parts.parts()?;
     let mut unsalvaged = Vec::with_capacity(gone.left());
     while gone.left() > 0 {
-        unsalvaged.push(gone.incarnation()?);
+        unsalvaged.extend(gone.incarnation());
     }
-    unsalvaged.sort();
     let mut members = Vec::with_capacity(parts.left() / 4);
     while parts.left() > 0 {
-        let record = record::decode(parts.incarnation()?, &parts.text()?)?;
-        members.push(Member { record, lease_expires: parts.time()?, load: load(parts.value()?)? });
+        let (incarnation, record, expires, sum) = (parts.incarnation(), parts.text(), parts.value()?, parts.value()?);
+        let (Some(incarnation), Some(lease_expires)) = (incarnation, number(expires).map(ServerTime)) else { continue };
+        match record.and_then(|record| record::decode(incarnation.clone(), &record)) {
+            Some(record) => members.push(Member { record, lease_expires, load: load(sum).unwrap_or(0) }),
+            None => {
+                debug!(%incarnation, "the record of a broker cannot be read");
+                // Nobody can tell how long its lease is; that it has run out is checked again by who evicts it.
+                if lease_expires <= now {
+                    unsalvaged.push(incarnation);
+                }
+            }
+        }
     }
+    unsalvaged.sort();
+    unsalvaged.dedup();
     members.sort_by(|a, b| a.record.incarnation.cmp(&b.record.incarnation));
     Some(Membership { now, members, claimable, restart_number, generation, settled, unsalvaged })
 }
 
-/// One a request. The inner `None`: the counter went past ids that are taken, ask again.
-pub fn placed(value: Value, count: usize) -> Option<Vec<Option<Placement>>> {
+/// One a request, `None` for an answer of another shape. The inner `None`: the counter went past ids that are taken, ask
+/// again.
+pub fn placed(value: Value, count: usize) -> Option<Vec<Option<Option<Placement>>>> {
     let mut answers = Parts::of(value).filter(|answers| answers.left() == count)?;
-    (0..count).map(|_| placement(answers.parts()?)).collect()
+    Some((0..count).map(|_| placement(answers.parts()?)).collect())
 }
 
 fn placement(mut parts: Parts) -> Option<Option<Placement>> {
@@ -126,20 +140,29 @@ fn placement(mut parts: Parts) -> Option<Option<Placement>> {
     }))
 }
 
+/// An entry that was asked for.
+#[derive(Debug, PartialEq)]
+pub enum Found {
+    Entry(Entry),
+    /// It stands elsewhere.
+    Elsewhere,
+    /// It stands here and cannot be read.
+    Unreadable,
+}
+
 /// The inner `None`: unsettled.
-pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Option<Entry>>>> {
+pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Found>>> {
     if value == Value::Int(0) {
         return Some(None);
     }
-    let mut parts = Parts::of(value)?;
-    if parts.left() != ids.len() {
-        return None;
-    }
-    let entry = |id: &WorkerId| match parts.value()? {
-        Value::Nil => Some(None),
-        value => Parts::of(value)?.entry(id.clone()).map(Some),
+    let mut parts = Parts::of(value).filter(|parts| parts.left() == ids.len())?;
+    let found = |id: &WorkerId| match parts.value() {
+        None | Some(Value::Nil) => Found::Elsewhere,
+        Some(value) => {
+            Parts::of(value).and_then(|mut fields| fields.entry(id.clone())).map_or(Found::Unreadable, Found::Entry)
+        }
     };
-    ids.iter().map(entry).collect::<Option<_>>().map(Some)
+    Some(Some(ids.iter().map(found).collect()))
 }
 
 /// The inner `None`: the owner is not registered.
@@ -166,22 +189,28 @@ pub fn location(value: Value) -> Option<Location> {
     Some(Location::Owned { class, owner: parts.owner(owner)?, epoch, state })
 }
 
-pub fn claim(value: Value) -> Option<Claim> {
+/// Claimed too, and not to be read: of what other programs wrote.
+pub type Unreadable = Vec<WorkerId>;
+
+pub fn claim(value: Value) -> Option<(Claim, Unreadable)> {
     let mut parts = Parts::of(value)?;
     let first = parts.text()?;
     match first.as_str() {
-        "stranger" => return Some(Claim::NotMember),
-        "unsettled" => return Some(Claim::Unsettled),
+        "stranger" => return Some((Claim::NotMember, Unreadable::new())),
+        "unsettled" => return Some((Claim::Unsettled, Unreadable::new())),
         _ => {}
     }
     let (remaining, expired) = (first.parse().ok()?, parts.number()?);
-    let mut entries = Vec::with_capacity(parts.left());
+    let (mut entries, mut unreadable) = (Vec::with_capacity(parts.left()), Unreadable::new());
     while parts.left() > 0 {
         let mut fields = parts.parts()?;
         let id = fields.worker()?;
-        entries.push(fields.entry(id)?);
+        match fields.entry(id.clone()) {
+            Some(entry) => entries.push(entry),
+            None => unreadable.push(id),
+        }
     }
-    Some(Claim::Claimed { entries, remaining, expired })
+    Some((Claim::Claimed { entries, remaining, expired }, unreadable))
 }
 
 pub fn eviction(value: Value) -> Option<Eviction> {
@@ -202,7 +231,8 @@ pub fn owned(value: Value) -> Option<Vec<(WorkerId, Epoch)>> {
     let mut parts = Parts::of(value)?;
     let mut owned = Vec::with_capacity(parts.left() / 2);
     while parts.left() > 0 {
-        owned.push((parts.worker()?, parts.epoch()?));
+        // The script lets no id pass that cannot be read.
+        owned.push((parts.worker()?, parts.value().and_then(number).map_or(Epoch(0), Epoch)));
     }
     Some(owned)
 }

@@ -2,14 +2,14 @@
 
 use super::answer;
 use super::dial::{Dialer, CONNECT_DEADLINE};
-use super::failure::{foreign, judge, translate, Verdict};
+use super::failure::{foreign, judge, reason, translate, Verdict};
 use super::link::{is_no_script, Link, Live};
-use super::script::{Arguments, Lua};
+use super::script::{self, Arguments, Lua};
 use super::signals::Signals;
 use super::Clock;
 use crate::config::RedisConfig;
 use crate::coordination::keys::{Channels, Keys};
-use crate::coordination::CoordinationResult;
+use crate::coordination::{CoordinationError, CoordinationResult};
 use redis::{Cmd, RedisError, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,6 +110,7 @@ impl Client {
     async fn run_within(&self, deadline: Duration, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
         let (link, began) = (&self.commands, Instant::now());
         let left = || deadline.saturating_sub(began.elapsed());
+        let mut repaired = false;
         loop {
             let live = link.live()?;
             let clock = match &self.clock {
@@ -125,9 +126,21 @@ impl Client {
             }
             match answer {
                 Ok(answer) => return Ok(answer),
+                Err(error) if reason(&error) == "WRONGTYPE" && !repaired => {
+                    self.repair(&live, &arguments, left()).await?;
+                    repaired = true;
+                }
                 Err(error) => self.may_try_again(&live, lua.name, &error, left()).await?,
             }
         }
+    }
+
+    /// Removes what another program put under the keys of the tables: a value of a foreign type stops every script.
+    async fn repair(&self, live: &Live, arguments: &Arguments, left: Duration) -> CoordinationResult<()> {
+        let keys = Arguments { keys: arguments.keys.clone(), values: Vec::new() };
+        let command = script::REPAIR.command(false, &self.shared, "", &live.server, &keys);
+        let answer = self.commands.send(live, &command, script::REPAIR.name, left).await?;
+        answer.map(drop).map_err(|error| translate(live.place(), script::REPAIR.name, &error))
     }
 
     /// After an answer that is an error. `Ok` when the same may be sent once more, which is when nothing was done: at
@@ -176,6 +189,14 @@ impl Client {
         let answer = self.commands.send(live, &redis::cmd("TIME"), "TIME", deadline).await?;
         let answer = answer.map_err(|error| translate(live.place(), "TIME", &error))?;
         self.read("TIME", answer::micros(answer))
+    }
+
+    /// The error for a key whose value this program did not write.
+    pub fn unreadable(&self, key: &str) -> CoordinationError {
+        CoordinationError::Refused(format!(
+            "Redis at {}: the value of {key:?} cannot be read: another program wrote it. Delete the key, or use another \"ns\"",
+            self.dialer.place()
+        ))
     }
 
     /// An answer, or the error that says that it was none of ours.

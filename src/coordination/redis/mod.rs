@@ -35,6 +35,7 @@ mod subscription;
 mod tls;
 mod whereabouts;
 
+use self::answer::Found;
 use self::client::Client;
 use self::placing::Placements;
 use self::question::{flag, millis};
@@ -52,6 +53,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
+use tracing::warn;
 
 /// Milliseconds since 1970, instead of the server's: for tests that step the clock.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -76,6 +78,22 @@ impl RedisCoordinator {
         let keys = Keys::new(namespace, config.db);
         let channels = keys.lease_channels();
         Self { client: Client::new(config, keys, channels, runtime), placements: Placements::default() }
+    }
+
+    /// Deletes entries of this owner that cannot be read: other programs wrote them.
+    async fn discard(&self, owner: &Incarnation, ids: Vec<WorkerId>) -> CoordinationResult<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut arguments = Arguments::of([owner.to_string()]).key(self.client.keys.own(owner));
+        for id in &ids {
+            warn!(
+                key = self.client.keys.worker(id),
+                "an entry cannot be read: another program wrote it; it is deleted"
+            );
+            arguments.values.extend([id.to_string(), String::new(), flag(false)]);
+        }
+        self.client.run(&script::RELEASE, arguments).await.map(drop)
     }
 
     /// Takes this clock for the server's.
@@ -201,10 +219,17 @@ impl Coordinator for RedisCoordinator {
             let mut arguments = Arguments::of([owner.to_string()]);
             arguments.keys.extend(chunk.iter().map(|id| self.client.keys.worker(id)));
             let answer = self.client.run(&script::ACTIVATE, arguments).await?;
-            match self.client.read("activate", answer::activated(answer, chunk))? {
-                Some(found) => entries.extend(found),
-                None => return Ok(Activation::Unsettled),
+            let Some(found) = self.client.read("activate", answer::activated(answer, chunk))? else {
+                return Ok(Activation::Unsettled);
+            };
+            let mut unreadable = Vec::new();
+            for (id, found) in chunk.iter().zip(found) {
+                if found == Found::Unreadable {
+                    unreadable.push(id.clone());
+                }
+                entries.push(if let Found::Entry(entry) = found { Some(entry) } else { None });
             }
+            self.discard(owner, unreadable).await?;
         }
         Ok(Activation::Answers(entries))
     }
@@ -261,7 +286,7 @@ impl Coordinator for RedisCoordinator {
 
     async fn locate(&self, id: &WorkerId) -> CoordinationResult<Location> {
         let answer = self.client.run(&script::LOCATE, Arguments::default().key(self.client.keys.worker(id))).await?;
-        self.client.read("locate", answer::location(answer))
+        answer::location(answer).ok_or_else(|| self.client.unreadable(&self.client.keys.worker(id)))
     }
 
     async fn claim(&self, request: &ClaimRequest) -> CoordinationResult<Claim> {
@@ -275,7 +300,9 @@ impl Coordinator for RedisCoordinator {
         .key(self.client.keys.own(&request.by));
         arguments.keys.extend(request.classes.iter().map(|class| self.client.keys.pending(&request.cluster, class)));
         let answer = self.client.run(&script::CLAIM, arguments).await?;
-        self.client.read("claim", answer::claim(answer))
+        let (claim, unreadable) = self.client.read("claim", answer::claim(answer))?;
+        self.discard(&request.by, unreadable).await?;
+        Ok(claim)
     }
 
     async fn evict(

@@ -65,7 +65,7 @@ impl Placements {
         let placed = client.run(&script::PLACE, arguments).await;
         match placed.and_then(|answer| client.read("place", answer::placed(answer, batch.len()))) {
             Ok(placements) => batch.into_iter().zip(placements).for_each(|(waiting, placement)| {
-                let _ = waiting.answer.send(Ok(placement));
+                let _ = waiting.answer.send(placement.ok_or_else(|| unreadable(client, &waiting.request)));
             }),
             Err(error) => batch.into_iter().for_each(|waiting| {
                 let _ = waiting.answer.send(Err(error.clone()));
@@ -85,6 +85,12 @@ fn next(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
         batch.extend(waiting.pop_front().filter(|waiting| !waiting.answer.is_closed()));
     }
     batch
+}
+
+/// What stands under the id was written by another program. Nothing was changed: its owner may be alive.
+fn unreadable(client: &Client, request: &PlaceRequest) -> CoordinationError {
+    let key = request.id.as_ref().map_or_else(|| client.keys.meta(), |id| client.keys.worker(id));
+    client.unreadable(&key)
 }
 
 /// Who asked was cut off in the midst of it.

@@ -2,6 +2,7 @@
 //!
 //! `cluster:draining:host:port:broker:low:high:ttl:strict:,class,class,` with every text escaped.
 
+use super::reply::MAX_NUMBER;
 use crate::coordination::keys::{escape, unescape};
 use crate::coordination::BrokerRecord;
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
@@ -37,7 +38,8 @@ pub fn decode(incarnation: Incarnation, text: &str) -> Option<BrokerRecord> {
     let address = endpoint(fields.next()?, fields.next()?)?;
     let broker = BrokerId::new(unescape(fields.next()?)?);
     let protocol = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    let lease_ttl = Duration::from_millis(fields.next()?.parse().ok()?);
+    let ttl: u64 = fields.next()?.parse().ok()?;
+    let lease_ttl = Duration::from_millis(Some(ttl).filter(|ttl| *ttl <= MAX_NUMBER)?);
     let strict = flag(fields.next()?)?;
     let classes = fields.next()?.strip_prefix(',')?;
     if fields.next().is_some() {

@@ -7,6 +7,14 @@ use crate::ids::{ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerId,
 use redis::Value;
 use std::vec::IntoIter;
 
+/// Longest id of a worker that is taken from an answer, the same as in `entry.lua`.
+const MAX_ID_BYTES: usize = 4096;
+
+/// What a script's number can be exactly; sums of some such numbers do not overflow.
+pub const MAX_NUMBER: u64 = 1 << 53;
+/// A broker's load counts as this at most: a million workers with the largest load, and the sum of 4 000 brokers' fits.
+const MAX_SUM: u64 = 1 << 52;
+
 /// The elements of an array in order.
 pub struct Parts(IntoIter<Value>);
 
@@ -53,13 +61,17 @@ impl Parts {
         self.text().map(ServerId::new)
     }
     pub fn worker(&mut self) -> Option<WorkerId> {
-        self.text().map(WorkerId::new)
+        self.text().filter(|id| !id.is_empty() && id.len() <= MAX_ID_BYTES).map(WorkerId::new)
+    }
+    /// The next element unescaped, which is not empty.
+    fn name(&mut self) -> Option<String> {
+        unescape(&self.text()?).filter(|name| !name.is_empty())
     }
     pub fn class(&mut self) -> Option<ClassName> {
-        unescape(&self.text()?).map(ClassName::new)
+        self.name().map(ClassName::new)
     }
     pub fn cluster(&mut self) -> Option<ClusterName> {
-        unescape(&self.text()?).map(ClusterName::new)
+        self.name().map(ClusterName::new)
     }
     pub fn state(&mut self) -> Option<EntryState> {
         match self.text()?.as_str() {
@@ -68,12 +80,10 @@ impl Parts {
             _ => None,
         }
     }
-    /// Host and port, both nil when the record is gone.
+    /// Host and port; `None` inside when the record is gone or cannot be read.
     fn address(&mut self) -> Option<Option<Endpoint>> {
-        match (self.0.next()?, self.0.next()?) {
-            (Value::Nil, Value::Nil) => Some(None),
-            (host, port) => Some(Some(endpoint(&text(host)?, &text(port)?)?)),
-        }
+        let (host, port) = (text(self.0.next()?), text(self.0.next()?));
+        Some(host.zip(port).and_then(|(host, port)| endpoint(&host, &port)))
     }
     pub fn owner(&mut self, incarnation: Incarnation) -> Option<Owner> {
         self.address().map(|address| Owner { incarnation, address })
@@ -107,19 +117,20 @@ pub fn text(value: Value) -> Option<String> {
     }
 }
 
-/// An integer, as one or as digits.
+/// An integer, as one or as digits; one beyond [`MAX_NUMBER`] is none of ours.
 pub fn number(value: Value) -> Option<u64> {
-    match value {
+    let number = match value {
         Value::Int(number) => u64::try_from(number).ok(),
         value => text(value)?.parse().ok(),
-    }
+    };
+    number.filter(|number| *number <= MAX_NUMBER)
 }
 
 /// A score that is a sum of loads: Redis writes large ones as 1e+20.
 pub fn load(value: Value) -> Option<u64> {
     let sum: f64 = text(value)?.parse().ok()?;
-    // The cast saturates; a negative sum is a foreign write.
-    sum.is_finite().then_some(sum as u64)
+    // The cast saturates; a negative or an infinite sum is a foreign write.
+    (!sum.is_nan()).then_some((sum as u64).min(MAX_SUM))
 }
 
 /// One 0 or 1 an item.
@@ -144,6 +155,7 @@ mod tests {
     fn foreign_answers_are_none() {
         assert!(Parts::of(Value::Nil).is_none());
         assert_eq!(number(Value::Int(-1)), None);
+        assert_eq!(number(bulk("9007199254740993")), None);
         assert_eq!(number(bulk("1.5e3")), None);
         assert_eq!(text(Value::BulkString(vec![0xff])), None);
         assert_eq!(load(bulk("nan")), None);
@@ -156,7 +168,8 @@ mod tests {
     fn numbers_come_as_integers_or_digits_and_loads_as_scores() {
         assert_eq!(number(bulk("1790000000000000")), Some(1_790_000_000_000_000));
         assert_eq!(number(Value::Int(3)), Some(3));
-        assert_eq!(load(bulk("1e+20")), Some(u64::MAX));
+        assert_eq!(load(bulk("1e+20")), Some(MAX_SUM));
+        assert_eq!(load(bulk("inf")), Some(MAX_SUM));
         assert_eq!(load(bulk("-1")), Some(0));
     }
 }

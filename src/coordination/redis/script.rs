@@ -18,6 +18,7 @@ macro_rules! scripts {
         $(pub static $constant: Lua = {
             const SOURCE: &str = concat!(
                 include_str!("../lua/prelude.lua"),
+                include_str!("../lua/guard.lua"),
                 $(include_str!(concat!("../lua/", $piece, ".lua")),)*
                 include_str!(concat!("../lua/", $name, ".lua"))
             );
@@ -39,18 +40,19 @@ scripts! {
     RENEW = "renew": "clock" "room" "healing";
     UPDATE = "update": "room" "record" "load";
     SCAN = "scan": "clock" "record" "load" "healing" "cut";
-    PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch";
-    ACTIVATE = "activate": "room" "healing";
+    PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch" "entry";
+    ACTIVATE = "activate": "room" "healing" "entry";
     CONFIRM = "confirm": "room";
-    RELEASE = "release": "room" "record" "load" "salvage";
-    WITHDRAW = "withdraw": "room" "record" "load" "salvage";
+    RELEASE = "release": "room" "record" "load" "entry" "salvage";
+    WITHDRAW = "withdraw": "room" "record" "load" "entry" "salvage";
     SET_LOAD = "set_load": "room" "record" "load";
     LOCATE = "locate": "record" "healing";
-    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch";
-    EVICT = "evict": "clock" "room" "record" "load" "healing" "cut" "salvage";
-    LEAVE = "leave": "room" "record" "load" "healing" "salvage";
-    OWNED = "owned":;
+    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry";
+    EVICT = "evict": "clock" "room" "record" "load" "healing" "cut" "entry" "salvage";
+    LEAVE = "leave": "room" "record" "load" "healing" "entry" "salvage";
+    OWNED = "owned": "entry";
     RESTART = "restart":;
+    REPAIR = "repair": "record" "load";
 }
 
 /// Keys and arguments of one run, without what every script gets.
@@ -105,13 +107,13 @@ mod tests {
     fn every_script_has_its_header_and_no_word_that_old_servers_refuse() {
         for lua in [
             &SECRET, &REGISTER, &ANNOUNCE, &RESTORE, &SETTLE, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &CONFIRM,
-            &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT, &LEAVE, &OWNED, &RESTART,
+            &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT, &LEAVE, &OWNED, &RESTART, &REPAIR,
         ] {
             assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
             assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);
             let makes_room = lua.source.contains("-- room: ");
-            let writes = !["scan", "locate", "owned"].contains(&lua.name);
-            assert_eq!(lua.source.contains("-- Full memory: works"), makes_room || !writes, "{}", lua.name);
+            let adds = !["scan", "locate", "owned", "repair"].contains(&lua.name);
+            assert_eq!(lua.source.contains("-- Full memory: works"), makes_room || !adds, "{}", lua.name);
             for word in ["cjson", "SRANDMEMBER", "SCAN'", "NUMSUB", "UNLINK"] {
                 assert!(!lua.source.contains(word), "{} names {word}", lua.name);
             }

@@ -11,7 +11,7 @@ use crate::coordination::{CoordinationError, CoordinationResult, Signal};
 use crate::ids::Incarnation;
 use redis::{parse_redis_value_async, Value};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWriteExt, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{interval, timeout, MissedTickBehavior};
 use tracing::debug;
@@ -19,6 +19,10 @@ use tracing::debug;
 /// The subscription is repeated this often: a proof of life that works on every server (PING does not before Redis 3).
 /// What a dead connection would have said is found by the next look at the members.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Characters of a key that a hint names: anybody who may publish chooses them.
+const MAX_EXCERPT: usize = 200;
+/// Bytes of one message on these channels: a hint names an incarnation or a key.
+const MAX_MESSAGE: u64 = 1024 * 1024;
 /// The answer to a subscription.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -51,9 +55,11 @@ impl Subscription<'_> {
         }
     }
 
-    async fn hear(&self, mut reader: impl AsyncRead + Unpin, answers: &watch::Sender<Answers>) -> CoordinationError {
-        let mut decoder = Default::default();
+    async fn hear(&self, reader: impl AsyncRead + Unpin, answers: &watch::Sender<Answers>) -> CoordinationError {
+        let (mut decoder, mut reader) = (Default::default(), reader.take(0));
         loop {
+            // Whoever may publish chooses how long a message is: a longer one ends the connection like an end of file.
+            reader.set_limit(MAX_MESSAGE);
             match parse_redis_value_async(&mut decoder, &mut reader).await.and_then(Value::extract_error) {
                 Ok(value) => self.take(value, answers),
                 Err(error) => return translate(self.place, "the subscription", &error),
@@ -167,7 +173,7 @@ async fn differs(wanted: &mut watch::Receiver<Option<Incarnation>>, from: &Optio
 
 /// What scripts publish; `None` for anything else.
 fn parse_hint(text: &[u8]) -> Option<Signal> {
-    match std::str::from_utf8(text).ok()? {
+    match &*String::from_utf8_lossy(text) {
         "members" => Some(Signal::Members),
         "pending" => Some(Signal::Pending),
         "restart" => Some(Signal::Restart),
@@ -177,10 +183,17 @@ fn parse_hint(text: &[u8]) -> Option<Signal> {
             match what {
                 "dead" => Some(Signal::Dead(Incarnation::new(whom))),
                 "overruled" => Some(Signal::Overruled(Incarnation::new(whom))),
+                "foreign" => Some(Signal::Foreign(excerpt(whom))),
+                "unreadable" => Some(Signal::Unreadable(excerpt(whom))),
                 _ => None,
             }
         }
     }
+}
+
+/// The beginning of a key, for a line of the log.
+fn excerpt(key: &str) -> String {
+    key.chars().take(MAX_EXCERPT).collect()
 }
 
 #[cfg(test)]
@@ -192,6 +205,8 @@ mod tests {
         assert_eq!(parse_hint(b"members"), Some(Signal::Members));
         assert_eq!(parse_hint(b"dead:00ff"), Some(Signal::Dead("00ff".into())));
         assert_eq!(parse_hint(b"overruled:00ff"), Some(Signal::Overruled("00ff".into())));
+        let long = format!("foreign:{}", "k".repeat(9000));
+        assert_eq!(parse_hint(long.as_bytes()), Some(Signal::Foreign("k".repeat(MAX_EXCERPT))));
         for text in
             [&b"null"[..], b"", b"dead:", b"overruled:", b"alive:00ff", b"\xff\xfe", b"{\"m\":\"destroy\"}", b"Members"]
         {
