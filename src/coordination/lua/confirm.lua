@@ -7,7 +7,7 @@ local owner = ARGV[5]
 
 local reply = {}
 for i = 4, #KEYS do
-  local entry = redis.call('HMGET', KEYS[i], 'owner', 'epoch')
+  local entry = entry_of(redis.pcall('HMGET', KEYS[i], 'owner', 'epoch'), KEYS[i])
   local ours = entry[1] == owner and entry[2] == ARGV[i + 2]
   if ours then redis.call('HMSET', KEYS[i], 'cause', '1', 'attempt', '0') end
   reply[i - 3] = ours and 1 or 0
