@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const { createHash, randomInt } = require('node:crypto');
 const { describe, test } = require('node:test');
 const { normalizeBrokerOptions } = require('../lib/options');
+const { BROKER, REDIS } = require('../lib/options/table');
 const { assertCoreReads } = require('./options-core');
 
 const FORM = /^Expected .+ for [\w.]+ but received .+ of type (string|number|bigint|boolean|symbol|function|object|undefined)$/s;
@@ -48,6 +49,7 @@ const OPTIONS = {
   'stall.after': { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh, 1999: 1999 } },
   'stall.action': { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong, ...NULL } },
   promise: { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong, 'a class': class {} } },
+  localSockets: { wrong: { ...TEXTS, ...OBJECTS, ...NUMBERS, ...NULL, 0: 0 }, takes: ['true', 'false'] },
   log: { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong, ...NULL }, takes: ['false', 'a function'] },
   listen: { wrong: { ...TEXTS, ...numbersAreWrong } },
   'listen.host': { wrong: { ...OBJECTS, ...numbersAreWrong, 'a space': ' ', 'a port too': 'h:1', 'a URL': 'tcp://h' } },
@@ -63,6 +65,7 @@ const OPTIONS = {
   'redis.username': { wrong: { ...OBJECTS, ...numbersAreWrong }, takes: ['an empty string'] },
   'redis.password': { wrong: { ...OBJECTS, ...numbersAreWrong }, takes: ['an empty string'] },
   'redis.db': { wrong: { ...TEXTS, ...OBJECTS, 0.5: 0.5, '2 ** 31': 2 ** 31 } },
+  'redis.cluster': { wrong: { ...TEXTS, ...OBJECTS, ...NUMBERS, 0: 0 }, takes: ['true', 'false'] },
   'redis.pub': { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong } },
   'redis.sub': { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong } },
 };
@@ -70,6 +73,21 @@ const OPTIONS = {
 function optionWith(name, value) {
   return name.split('.').reduceRight((inner, key) => ({ [key]: inner }), value);
 }
+
+/** Full names of the options that a table checks by itself. */
+function checkedIn(table, prefix = '') {
+  return Object.entries(table).flatMap(([key, { check, group }]) => {
+    if (group !== undefined) return checkedIn(group, `${prefix}${key}.`).concat(check === undefined ? [] : [prefix + key]);
+    return check === undefined ? [] : [prefix + key];
+  });
+}
+
+test('every option that has a check in the tables has wrong values here', () => {
+  // The account on the sentinels is read only where there are sentinels.
+  const names = [...checkedIn(BROKER), ...checkedIn(REDIS, 'redis.')].filter((name) => !name.startsWith('redis.sentinel'));
+  assert.ok(names.length > 30);
+  assert.deepEqual(names.filter((name) => !Object.hasOwn(OPTIONS, name)), []);
+});
 
 describe('a wrong value', () => {
   for (const [name, { wrong, takes = [] }] of Object.entries(OPTIONS)) {
