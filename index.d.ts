@@ -156,8 +156,8 @@ export interface BrokerOptions {
   /** An idle connection between brokers is closed after this; ms. Default: 15000. */
   socTimeout?: number;
   /**
-   * Who serves the sockets that carry messages: Node's own event loop, which answers a single call soonest, or threads
-   * of dworker's own. Default: the environment's `DWORKER_SOCKETS`, else `'loop'`; `'task'` where the runtime is not Node.
+   * Which threads serve the sockets that carry messages: Node's own event loop, which answers a single call soonest, or threads
+   * of dworker. Default: the environment's `DWORKER_SOCKETS`, else `'loop'`; `'task'` where the runtime is not Node.
    */
   sockets?: 'loop' | 'task';
   /** Whether brokers of one Linux host reach each other over a Unix socket; `true` by default. */
@@ -171,28 +171,28 @@ export interface BrokerOptions {
    * up to 6 s for a port that another process still listens on.
    */
   listen?: Address | null;
-  /** What other brokers are told to connect to. Default: the address listened on. */
+  /** The address that other brokers connect to. Default: the address listened on. */
   advertise?: Address | null;
   /**
    * How long a broker owns its workers without word from Redis, and how often it says so; ms. Default: 5000, 500.
-   * `strict`: nobody is taken for dead before its lease has run out, not even where its death looks certain. Default: false.
+   * `strict`: no broker is treated as dead before its lease has run out, not even where its death looks certain. Default: false.
    */
   lease?: { ttl?: number; renew?: number; strict?: boolean };
   /**
-   * While Redis does not answer and the lease may have run out: workers get nothing, or they go on at the risk that they
-   * were made again elsewhere. Default: `'suspend'`.
+   * While Redis does not answer and the lease may have run out: workers get no messages, or they go on at the risk that they
+   * were created again elsewhere. Default: `'suspend'`.
    */
   onRedisLoss?: 'suspend' | 'serve';
   /**
-   * An event loop that has stood still for `after` ms (at least 2000) is told of in `'log'` as soon as it moves, or ends
-   * the process. Default: 30000, `'report'`.
+   * An event loop that has stood still for `after` ms (at least 2000) is reported in `'log'` as soon as it moves, or ends the
+   * process. Default: 30000, `'report'`.
    */
   stall?: { after?: number; action?: 'report' | 'abort' };
   /** Limit of one message. Default: 16 MiB. */
   maxMessageBytes?: number;
   /** How long `destroy()`, of a broker or of a worker, waits for `onDestroy`; ms. Default: 5000. */
   destroyTimeout?: number;
-  /** What brokers prove themselves by, 16 to 1024 characters; `[new, old]` to rotate. Default: `DWORKER_SECRET`, else the namespace's own. */
+  /** What brokers prove to each other that they belong together, 16 to 1024 characters; `[new, old]` to rotate. Default: `DWORKER_SECRET`, else the namespace's own. */
   secret?: string | [string] | [string, string] | null;
   /** Mutual TLS 1.3 between brokers. Default: none. */
   tls?: TlsOptions | null;
@@ -241,7 +241,7 @@ export interface DestroyOptions {
   noRecover?: boolean;
 }
 
-/** A worker that could not be made again here: it is gone. */
+/** A worker that could not be created again on this broker. It is gone. */
 export interface WorkerLostEvent {
   /** Of the worker. */
   id: string;
@@ -333,8 +333,8 @@ export class Broker extends EventEmitter {
   findWorker<A extends Agent = Agent>(id: string, callback?: Callback<A | null>): Answer<A | null>;
 
   /**
-   * Leaves the cluster: `onDestroy({cause: SYSTEM})` runs on its workers, and each recoverable one is handed over as
-   * soon as that ended.
+   * Leaves the cluster: `onDestroy({cause: SYSTEM})` runs on its workers, and each recoverable one is handed over as soon as
+   * that has settled. Does not wait for running handlers.
    */
   destroy(callback?: Callback<void>): Answer<void>;
   destroy(option?: DestroyOptions | null, callback?: Callback<void>): Answer<void>;
@@ -445,13 +445,13 @@ export class Worker<Attributes = any> {
   /** Ends this worker, after `onCreate` where that still runs. A second call does nothing. */
   destroy(option?: DestroyOptions | null): void;
 
-  /** To override: called once, after construction. A rejection is logged and ignored. */
+  /** To override: called once, after construction. If it rejects, the failure is reported by events and the worker is active all the same. */
   onCreate(info: CreateInfo, callback?: Callback<void>): any;
   /** To override: called for each ask. Base: rejects with "Not implemented". */
   onAsk(method: string, data: any, callback?: Callback<any>): any;
-  /** To override: called for each tell. What it throws is told by the events `'log'` and `'workerError'`. */
+  /** To override: called for each tell. A failure is reported by the events `'log'` and `'workerError'`. */
   onTell(method: string, data: any): any;
-  /** To override: called once, before it goes. A rejection is ignored. */
+  /** To override: called once, before the worker ends. A failure is reported by events and ignored. */
   onDestroy(info: DestroyInfo, callback?: Callback<void>): any;
 }
 
