@@ -83,6 +83,8 @@ export interface DworkerError extends Error {
   code: ErrorCode | (string & {});
   delivered: Delivered;
   cause?: unknown;
+  /** The stack of the handler that failed, as its own process wrote it, unless `option.remoteStack` of its broker is `false`. `stack` ends with it. */
+  remoteStack?: string;
   [property: string]: unknown;
 }
 
@@ -162,6 +164,8 @@ export interface BrokerOptions {
   sockets?: 'loop' | 'task';
   /** Whether brokers of one Linux host reach each other over a Unix socket; `true` by default. */
   localSockets?: boolean;
+  /** Whether errors of asks carry the stack of the handler on this broker that failed; `true` by default. */
+  remoteStack?: boolean;
   /** How often a broker looks for dead ones; **seconds**, 0: never. Default: 1. */
   healthCheckInterval?: number;
   /** Without effect; accepted because the original took it. */

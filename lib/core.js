@@ -38,13 +38,15 @@ class Core {
    * @param {{config: object, credentials: Credentials, promise: Function, pub: object=, sub: object=, log: (false|Function)=, mistakes: string[]}}
    *   options checked
    */
-  constructor(broker, { config, credentials, promise, pub, sub, log, mistakes }) {
+  constructor(broker, { config, credentials, promise, pub, sub, remoteStack, log, mistakes }) {
     this.broker = broker;
     this.config = config;
     this.credentials = credentials;
     this.id = config.id;
     /** As the application chose it. */
     this.promise = promise;
+    /** Whether callers are shown the stacks of handlers that failed here. */
+    this.remoteStack = remoteStack;
     this.pub = pub;
     this.sub = sub;
     this.state = State.INACTIVE;

@@ -12,7 +12,7 @@ const { handle } = require('./context');
 const { DirectCall, Message } = require('./direct-call');
 const { Deadlines } = require('./deadlines');
 const { failure } = require('./errors');
-const { describe, rebuild } = require('./failures');
+const { rebuild } = require('./failures');
 const { isPlain } = require('./messages');
 const { TellOutcome, DirectOutcome, ASK_WITH_CALLBACK } = require('./outcome');
 const { monotonicClock, wallClock } = require('./timers');
@@ -241,7 +241,7 @@ class Direct {
 
   answered(call, failed, value) {
     if (!call.open) return;
-    const answer = failed ? { call, error: describe(value) } : this.copied(call, value);
+    const answer = failed ? { call, error: this.workers.describe(value) } : this.copied(call, value);
     // A worker that has ended by itself may still answer; one that was fenced has nobody who waits.
     const gone = !this.workers.records.has(call.record.handle);
     if (gone ? this.channel.native.holds() : this.proves(call.record)) this.leave(answer);
@@ -253,7 +253,7 @@ class Direct {
     try {
       return { call, plain: false, text: JSON.stringify(value) };
     } catch (error) {
-      return { call, error: describe(this.workers.unspeakable(call.record, call.method, error)) };
+      return { call, error: this.workers.describe(this.workers.unspeakable(call.record, call.method, error)) };
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * How an error crosses from a handler to its caller.
  *
- * On the wire it is `{"name", "message", "code"?, …own properties, "cause"?}`. Nothing that a handler throws, however
+ * On the wire it is `{"name", "message", "code"?, …own properties, "cause"?, "stack"?}`. Nothing that a handler throws, however
  * odd, may keep its caller from an answer, so whatever cannot be read or written as JSON is left out.
  */
 'use strict';
@@ -10,8 +10,12 @@ const { CODES, failure } = require('./errors');
 
 /** How deep causes are followed: deeper ones are left out, a cycle among them. */
 const MAX_CAUSES = 4;
+/** Characters of a handler's stack that its caller is told. An error that went through several workers carries the stack of each. */
+const MAX_STACK = 8192;
+/** A stack takes at most this part of the largest message: there must be room for the rest of the error. */
+const STACKS_PER_MESSAGE = 8;
 /** Own properties that never cross as they are. */
-const RESERVED = new Set(['name', 'message', 'stack', 'code', 'delivered', 'cause', '__proto__', 'constructor']);
+const RESERVED = new Set(['name', 'message', 'stack', 'remoteStack', 'code', 'delivered', 'cause', '__proto__', 'constructor']);
 
 /**
  * What a handler failed with, as plain JSON-able data. `code` is the handler's own; one of the package's becomes
@@ -21,6 +25,16 @@ const RESERVED = new Set(['name', 'message', 'stack', 'code', 'delivered', 'caus
 function describe(reason) {
   const body = plain(reason, MAX_CAUSES);
   return isOwnCode(body.code) ? { ...body, code: 'DW_ERR_REJECTED', delivered: undefined, cause: body } : body;
+}
+
+/** The stack of what a handler failed with, as long as callers are told it; `undefined` where it has none. */
+function stackOf(reason, maxMessageBytes) {
+  try {
+    const { stack } = reason;
+    return typeof stack === 'string' ? stack.slice(0, Math.min(MAX_STACK, Math.floor(maxMessageBytes / STACKS_PER_MESSAGE))) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isOwnCode(code) {
@@ -89,7 +103,14 @@ function rebuild(code, delivered, message, body) {
   const error = errorFrom(body, MAX_CAUSES + 1);
   if (error.code === undefined) error.code = code;
   error.delivered = delivered;
+  if (typeof body.stack === 'string') showStack(error, body.stack);
   return error;
+}
+
+/** As `stack`, it is no enumerable property: JSON and comparisons leave it out. */
+function showStack(error, remoteStack) {
+  Object.defineProperty(error, 'remoteStack', { value: remoteStack, writable: true, configurable: true });
+  error.stack = `${error.stack}\n    -- in the handler:\n${remoteStack.replace(/^/gm, '    ')}`;
 }
 
 function errorFrom(body, depth) {
@@ -121,4 +142,5 @@ function causeFrom(cause, depth) {
 }
 
 module.exports.describe = describe;
+module.exports.stackOf = stackOf;
 module.exports.rebuild = rebuild;

@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { id: brokerId, object } = require('./options/checks');
+const { boolean, id: brokerId, object } = require('./options/checks');
 const { readCredentials } = require('./options/credentials');
 const { logOption } = require('./options/log');
 const { promiseConstructor } = require('./options/promise');
@@ -18,7 +18,7 @@ const { sockets: SOCKETS } = BROKER;
  * @param {string} id
  * @param {Object} [option]
  * @param {Object} [env] the environment, for `DWORKER_REDIS_URL`, `DWORKER_SECRET` and `DWORKER_SOCKETS`
- * @returns {{config: Object, credentials: Credentials, promise: Function, pub: ?Object, sub: ?Object, log: (undefined|false|Function), mistakes: string[]}}
+ * @returns {{config: Object, credentials: Credentials, promise: Function, pub: ?Object, sub: ?Object, remoteStack: boolean, log: (undefined|false|Function), mistakes: string[]}}
  *   `config` is plain JSON with every field of the core's `BrokerConfig`; `promise` a constructor; `pub` and `sub` the given client
  *   objects themselves; `mistakes` says which options are not known and therefore ignored
  * @throws {Error} code `DW_ERR_CONFIG`
@@ -34,6 +34,7 @@ function normalizeBrokerOptions(id, option, env = process.env) {
     promise: promiseConstructor(given.promise ?? 'bluebird', 'promise'),
     pub,
     sub,
+    remoteStack: boolean(given.remoteStack ?? true, 'remoteStack'),
     log: logOption(given.log, 'log'),
     mistakes,
   };

@@ -3,6 +3,7 @@
  */
 'use strict';
 
+const { checkPrototype } = require('./accessors');
 const { Agent } = require('./agent');
 const { badArgument, checkName, optionsObject } = require('./arguments');
 const { concurrencyOf } = require('./concurrency');
@@ -48,6 +49,7 @@ function readRegistration(args) {
   concurrencyOf(WorkerClass);
   const registered = name === undefined ? WorkerClass.classname || WorkerClass.name : name;
   checkName('name of the worker class', registered);
+  checkPrototype(WorkerClass, registered, Worker);
   const given = optionsObject('option of registerWorker()', option);
   const { clustername } = given;
   const cluster = clustername || WorkerClass.clustername || DEFAULT_CLUSTER;

@@ -3,6 +3,7 @@
  */
 'use strict';
 
+const { absorbFields, keepOwn, refuseToSet } = require('./accessors');
 const { badArgument } = require('./arguments');
 const { current } = require('./context');
 const { DESTROY } = require('./options/table');
@@ -46,6 +47,8 @@ class WorkerRecord {
     this.attributes = attributes;
     this.state = State.INACTIVE;
     this.load = 0;
+    /** What the base's `onCreate` sets. */
+    this.initialLoad = DEFAULT_LOAD;
     this.epoch = activation === null ? '' : activation.epoch;
     /** The core's name for this instance; 0 before it is taken over by {@link Workers}, which then is `owner`. */
     this.handle = 0;
@@ -86,13 +89,13 @@ function Worker(id, broker, attributes) {
 
 Object.defineProperties(Worker.prototype, {
   /** @member {string} Worker#id */
-  id: accessor((record) => record.id),
+  id: { ...accessor((record) => record.id), set: refuseToSet('id') },
   /** @member {number} Worker#state one of {@link Worker.State} */
-  state: accessor((record) => record.state),
+  state: { ...accessor((record) => record.state), set: refuseToSet('state') },
   /** @member {object} Worker#attributes what the creator gave */
-  attributes: accessor((record) => record.attributes),
+  attributes: { ...accessor((record) => record.attributes), set: refuseToSet('attributes') },
   /** @member {string} Worker#epoch digits that grow with every activation of this id anywhere: a fencing token */
-  epoch: { ...accessor((record) => record.epoch), enumerable: false },
+  epoch: { ...accessor((record) => record.epoch), set: keepOwn('epoch'), enumerable: false },
   /** @member {number} Worker#load floored; negative values, and all after destruction, are ignored */
   load: { ...accessor((record) => record.load), set: setLoad },
 });
@@ -142,7 +145,7 @@ Worker.prototype.destroy = function (option) {
  * @returns {Promise}
  */
 Worker.prototype.onCreate = function (info, callback) {
-  this.load = DEFAULT_LOAD;
+  this.load = this[kRecord].initialLoad;
   return nodeify(promiseClass(this).resolve(), callback);
 };
 
@@ -211,6 +214,10 @@ function construct(WorkerClass, className, id, broker, attributes, epoch) {
   // A subclass may have passed on other arguments than it was given.
   record.id = id;
   record.broker = broker;
+  absorbFields(worker, className, (load) => {
+    worker.load = load;
+    record.initialLoad = record.load;
+  });
   return record;
 }
 

@@ -6,7 +6,7 @@
 const { concurrencyOf } = require('./concurrency');
 const { CallContext, handle: runHandler, outside } = require('./context');
 const { failure } = require('./errors');
-const { describe } = require('./failures');
+const { describe, stackOf } = require('./failures');
 const { isPlain } = require('./messages');
 const { ASK_WITH_CALLBACK, AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
 const { applicationClock, clearTimeout, setImmediate, setTimeout } = require('./timers');
@@ -110,9 +110,17 @@ class Workers {
     return Object.assign(new Error(text), { cause: error });
   }
 
+  /** What the caller is told of a failure. */
+  describe(reason) {
+    const body = describe(reason);
+    const stack = this.core.remoteStack ? stackOf(reason, this.core.config.maxMessageBytes) : undefined;
+    if (stack !== undefined) body.stack = stack;
+    return body;
+  }
+
   answerFailure(inbound, reason) {
     if (this.core.channel === null) return;
-    const body = describe(reason);
+    const body = this.describe(reason);
     this.native.fail(inbound, body.message, JSON.stringify(body));
     this.core.channel.touch();
   }

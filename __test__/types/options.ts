@@ -37,6 +37,7 @@ interface BrokerOptionsTable {
   };
   maxMessageBytes?: number;
   destroyTimeout?: number;
+  remoteStack?: boolean;
   secret?: string | [string] | [string, string] | null;
   tls?: TlsOptions | null;
   promise?: 'bluebird' | 'native' | PromiseConstructorLike;

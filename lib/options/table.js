@@ -121,6 +121,13 @@ const BROKER = {
   },
   maxMessageBytes: { check: integer(SMALLEST_MESSAGE_LIMIT, LARGEST_MESSAGE_LIMIT), default: 16 * 1024 * 1024, text: 'Largest message in bytes. Set it alike on all brokers.' },
   destroyTimeout: { check: milliseconds(1), default: 5000, text: 'How long `destroy()` of a broker or of a worker waits for `onDestroy`.' },
+  remoteStack: {
+    apart: true,
+    form: 'boolean',
+    type: 'boolean',
+    shown: '`true`',
+    text: 'Whether the error of an ask carries the stack of the handler on this broker that failed (`error.remoteStack`). It names files of this program: `false` where callers must not see them.',
+  },
   secret: {
     apart: true,
     form: 'string of 16 to 1024 characters, or `[new, old]`',
