@@ -14,6 +14,7 @@ mod contract {
     pub mod cluster;
     pub mod departures;
     pub mod entries;
+    pub mod following;
     pub mod handles;
     pub mod healing;
     pub mod membership;
@@ -129,6 +130,20 @@ cases! {
         there_is_one_clock_for_all
         a_lease_is_over_at_the_very_millisecond_of_its_expiry
     }
+    following {
+        who_knows_nothing_gets_all_members_and_who_knows_them_gets_no_change
+        what_changed_since_is_told_and_nothing_else
+        an_update_that_changes_nothing_is_no_change
+        who_departs_and_comes_back_is_a_member_that_changed
+        a_state_of_another_generation_server_or_future_is_none
+        a_version_grows_while_the_clock_goes_back
+        departures_are_forgotten_in_the_end_and_all_members_are_told_then
+        leases_that_ran_out_are_named_first_ones_first
+        a_look_tells_the_asking_broker_its_load_and_what_it_could_claim
+        one_member_is_found_with_its_lease_and_load
+        more_than_half_of_three_or_more_that_fell_silent_together_have_one_more_lease_to_come_back
+        who_does_not_come_back_after_an_outage_is_evicted
+    }
     placement {
         a_worker_is_placed_on_the_least_loaded_broker
         among_equals_the_lowest_incarnation_is_chosen
@@ -192,6 +207,10 @@ cases! {
         the_ttl_counts_from_the_creation_and_a_worker_of_that_very_age_is_kept
         who_has_no_valid_lease_claims_nothing
         a_claim_that_is_given_back_waits_again
+        brokers_that_claim_their_share_end_up_with_the_same_load
+        a_share_counts_only_those_that_host_the_class
+        who_has_its_share_takes_a_part_of_what_is_left_over_when_it_asks_for_it
+        shares_follow_what_brokers_say_of_themselves
     }
     departures {
         who_has_a_valid_lease_is_not_evicted

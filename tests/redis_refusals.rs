@@ -161,6 +161,7 @@ async fn who_owns_what_is_kept_right_also_while_the_memory_is_full() {
         cluster: "main".into(),
         classes: record("one").classes,
         limit: 10,
+        overflow: 1,
         ttl: Duration::ZERO,
     };
     let Ok(Claim::Claimed { entries, .. }) = coordinator.claim(&request).await else { panic!("not claimed") };

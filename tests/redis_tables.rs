@@ -158,8 +158,11 @@ async fn garbage_on_the_channel_is_ignored() {
     for text in ["null", "", "{\"m\":\"destroy\"}", "dead:", "\u{1F600}", &"x".repeat(100_000)] {
         assert_eq!(server.ask(&["PUBLISH", &channel, text]), ":1\r\n");
     }
-    server.ask(&["PUBLISH", &channel, "dead:00ff"]);
-    assert_eq!(timeout(PATIENCE, hints.recv()).await.unwrap(), Ok(Signal::Dead("00ff".into())));
+    server.ask(&["PUBLISH", &channel, "dead:00ff:1:2"]);
+    assert_eq!(
+        timeout(PATIENCE, hints.recv()).await.unwrap(),
+        Ok(Signal::Dead { incarnation: "00ff".into(), before: 1, version: 2 })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,6 +284,7 @@ async fn a_claim_takes_what_it_can_read_and_deletes_the_rest() {
         cluster: "main".into(),
         classes: record.classes.clone(),
         limit: CHUNK,
+        overflow: 1,
         ttl: Duration::ZERO,
     };
     let Claim::Claimed { entries, remaining, expired } = coordinator.claim(&claim).await.unwrap() else { panic!() };
@@ -378,6 +382,7 @@ async fn every_key_carries_the_hash_tag_and_goes_when_the_cluster_is_empty() {
         cluster: "main".into(),
         classes: two.classes.clone(),
         limit: CHUNK,
+        overflow: 1,
         ttl: Duration::ZERO,
     };
     coordinator.claim(&claim).await.unwrap();
@@ -437,6 +442,7 @@ async fn a_redis_cluster_of_one_node_serves_every_operation() {
         cluster: "main".into(),
         classes: one.classes.clone(),
         limit: CHUNK,
+        overflow: 1,
         ttl: Duration::ZERO,
     };
     assert!(matches!(coordinator.claim(&claim).await, Ok(Claim::Claimed { remaining: 0, .. })));
@@ -475,6 +481,7 @@ async fn ten_thousand_foreign_pending_workers_cost_a_claim_nothing() {
         cluster: "main".into(),
         classes: own.classes.clone(),
         limit: CHUNK,
+        overflow: 1,
         ttl: Duration::ZERO,
     };
     let Claim::Claimed { entries, remaining, .. } = coordinator.claim(&claim).await.unwrap() else {
@@ -608,6 +615,7 @@ async fn the_longest_that_twenty_thousand_workers_keep_the_server_busy() {
         cluster: "main".into(),
         classes: other.classes.clone(),
         limit: CHUNK,
+        overflow: 1,
         ttl: Duration::ZERO,
     };
     let began = Instant::now();

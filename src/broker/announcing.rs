@@ -4,6 +4,7 @@
 //! gate closes when the last lease of the old one has run out, as others may by then have taken over what it holds.
 
 use crate::broker::event::{DestroyCause, Event, Handle, Level};
+use crate::broker::evicting::{Reading, Upcoming};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::residents::State;
@@ -58,10 +59,14 @@ impl Life {
                 if 2 * local.saturating_sub(last) > self.config.lease.ttl {
                     self.well_since.store(local, Ordering::Release);
                 }
-                if lock(&self.clock).next_runs_out(*next_expiry, now) {
+                let next = next_expiry.as_ref().map(|expiry| expiry.at);
+                if lock(&self.clock).next_runs_out(next, now) {
                     self.clock_jumped("a lease went back");
                 }
-                let next = next_expiry.map_or(u64::MAX, |expiry| local + expiry.0.saturating_sub(now.0));
+                let next = next_expiry.clone().map(|expiry| {
+                    let due = local + expiry.at.0.saturating_sub(now.0);
+                    Upcoming { incarnation: expiry.incarnation, due, reading: Reading { server: now, local } }
+                });
                 self.next_expiry.send_replace(next);
                 Standing::Renewed
             }
@@ -126,7 +131,7 @@ impl Life {
         }
         drop(writing);
         if lapsed {
-            while !self.scan().await?.settled {
+            while !self.find_member(&self.incarnation).await?.settled {
                 if self.coordinator.server().is_some_and(|server| server != joined.server) {
                     return Ok(false);
                 }
@@ -144,11 +149,10 @@ impl Life {
 
     /// Whether the database is one that this incarnation has put itself into already.
     async fn is_at_home(&self) -> CoordinationResult<bool> {
-        let membership = self.scan().await?;
-        let here = membership.members.iter().any(|member| member.record.incarnation == self.incarnation);
+        let sighting = self.find_member(&self.incarnation).await?;
         let server = self.coordinator.server();
-        let known = server.is_some_and(|server| lock(&self.remembered).is_home(&membership.generation, &server));
-        Ok(here && known && membership.settled)
+        let known = server.is_some_and(|server| lock(&self.remembered).is_home(&sighting.generation, &server));
+        Ok(sighting.member.is_some() && known && sighting.settled)
     }
 
     fn moved_in_with(&self, joined: &Joined) {
@@ -162,7 +166,7 @@ impl Life {
 
     fn announcement(&self) -> Announcement {
         let remembered = lock(&self.remembered);
-        let others = remembered.members.iter().filter(|member| member.record.incarnation != self.incarnation);
+        let others = remembered.members.values().filter(|record| record.incarnation != self.incarnation);
         let ttl = self.config.lease.ttl();
         Announcement {
             record: self.record(),
@@ -172,8 +176,8 @@ impl Life {
             epoch: remembered.epoch,
             counters: remembered.counters(),
             restart_number: remembered.restart_number,
-            patience: others.clone().map(|member| member.record.lease_ttl).fold(ttl, Duration::max),
-            remembered: others.map(|member| member.record.incarnation.clone()).collect(),
+            patience: others.clone().map(|record| record.lease_ttl).fold(ttl, Duration::max),
+            remembered: others.map(|record| record.incarnation.clone()).collect(),
         }
     }
 

@@ -162,7 +162,7 @@ impl Life {
                 Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
                 Ok(Location::Unsettled) => self.unsettled(),
                 Ok(Location::Pending { class, cluster }) => {
-                    self.claim.notify_one();
+                    self.claim(class.clone());
                     self.still_pending(id, &class, &cluster)
                 }
                 Err(error) => return Err(Failure::new(Code::Redis, error.to_string())),

@@ -1,183 +1,198 @@
-//! Removing the dead from the registry: whose lease ran out, and when that may be believed.
+//! Removing the dead from the registry: whose lease ran out, and who does it.
+//!
+//! A renewal names the next lease to run out. When it has, the brokers take turns (see [`ranking`](super::ranking)): the
+//! first one evicts, and the hint of that spares the others all but one look at the dead one alone. Without the hint each
+//! tries in its turn; evicting again is harmless.
 
 use crate::broker::event::{Event, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
+use crate::broker::ranking;
 use crate::clock::boot_millis;
-use crate::coordination::{Death, Eviction, Member, Membership, CHUNK};
+use crate::coordination::{Death, Eviction, CHUNK};
 use crate::ids::{BrokerId, Incarnation, ServerTime};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::sleep;
 
-/// From so many members on it is suspicious when more than half of them fall silent together.
-const MANY: usize = 3;
-
-/// Who fell silent within half a lease of each other fell silent together: up to so much lies between two renewals, so
-/// that those whom one event silenced do not all run out at once.
-fn silent(member: &Member, now: ServerTime) -> bool {
-    member.lease_expires.0 <= now.0 + member.record.lease_ttl.as_millis() as u64 / 2
+/// The server's clock showed `server` when the local one showed `local`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reading {
+    pub server: ServerTime,
+    pub local: u64,
 }
 
-/// The members whose lease ran out and who may be evicted. Where most of them fell silent together, rather the server
-/// or the network was away: they have one more lease's time to come back.
-fn overdue(membership: &Membership, own: &Incarnation) -> Vec<Member> {
-    let (members, now) = (&membership.members, membership.now);
-    let others = || members.iter().filter(|member| member.record.incarnation != *own);
-    let together = members.len() >= MANY && 2 * others().filter(|member| silent(member, now)).count() > members.len();
-    let over = |member: &&Member| {
-        let more = if together { member.record.lease_ttl.as_millis() as u64 } else { 0 };
-        member.lease_expires.0 + more <= now.0
-    };
-    others().filter(over).cloned().collect()
+impl Reading {
+    /// What the server's clock shows now, unless it jumped since. What later answers say of it does not count: a lease was
+    /// seen to have run out on this clock.
+    fn expected(&self) -> ServerTime {
+        ServerTime(self.server.0 + boot_millis().saturating_sub(self.local))
+    }
 }
 
-/// What the server's clock shows now unless it jumped since the members were looked at, `looked` on the local clock.
-/// What it is known to show by other answers does not count: a lease was seen to have run out on this one.
-fn expected(membership: &Membership, looked: u64) -> ServerTime {
-    ServerTime(membership.now.0 + boot_millis().saturating_sub(looked))
+/// Whose lease is the next to run out, of all other brokers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Upcoming {
+    pub incarnation: Incarnation,
+    /// When, on the local clock.
+    pub due: u64,
+    /// From the answer that told it.
+    pub reading: Reading,
 }
 
 impl Life {
-    /// Until the next lease of another broker runs out, as the last renewal told.
-    pub async fn next_lease_runs_out(&self) {
+    /// Evicts brokers whose leases run out, as renewals tell, as long as the life goes on.
+    pub async fn keep_evicting(self: Arc<Self>) {
         let mut expiries = self.next_expiry.subscribe();
         loop {
-            let next = *expiries.borrow_and_update();
-            let wait = Duration::from_millis(next.saturating_sub(boot_millis()));
-            tokio::select! {
-                _ = expiries.changed() => {}
-                () = tokio::time::sleep(wait), if next != u64::MAX => {
-                    // Only a later renewal brings it up again.
-                    self.next_expiry.send_if_modified(|current| *current == next && { *current = u64::MAX; true });
+            let next = expiries.borrow_and_update().clone();
+            let Some(Upcoming { incarnation, due, reading }) = next else {
+                if expiries.changed().await.is_err() {
                     return;
+                }
+                continue;
+            };
+            tokio::select! {
+                changed = expiries.changed() => if changed.is_err() { return },
+                () = sleep(Duration::from_millis(due.saturating_sub(boot_millis()))) => {
+                    self.evict_in_turn(incarnation, reading);
+                    // Only a later renewal brings it up again.
+                    if expiries.changed().await.is_err() {
+                        return;
+                    }
                 }
             }
         }
     }
 
-    /// Evicts those whose leases ran out. Only who was well for as long as their lease is, on the same database and an
-    /// even clock, can tell that they did not renew.
-    pub async fn evict_overdue(self: &Arc<Self>, membership: &Membership, looked: u64) {
-        for member in overdue(membership, &self.incarnation) {
-            let long_enough = self.config.lease.ttl.max(member.record.lease_ttl.as_millis() as u64);
-            let well = boot_millis().saturating_sub(self.well_since.load(Ordering::Acquire));
-            if self.lease.holds() && well >= long_enough {
-                let death = Death::Expired { expected: expected(membership, looked) };
-                self.evict(&member.record.incarnation, &member.record.broker, &death).await;
+    /// Evicts one whose lease has run out on the clock of this reading, unless another broker did so when it is this one's
+    /// turn.
+    pub fn evict_in_turn(self: &Arc<Self>, dead: Incarnation, reading: Reading) {
+        if dead == self.incarnation || !lock(&self.watch.evicting).insert(dead.clone()) {
+            return;
+        }
+        let life = self.clone();
+        self.spawn("eviction", async move {
+            let mut wait = Duration::ZERO;
+            loop {
+                sleep(wait + life.turn(&dead)).await;
+                match life.evict_overdue(&dead, &reading).await {
+                    Some(Eviction::Outage { until }) => {
+                        wait = Duration::from_millis(until.0.saturating_sub(reading.expected().0));
+                    }
+                    _ => break,
+                }
+            }
+            lock(&life.watch.evicting).remove(&dead);
+        });
+    }
+
+    /// How long this broker leaves it to others to evict this one.
+    pub fn turn(&self, dead: &Incarnation) -> Duration {
+        ranking::turn(self.eviction_rank(dead))
+    }
+
+    fn eviction_rank(&self, dead: &Incarnation) -> usize {
+        let suspected = self.suspected();
+        ranking::eviction_rank(&lock(&self.remembered).members, &self.incarnation, dead, &suspected)
+    }
+
+    /// Brokers that may be dead, as far as this one can tell.
+    pub fn suspected(&self) -> HashSet<Incarnation> {
+        let mut suspected = lock(&self.watch.unreachable).clone();
+        suspected.extend(lock(&self.watch.suspects).iter().cloned());
+        suspected.extend(lock(&self.watch.evicting).iter().cloned());
+        suspected
+    }
+
+    /// Only who was well for as long as the lease of the other is, on the same database and an even clock, can tell that it
+    /// was not renewed. `None`: nothing was tried, or nothing came of it.
+    async fn evict_overdue(self: &Arc<Self>, dead: &Incarnation, reading: &Reading) -> Option<Eviction> {
+        let record = lock(&self.remembered).members.get(dead).cloned()?;
+        let long_enough = self.config.lease.ttl.max(record.lease_ttl.as_millis() as u64);
+        let well = boot_millis().saturating_sub(self.well_since.load(Ordering::Acquire));
+        if !self.lease.holds() || well < long_enough {
+            return None;
+        }
+        let eviction = self.evict(dead, &record.broker, &Death::Expired { expected: reading.expected() }).await;
+        if matches!(eviction, Some(Eviction::Evicted { .. })) {
+            // Others may have fallen silent with it.
+            self.look.notify_one();
+        }
+        eviction
+    }
+
+    /// Goes on where a broker began to evict another, or to leave, and came to an end. The first one does so at once, the
+    /// others with what was left at their last look already.
+    pub async fn salvage_what_is_left(
+        self: &Arc<Self>,
+        left: &[Incarnation],
+        reading: &Reading,
+        before: &[Incarnation],
+    ) {
+        let others = left.iter().filter(|gone| before.contains(gone) || self.eviction_rank(gone) == 0);
+        for gone in others {
+            let mut recovered_any = false;
+            let death = Death::Expired { expected: reading.expected() };
+            while let Ok(Eviction::Evicted { recovered, remaining, .. }) =
+                self.coordinator.evict(&self.incarnation, gone, &death, CHUNK).await
+            {
+                recovered_any |= recovered > 0;
+                if remaining == 0 {
+                    break;
+                }
+            }
+            if recovered_any {
+                self.claim_everything();
             }
         }
     }
 
-    /// Goes on where somebody began to evict another, or to leave, and came to an end.
-    pub async fn salvage_what_is_left(self: &Arc<Self>, membership: &Membership, looked: u64) {
-        for gone in &membership.unsalvaged {
-            let death = Death::Expired { expected: expected(membership, looked) };
-            while let Ok(Eviction::Evicted { remaining: 1.., .. }) =
-                self.coordinator.evict(&self.incarnation, gone, &death, CHUNK).await
-            {}
-            self.claim.notify_one();
-        }
-    }
-
-    /// Removes a dead incarnation and salvages its workers, in chunks.
-    pub async fn evict(self: &Arc<Self>, dead: &Incarnation, broker: &BrokerId, death: &Death) {
-        loop {
+    /// Removes a dead incarnation and salvages its workers, in chunks; the last answer.
+    pub async fn evict(self: &Arc<Self>, dead: &Incarnation, broker: &BrokerId, death: &Death) -> Option<Eviction> {
+        let mut recovered_any = false;
+        let last = loop {
             match self.coordinator.evict(&self.incarnation, dead, death, CHUNK).await {
-                Ok(Eviction::Evicted { remaining: 0, .. }) => break,
-                Ok(Eviction::Evicted { .. }) => {}
-                Ok(Eviction::Alive { .. } | Eviction::NotMember | Eviction::Unsettled) => return,
+                Ok(Eviction::Evicted { recovered, remaining, .. }) if remaining > 0 => recovered_any |= recovered > 0,
+                Ok(Eviction::Evicted { recovered, deleted, remaining }) => {
+                    recovered_any |= recovered > 0;
+                    break Eviction::Evicted { recovered, deleted, remaining };
+                }
                 Ok(Eviction::ClockOff { now }) => {
                     let text = format!("The server's clock shows {} where another time was expected", now.0);
-                    return self.log(Level::Info, format!("{text}: \"{broker}\" is not evicted yet."));
+                    self.log(Level::Info, format!("{text}: \"{broker}\" is not evicted yet."));
+                    return Some(Eviction::ClockOff { now });
                 }
+                Ok(other) => return Some(other),
                 Err(error) => {
                     self.log(Level::Warn, format!("The broker \"{broker}\" could not be evicted yet: {error}"));
-                    return;
+                    return None;
                 }
             }
-        }
+        };
         self.log(Level::Warn, format!("The broker \"{broker}\" is dead: its workers are recovered."));
         self.bury(dead);
+        if recovered_any {
+            self.claim_everything();
+        }
+        Some(last)
     }
 
     /// This incarnation is dead: JavaScript is told, once, and what was in flight to it fails.
     pub fn bury(&self, dead: &Incarnation) {
-        let known = lock(&self.remembered).forget(dead);
-        if let Some(member) = known {
-            self.inbox.push(Event::BrokerDead { broker: member.record.broker.to_string() });
+        let known = lock(&self.remembered).bury(dead);
+        self.mourn(dead, known.map(|record| record.broker));
+    }
+
+    /// The same, of one that is forgotten already; `broker`: its id, where this broker knew it.
+    pub fn mourn(&self, dead: &Incarnation, broker: Option<BrokerId>) {
+        if let Some(broker) = broker {
+            self.inbox.push(Event::BrokerDead { broker: broker.to_string() });
         }
         self.part_from(dead, "the broker is dead");
-        self.claim.notify_one();
+        self.watch_anew.notify_one();
         self.moved.notify_waiters();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::coordination::BrokerRecord;
-    use crate::ids::Endpoint;
-
-    const NOW: u64 = 1_000_000;
-
-    /// Members whose leases of 5 s ran out so long ago; the first is the one that looks.
-    fn membership(ago: &[i64]) -> Membership {
-        let member = |(number, ago): (usize, &i64)| Member {
-            record: BrokerRecord {
-                incarnation: Incarnation::new(number.to_string()),
-                broker: "b".into(),
-                cluster: "main".into(),
-                address: Endpoint { host: "h".into(), port: 1 },
-                classes: Default::default(),
-                protocol: (1, 1),
-                lease_ttl: Duration::from_secs(5),
-                strict: false,
-                draining: false,
-            },
-            lease_expires: ServerTime((NOW as i64 - ago) as u64),
-            load: 0,
-        };
-        Membership {
-            now: ServerTime(NOW),
-            members: ago.iter().enumerate().map(member).collect(),
-            claimable: 0,
-            restart_number: 0,
-            generation: String::new(),
-            settled: true,
-            unsalvaged: Vec::new(),
-        }
-    }
-
-    fn evicted(ago: &[i64]) -> Vec<String> {
-        overdue(&membership(ago), &"0".into()).iter().map(|member| member.record.incarnation.to_string()).collect()
-    }
-
-    #[test]
-    fn a_lease_has_run_out_at_its_end_and_not_before() {
-        assert_eq!(evicted(&[-5000, 0, -1, -5000]), ["1"]);
-    }
-
-    #[test]
-    fn nobody_evicts_itself() {
-        assert!(evicted(&[1]).is_empty());
-    }
-
-    #[test]
-    fn most_of_three_or_more_have_one_more_lease_to_come_back() {
-        assert!(evicted(&[-4000, 1, 4999]).is_empty());
-        assert_eq!(evicted(&[-4000, 1, 5000]), ["2"]);
-        assert_eq!(evicted(&[-4000, 5000, 5000]), ["1", "2"]);
-        // The other one of two.
-        assert_eq!(evicted(&[-4000, 1]), ["1"]);
-        // Half of four.
-        assert_eq!(evicted(&[-4000, 1, 1, -2501]), ["1", "2"]);
-    }
-
-    #[test]
-    fn who_will_run_out_within_half_a_lease_fell_silent_together_with_who_has() {
-        assert!(evicted(&[-4000, 1, -2500]).is_empty());
-        assert_eq!(evicted(&[-4000, 1, -2501]), ["1"]);
-        assert!(evicted(&[-4000, 0, -400, -2400]).is_empty());
     }
 }

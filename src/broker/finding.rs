@@ -69,7 +69,7 @@ impl Life {
             }
             Location::Unsettled => self.doubted_route(worker).map_or(Found::Wait(self.unsettled()), Found::Route),
             Location::Pending { class, cluster } => {
-                self.claim.notify_one();
+                self.claim(class.clone());
                 let failure = self.still_pending(worker, &class, &cluster);
                 // Nothing is known of a broker that could take it: it is looked up less often.
                 match failure.code {

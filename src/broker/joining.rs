@@ -131,6 +131,9 @@ impl Core {
         life.spawn("deadlines", life.clone().keep_deadlines());
         life.spawn("registry", life.clone().keep_registry());
         life.spawn("membership", life.clone().keep_membership());
+        if self.config.health_check_interval > 0 {
+            life.spawn("evictions", life.clone().keep_evicting());
+        }
         life.spawn("watch", life.clone().keep_watch());
         life.spawn("pings", life.clone().keep_pinging());
         life.spawn("announcements", life.clone().keep_announcing());

@@ -4,6 +4,7 @@ use crate::broker::answers::Answer;
 use crate::broker::calls::{Call, Calls, Settled, Waiter};
 use crate::broker::core::Proofs;
 use crate::broker::event::{Event, Level};
+use crate::broker::evicting::Upcoming;
 use crate::broker::inbound::Inbound;
 use crate::broker::inbox::{lock, Inbox};
 use crate::broker::lanes::Lanes;
@@ -11,6 +12,7 @@ use crate::broker::lease::Lease;
 use crate::broker::log_lines::{self, LogLines, Verdict};
 use crate::broker::notices::Notices;
 use crate::broker::numbers::Numbers;
+use crate::broker::recovery::Claims;
 use crate::broker::refusals::Refusals;
 use crate::broker::registrar::Registrar;
 use crate::broker::registry::Registry;
@@ -82,8 +84,7 @@ pub struct Life {
     lines_held: Notify,
     /// The earliest deadline changed.
     pub timer: Notify,
-    /// Workers may wait to be claimed.
-    pub claim: Notify,
+    pub claims: Claims,
     /// The members should be looked at now.
     pub look: Notify,
     /// The members changed: the neighbours may be others.
@@ -107,8 +108,8 @@ pub struct Life {
     pub renewed_at: AtomicU64,
     /// Since when this broker can tell whether others renew, on the local clock.
     pub well_since: AtomicU64,
-    /// When the next lease of another broker runs out, on the local clock; `u64::MAX`: none.
-    pub next_expiry: watch::Sender<u64>,
+    /// The next lease of another broker to run out, as the last renewal told.
+    pub next_expiry: watch::Sender<Option<Upcoming>>,
     /// A resident left, for who waits until all have.
     pub departed: Notify,
     /// Takes nothing new: `destroy()` was called.
@@ -168,7 +169,7 @@ impl Life {
             log_lines: Mutex::default(),
             lines_held: Notify::new(),
             timer: Notify::new(),
-            claim: Notify::new(),
+            claims: Claims::default(),
             look: Notify::new(),
             watch_anew: Notify::new(),
             publish: Notify::new(),
@@ -181,7 +182,7 @@ impl Life {
             clock: Mutex::new(ServerClock::new(config.lease.ttl)),
             renewed_at: AtomicU64::new(0),
             well_since: AtomicU64::new(u64::MAX),
-            next_expiry: watch::Sender::new(u64::MAX),
+            next_expiry: watch::Sender::new(None),
             departed: Notify::new(),
             leaving: AtomicBool::new(false),
             stalled: AtomicBool::new(false),

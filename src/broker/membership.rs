@@ -1,11 +1,12 @@
-//! The other brokers: looks at them regularly and when hinted, follows who comes and goes, publishes what this one hosts.
+//! The other brokers: follows who comes and goes, by looks and by hints; publishes what this one hosts.
 
 use crate::backoff::spread;
 use crate::broker::event::{Event, Level};
+use crate::broker::evicting::Reading;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::clock::boot_millis;
-use crate::coordination::{Membership, Signal, MAX_LOAD};
+use crate::coordination::{Departure, Look, Signal, MAX_LOAD};
 use crate::error::{Code, Failure};
 use crate::ids::Incarnation;
 use crate::transport::Connection;
@@ -15,9 +16,11 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 /// How often the members are looked at when health checks are off: hosted classes and `restartAll` still need it.
-const UNHURRIED: Duration = Duration::from_secs(5);
-/// How long one that went before its lease ran out may still be heard.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const PERIOD_WITHOUT_CHECKS: Duration = Duration::from_secs(5);
+/// Between two looks at least: all hints that come meanwhile are answered by one look.
+const SPACING: Duration = Duration::from_millis(100);
+/// How long one that left by itself may still be heard.
+const DEPARTURE_GRACE: Duration = Duration::from_secs(1);
 /// Looks in a row at which the registry counts another load here than this broker before the two are compared: reports
 /// are under way for a moment.
 const ODD_LOOKS: u32 = 3;
@@ -27,6 +30,8 @@ const ODD_LOOKS: u32 = 3;
 struct View {
     restart_number: u64,
     odd_looks: u32,
+    /// What was left behind at the last look.
+    left: Vec<Incarnation>,
 }
 
 impl Life {
@@ -34,92 +39,103 @@ impl Life {
     pub async fn keep_membership(self: Arc<Self>) {
         let mut view = View { restart_number: lock(&self.remembered).restart_number, ..View::default() };
         let checks = self.config.health_check_interval > 0;
-        let period = if checks { Duration::from_millis(self.config.health_check_interval) } else { UNHURRIED };
+        let period =
+            if checks { Duration::from_millis(self.config.health_check_interval) } else { PERIOD_WITHOUT_CHECKS };
         let mut wait = Duration::ZERO;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.look.notified() => {}
-                () = self.next_lease_runs_out(), if checks => {}
             }
             // Half as long again at most: many brokers that started at once do not look at once for ever.
             wait = period + spread(period / 2);
             lock(&self.lanes).trim(boot_millis());
-            match self.scan().await {
-                Ok(membership) => self.look_at(&membership, &mut view, checks).await,
+            let sent = boot_millis();
+            let (known, stamp) = lock(&self.remembered).begin_look();
+            match self.coordinator.look(&self.incarnation, known.as_ref()).await {
+                Ok(look) => {
+                    self.hear_time(sent, look.now);
+                    self.take_in(&look, stamp, &mut view, checks).await;
+                }
                 Err(error) => self.log(Level::Debug, format!("The members could not be read: {error}")),
             }
+            tokio::time::sleep(SPACING).await;
         }
     }
 
-    async fn look_at(self: &Arc<Self>, membership: &Membership, view: &mut View, checks: bool) {
-        let looked = boot_millis();
-        let gone = {
-            let mut remembered = lock(&self.remembered);
-            remembered.restart_number = remembered.restart_number.max(membership.restart_number);
-            let whole = membership.settled && membership.generation == remembered.generation();
-            if whole {
-                Some(remembered.look(&membership.members))
-            } else {
-                remembered.met(&membership.members);
-                None
-            }
-        };
-        self.watch_anew.notify_one();
-        if membership.restart_number > view.restart_number {
-            view.restart_number = membership.restart_number;
+    async fn take_in(self: &Arc<Self>, look: &Look, stamp: u64, view: &mut View, checks: bool) {
+        let reading = Reading { server: look.now, local: boot_millis() };
+        let gone = lock(&self.remembered).take_in(look, stamp);
+        if look.changes.complete || !look.changes.records.is_empty() || !look.changes.departed.is_empty() {
+            self.watch_anew.notify_one();
+        }
+        if look.restart_number > view.restart_number {
+            view.restart_number = look.restart_number;
             self.log(Level::Info, "A restart of all brokers was requested.");
             self.inbox.push(Event::Restart);
         }
         // Where something is missing the next renewal finds out why.
         let Some(gone) = gone else { return };
-        for member in gone {
-            if member.lease_expires > membership.now {
-                self.let_go(member.record.incarnation);
-            } else {
-                self.part_from(&member.record.incarnation, "the broker is gone");
+        for (record, departure) in gone {
+            match departure {
+                Departure::Dead => self.mourn(&record.incarnation, Some(record.broker)),
+                Departure::Left => self.let_go(record.incarnation),
             }
         }
         if self.unverified.swap(false, Ordering::AcqRel) {
             self.verify.notify_one();
         }
-        if membership.claimable > 0 {
-            self.claim.notify_one();
+        if look.claimable > 0 {
+            self.claim_everything();
         }
-        self.repair_record(membership);
-        self.compare_loads(membership, view);
+        self.repair_record(look);
+        self.compare_loads(look, view);
+        let left = self.left_behind(look);
         if checks {
-            self.evict_overdue(membership, looked).await;
-            self.salvage_what_is_left(membership, looked).await;
+            for expiry in &look.overdue {
+                self.evict_in_turn(expiry.incarnation.clone(), reading);
+            }
+            self.salvage_what_is_left(&left, &reading, &view.left).await;
         }
+        view.left = left;
+    }
+
+    /// Gone while workers are left, or without a record that can be read and with a lease that ran out.
+    fn left_behind(&self, look: &Look) -> Vec<Incarnation> {
+        let overdue = look.overdue.iter().map(|expiry| &expiry.incarnation);
+        let unknown = overdue.filter(|incarnation| !self.knows(incarnation));
+        look.unsalvaged.iter().chain(unknown).cloned().collect()
     }
 
     /// Publishes this broker's record again where another one stands in its place, or none that can be read.
-    fn repair_record(&self, membership: &Membership) {
-        let own = membership.members.iter().find(|member| member.record.incarnation == self.incarnation);
-        if own.is_none_or(|own| own.record != self.record()) {
+    fn repair_record(&self, look: &Look) {
+        if look.record.as_ref().is_none_or(|record| *record != self.record()) {
             self.publish.notify_one();
         }
     }
 
     /// What the registry counts here and what lives here: a difference that stays is something that got lost.
-    fn compare_loads(&self, membership: &Membership, view: &mut View) {
-        let own = membership.members.iter().find(|member| member.record.incarnation == self.incarnation);
+    fn compare_loads(&self, look: &Look, view: &mut View) {
         let lives: u64 = lock(&self.residents).iter().map(|(_, resident)| resident.load.min(MAX_LOAD)).sum();
-        view.odd_looks = if own.is_some_and(|own| own.load != lives) { view.odd_looks + 1 } else { 0 };
+        view.odd_looks = if look.load != lives { view.odd_looks + 1 } else { 0 };
         if view.odd_looks >= ODD_LOOKS {
             view.odd_looks = 0;
             self.audit.notify_one();
         }
     }
 
-    /// It left by itself, or died: its last words may be on their way, what its workers still handled among them.
+    /// It left by itself: the last answers of its workers may be on their way.
     fn let_go(self: &Arc<Self>, incarnation: Incarnation) {
         let life = self.clone();
         self.spawn("farewell", async move {
-            tokio::time::sleep(LAST_WORDS).await;
+            tokio::time::sleep(DEPARTURE_GRACE).await;
             life.part_from(&incarnation, "the broker is gone");
         });
+    }
+
+    /// Whether it is a member, as far as this broker has followed them.
+    pub fn knows(&self, incarnation: &Incarnation) -> bool {
+        lock(&self.remembered).members.contains_key(incarnation)
     }
 
     /// What was in flight to this incarnation is failed at once, and its routes are dropped.
@@ -137,8 +153,12 @@ impl Life {
         loop {
             match signals.recv().await {
                 Ok(Signal::Members | Signal::Restart) => self.look.notify_one(),
-                Ok(Signal::Pending) => self.claim.notify_one(),
-                Ok(Signal::Dead(incarnation)) => self.hear_of_death(&incarnation).await,
+                Ok(Signal::Pending { cluster, class, waiting, worker }) => {
+                    self.hear_of_waiting(&cluster, class, waiting, &worker);
+                }
+                Ok(Signal::Dead { incarnation, before, version }) => {
+                    self.hear_of_death(&incarnation, before, version).await;
+                }
                 Ok(Signal::Settled) => {
                     self.moved.notify_waiters();
                     self.look.notify_one();
@@ -156,7 +176,7 @@ impl Life {
                 Ok(Signal::Resync) | Err(RecvError::Lagged(_)) => {
                     self.check_server();
                     self.look.notify_one();
-                    self.claim.notify_one();
+                    self.claim_everything();
                     self.audit.notify_one();
                 }
                 Err(RecvError::Closed) => return,
@@ -164,13 +184,19 @@ impl Life {
         }
     }
 
-    /// Whoever can publish can say so: the registry knows.
-    async fn hear_of_death(self: &Arc<Self>, incarnation: &Incarnation) {
-        let Ok(membership) = self.scan().await else { return self.look.notify_one() };
-        let stands = membership.members.iter().any(|member| member.record.incarnation == *incarnation);
-        if !stands && *incarnation != self.incarnation {
-            self.bury(incarnation);
+    /// Whoever can publish can say so: the registry knows. One look at the dead one alone is enough: it is the only change
+    /// between the two versions.
+    async fn hear_of_death(self: &Arc<Self>, incarnation: &Incarnation, before: u64, version: u64) {
+        if *incarnation == self.incarnation || !self.knows(incarnation) {
+            return;
         }
+        let Ok(sighting) = self.find_member(incarnation).await else { return self.look.notify_one() };
+        let certain = sighting.settled && sighting.generation == lock(&self.remembered).generation();
+        if !certain || sighting.member.is_some() {
+            return self.look.notify_one();
+        }
+        self.bury(incarnation);
+        lock(&self.remembered).advance(before, version);
     }
 
     /// Asks every broker of the namespace to restart; answers under `slot`.

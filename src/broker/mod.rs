@@ -18,7 +18,7 @@
 //! | the lease and the gate | [`lease`], [`renewing`], [`lease_thread`]; answers held back: [`answers`]; messages sent back: [`refusals`] |
 //! | an event loop that stands still | [`stall`] |
 //! | other brokers, hosted classes, `restartAll` | [`membership`] |
-//! | who is evicted, and when | [`evicting`] |
+//! | who is evicted, when, by whom | [`evicting`], [`ranking`] |
 //! | what becomes of asks that a worker handles when it goes | [`parting`] |
 //! | whether the coordinator's clock jumped | [`server_clock`] |
 //! | Redis restarted, wiped, rolled back: putting back what is held | [`announcing`], [`remembering`] |
@@ -58,6 +58,7 @@ pub mod numbers;
 pub mod parting;
 pub mod pending;
 pub mod proving;
+pub mod ranking;
 pub mod receiving;
 pub mod recovery;
 pub mod refusals;

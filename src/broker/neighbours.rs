@@ -3,23 +3,24 @@
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::proving::Sign;
+use crate::broker::ranking::Members;
 use crate::broker::watching::PING;
-use crate::coordination::Member;
+use crate::coordination::BrokerRecord;
 use crate::error::Code;
 use crate::ids::{Endpoint, Incarnation};
 use crate::transport::ConnectError;
 use std::collections::HashMap;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 /// Incarnations that each broker watches: with two, a death is seen also when one watcher dies with it.
 const NEIGHBOURS: usize = 2;
 
 /// The members that come after `own` in the order of incarnations, around the end.
-fn neighbours(members: &[Member], own: &Incarnation) -> Vec<Member> {
-    let mut others: Vec<&Member> = members.iter().filter(|member| member.record.incarnation != *own).collect();
-    others.sort_by(|a, b| a.record.incarnation.cmp(&b.record.incarnation));
-    let after = others.iter().position(|member| member.record.incarnation > *own).unwrap_or(0);
-    (0..others.len().min(NEIGHBOURS)).map(|step| others[(after + step) % others.len()].clone()).collect()
+fn neighbours<'a>(members: &'a Members, own: &'a Incarnation) -> impl Iterator<Item = &'a BrokerRecord> {
+    let after = members.range::<Incarnation, _>((Excluded(own), Unbounded));
+    let around = members.range::<Incarnation, _>(..own);
+    after.chain(around).map(|(_, record)| record).take(NEIGHBOURS)
 }
 
 impl Life {
@@ -38,18 +39,19 @@ impl Life {
 
     /// Neighbours, whom messages go to, and who fell silent, with their addresses.
     fn to_watch(&self) -> HashMap<Incarnation, Endpoint> {
-        let members = lock(&self.remembered).members.clone();
-        let mut wanted: HashMap<_, _> = neighbours(&members, &self.incarnation)
-            .into_iter()
-            .map(|member| (member.record.incarnation, member.record.address))
+        let remembered = lock(&self.remembered);
+        let members = &remembered.members;
+        let mut wanted: HashMap<_, _> = neighbours(members, &self.incarnation)
+            .map(|record| (record.incarnation.clone(), record.address.clone()))
             .collect();
         lock(&self.watch.unreachable).retain(|incarnation| {
-            let member = members.iter().find(|member| member.record.incarnation == *incarnation);
-            if let Some(member) = member {
-                wanted.insert(incarnation.clone(), member.record.address.clone());
+            let member = members.get(incarnation);
+            if let Some(record) = member {
+                wanted.insert(incarnation.clone(), record.address.clone());
             }
             member.is_some()
         });
+        drop(remembered);
         for (incarnation, connection) in lock(&self.peers).iter() {
             if let Some(target) = connection.target().filter(|_| connection.is_open()) {
                 wanted.entry(incarnation.clone()).or_insert_with(|| target.clone());
@@ -101,42 +103,40 @@ impl Life {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coordination::BrokerRecord;
-    use crate::ids::{Endpoint, ServerTime};
     use std::time::Duration;
 
-    fn member(incarnation: &str) -> Member {
-        Member {
-            record: BrokerRecord {
-                incarnation: incarnation.into(),
-                broker: incarnation.into(),
-                cluster: "main".into(),
-                address: Endpoint { host: "h".into(), port: 1 },
-                classes: Default::default(),
-                protocol: (1, 1),
-                lease_ttl: Duration::from_secs(5),
-                strict: false,
-                draining: false,
-            },
-            lease_expires: ServerTime(0),
-            load: 0,
+    fn record(incarnation: &str) -> BrokerRecord {
+        BrokerRecord {
+            incarnation: incarnation.into(),
+            broker: incarnation.into(),
+            cluster: "main".into(),
+            address: Endpoint { host: "h".into(), port: 1 },
+            classes: Default::default(),
+            protocol: (1, 1),
+            lease_ttl: Duration::from_secs(5),
+            strict: false,
+            draining: false,
         }
+    }
+
+    fn members(names: &[&str]) -> Members {
+        names.iter().map(|name| ((*name).into(), record(name))).collect()
     }
 
     #[test]
     fn everybody_is_watched_by_two_others_where_there_are_three_or_more() {
         let names = ["d", "a", "c", "b"];
-        let members: Vec<Member> = names.iter().map(|name| member(name)).collect();
+        let all = members(&names);
         let mut watchers = HashMap::new();
         for name in names {
-            for watched in neighbours(&members, &name.into()) {
-                assert_ne!(watched.record.incarnation.as_str(), name);
-                *watchers.entry(watched.record.incarnation.to_string()).or_insert(0) += 1;
+            for watched in neighbours(&all, &name.into()) {
+                assert_ne!(watched.incarnation.as_str(), name);
+                *watchers.entry(watched.incarnation.to_string()).or_insert(0) += 1;
             }
         }
         assert_eq!(watchers.len(), 4);
         assert!(watchers.values().all(|count| *count == 2), "{watchers:?}");
-        assert_eq!(neighbours(&members[..1], &"d".into()).len(), 0);
-        assert_eq!(neighbours(&members[..2], &"d".into()).len(), 1);
+        assert_eq!(neighbours(&members(&["d"]), &"d".into()).count(), 0);
+        assert_eq!(neighbours(&members(&["d", "a"]), &"d".into()).count(), 1);
     }
 }

@@ -12,8 +12,7 @@ impl Life {
     /// the members.
     pub fn is_hosted(&self, class: &ClassName, cluster: &ClusterName) -> bool {
         let here = *cluster == self.cluster && !self.is_leaving() && lock(&self.hosted).contains(class);
-        here || lock(&self.remembered).members.iter().any(|member| {
-            let record = &member.record;
+        here || lock(&self.remembered).members.values().any(|record| {
             let other = record.incarnation != self.incarnation;
             other && !record.draining && record.cluster == *cluster && record.classes.contains(class)
         })

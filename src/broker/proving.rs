@@ -69,8 +69,13 @@ impl Life {
             ((sign == Sign::Broken).then(|| clock.at(boot_millis())), clock.jumps())
         };
         let (life, incarnation) = (self.clone(), incarnation.clone());
+        let known = self.knows(&incarnation);
         self.spawn("proof", async move {
-            life.prove(&incarnation, Suspicion { broke, jumps, server, lease_expires: None }).await;
+            // Those that come before this one may have proven it by then.
+            tokio::time::sleep(life.turn(&incarnation)).await;
+            if !known || life.knows(&incarnation) {
+                life.prove(&incarnation, Suspicion { broke, jumps, server, lease_expires: None }).await;
+            }
             lock(&life.watch.suspects).remove(&incarnation);
         });
     }
@@ -87,7 +92,8 @@ impl Life {
                     self.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
                     let (lease_expires, server) = (member.lease_expires, suspicion.server.clone());
                     let death = Death::Proven { lease_expires, server };
-                    return self.evict(incarnation, &member.record.broker, &death).await;
+                    self.evict(incarnation, &member.record.broker, &death).await;
+                    return;
                 }
             }
         }
@@ -99,9 +105,8 @@ impl Life {
         suspicion: &mut Suspicion,
         stood_still: bool,
     ) -> Finding {
-        let Ok(membership) = self.scan().await else { return Finding::Unclear };
-        let found = membership.members.into_iter().find(|member| member.record.incarnation == *incarnation);
-        let Some(member) = found else { return Finding::Settled };
+        let Ok(sighting) = self.find_member(incarnation).await else { return Finding::Unclear };
+        let Some(member) = sighting.member else { return Finding::Settled };
         if member.record.strict {
             return Finding::Strict;
         }

@@ -3,12 +3,14 @@
 use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
+use crate::broker::ranking;
 use crate::broker::residents::State;
-use crate::coordination::{Claim, ClaimRequest, Member, CHUNK};
-use crate::ids::{Epoch, WorkerId};
-use std::collections::HashMap;
-use std::sync::Arc;
+use crate::coordination::{Claim, ClaimRequest, CHUNK};
+use crate::ids::{ClassName, ClusterName, Epoch, WorkerId};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Workers that one claim takes at most: 100 take Redis 1.5 ms.
 const BATCH: usize = 100;
@@ -17,43 +19,83 @@ const MAX_ACTIVATING: usize = 500;
 /// How long a broker with more than its share leaves workers to the others, who may be slow or gone.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Of what still waits then it takes one part in so many.
-const IMPATIENT: usize = 4;
+const OVERFLOW_CLAIM_DIVISOR: u64 = 4;
+/// Between two times that this broker claims: hints that come meanwhile are answered by one claim.
+const SPACING: Duration = Duration::from_millis(20);
+/// Brokers that claim a moment later than those whose turn it is, which may be slow or gone; and how much later.
+const SUBSTITUTES: u64 = 2;
+const SUBSTITUTE_DELAY: Duration = Duration::from_millis(50);
 /// While too many are being made.
 const BUSY: Duration = Duration::from_millis(20);
 /// Between two tries while the coordinator does not answer, and before an audit: answers under way arrive first.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What this broker should claim, so that all who can claim end up with the same load; and what all of them can.
-struct Share {
-    own: usize,
-    waiting: usize,
+/// Which workers wait to be claimed, as far as this broker has heard.
+#[derive(Default)]
+pub struct Claims {
+    classes: Mutex<BTreeSet<ClassName>>,
+    wake: Notify,
 }
 
 impl Life {
+    /// Workers of this class may wait.
+    pub fn claim(&self, class: ClassName) {
+        if lock(&self.hosted).contains(&class) {
+            lock(&self.claims.classes).insert(class);
+            self.claims.wake.notify_one();
+        }
+    }
+
+    /// Workers of any class that this broker hosts may wait.
+    pub fn claim_everything(&self) {
+        let hosted = lock(&self.hosted).clone();
+        lock(&self.claims.classes).extend(hosted);
+        self.claims.wake.notify_one();
+    }
+
+    /// A hint that workers wait. As many brokers as there are workers claim at once, and a few more soon; the others find at
+    /// their next look what is still there then.
+    pub fn hear_of_waiting(self: &Arc<Self>, cluster: &ClusterName, class: ClassName, waiting: u64, worker: &WorkerId) {
+        if *cluster != self.cluster || !lock(&self.hosted).contains(&class) {
+            return;
+        }
+        let suspected = self.suspected();
+        let members = &lock(&self.remembered).members;
+        let rank = ranking::claim_rank(members, &self.incarnation, (cluster, &class), worker, &suspected) as u64;
+        if rank < waiting {
+            self.claim(class);
+        } else if rank < waiting + SUBSTITUTES {
+            let life = self.clone();
+            self.spawn("substitute", async move {
+                tokio::time::sleep(SUBSTITUTE_DELAY).await;
+                life.claim(class);
+            });
+        }
+    }
+
     /// Claims whenever hinted or seen, as long as the life goes on.
     pub async fn keep_claiming(self: Arc<Self>) {
         loop {
-            self.claim.notified().await;
-            let mut patient = true;
+            self.claims.wake.notified().await;
+            let classes = std::mem::take(&mut *lock(&self.claims.classes));
+            let mut overflow = 0;
             while !self.is_leaving() && !self.is_stalled() && self.lease.holds() {
                 if self.activating() >= MAX_ACTIVATING {
                     tokio::time::sleep(BUSY).await;
                     continue;
                 }
-                let Some(Share { own, waiting }) = self.share().await else { break };
-                if own == 0 && patient {
-                    patient = false;
-                    tokio::time::sleep(PATIENCE).await;
-                    continue;
+                let Some((claimed, remaining)) = self.claim_some(&classes, overflow).await else { break };
+                if remaining == 0 {
+                    break;
                 }
-                patient = true;
-                // Where the others do not come to theirs, a part of it.
-                let size = if own > 0 { own } else { waiting.div_ceil(IMPATIENT) };
-                match self.claim_some(size).await {
-                    Some(remaining) if remaining > 0 => {}
-                    _ => break,
+                overflow = 0;
+                if claimed == 0 {
+                    // It has its share. Where the others do not come to theirs, a part of it.
+                    tokio::time::sleep(PATIENCE).await;
+                    overflow = OVERFLOW_CLAIM_DIVISOR;
                 }
             }
+            tokio::time::sleep(SPACING).await;
         }
     }
 
@@ -61,54 +103,32 @@ impl Life {
         lock(&self.residents).iter().filter(|(_, resident)| resident.state == State::Activating).count()
     }
 
-    /// `None`: nothing waits.
-    async fn share(&self) -> Option<Share> {
-        let membership = match self.scan().await {
-            Ok(membership) => membership,
-            // The claim finds out, and waits.
-            Err(_) => return Some(Share { own: 1, waiting: 1 }),
-        };
-        let hosted = lock(&self.hosted).clone();
-        let able = |member: &&Member| {
-            member.lease_expires > membership.now
-                && !member.record.draining
-                && member.record.cluster == self.cluster
-                && !member.record.classes.is_disjoint(&hosted)
-        };
-        let loads: Vec<u64> = membership.members.iter().filter(able).map(|member| member.load).collect();
-        let own = membership.members.iter().find(|member| member.record.incarnation == self.incarnation);
-        let own = own.map_or(0, |member| member.load);
-        let all = loads.iter().fold(membership.claimable, |sum, load| sum.saturating_add(*load));
-        let level = all.div_ceil(loads.len().max(1) as u64);
-        let share = Share { own: level.saturating_sub(own) as usize, waiting: membership.claimable as usize };
-        (share.waiting > 0).then_some(share)
-    }
-
-    /// How many are left to claim; `None` when it could not be told.
-    async fn claim_some(self: &Arc<Self>, share: usize) -> Option<u64> {
+    /// How many were claimed, and how many are left; `None` when it could not be told.
+    async fn claim_some(self: &Arc<Self>, classes: &BTreeSet<ClassName>, overflow: u64) -> Option<(usize, u64)> {
         let request = ClaimRequest {
             by: self.incarnation.clone(),
             cluster: self.cluster.clone(),
-            classes: lock(&self.hosted).clone(),
-            limit: share.min(BATCH),
+            classes: classes.clone(),
+            limit: BATCH,
+            overflow,
             ttl: Duration::from_millis(self.config.ttl),
         };
         let turn = self.registrar.turn.read().await;
         match self.coordinator.claim(&request).await {
             Ok(Claim::Claimed { entries, remaining, expired }) => {
-                if !entries.is_empty() || expired > 0 {
-                    let count = entries.len();
+                let count = entries.len();
+                if count > 0 || expired > 0 {
                     self.log(Level::Info, format!("Recovering {count} workers; {expired} were too old."));
                 }
                 entries.into_iter().for_each(|entry| self.move_in(entry, Vec::new()));
-                Some(remaining)
+                Some((count, remaining))
             }
             Ok(Claim::NotMember) => None,
             Ok(Claim::Unsettled) => {
                 drop(turn);
                 self.check_server();
                 self.wait_to_settle(PAUSE).await;
-                self.claim.notify_one();
+                self.claim_everything();
                 None
             }
             Err(error) => {
@@ -117,7 +137,7 @@ impl Life {
                 self.log(Level::Warn, format!("Workers could not be claimed yet: {error}"));
                 self.audit.notify_one();
                 tokio::time::sleep(PAUSE).await;
-                self.claim.notify_one();
+                self.claim_everything();
                 None
             }
         }

@@ -115,7 +115,7 @@ impl Life {
     fn publish_stalled(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::Release);
         self.publish.notify_one();
-        self.claim.notify_one();
+        self.claim_everything();
     }
 
     fn take_answer(self: &Arc<Self>, keeper: &mut Keeper, answer: Result<Answer, JoinError>) -> Next {

@@ -9,9 +9,8 @@ use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::clock::boot_millis;
-use crate::coordination::{CoordinationResult, Member, Membership, CLOCK_TOLERANCE};
+use crate::coordination::{CoordinationResult, Sighting, CLOCK_TOLERANCE};
 use crate::ids::{Incarnation, ServerTime};
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 const TOLERANCE: i64 = CLOCK_TOLERANCE.as_millis() as i64;
@@ -75,15 +74,10 @@ impl ServerClock {
         back
     }
 
-    /// Whether the lease of somebody has run out and went back between two looks, the later at `now`.
-    pub fn compare(&mut self, before: &[Member], after: &[Member], now: ServerTime) -> bool {
-        let known: HashMap<&Incarnation, ServerTime> =
-            before.iter().map(|member| (&member.record.incarnation, member.lease_expires)).collect();
-        let went_back = |member: &Member| {
-            let before = known.get(&member.record.incarnation);
-            member.lease_expires <= now && before.is_some_and(|before| is_back(member.lease_expires, *before))
-        };
-        let back = after.iter().any(went_back);
+    /// Whether this lease of another has run out and lies before the next one to run out, as a renewal told last: then it
+    /// was given while the clock was somewhere else.
+    pub fn was_given_elsewhere(&mut self, lease: ServerTime, now: ServerTime) -> bool {
+        let back = lease <= now && self.next_expiry.is_some_and(|next| is_back(lease, next));
         self.jumps += u64::from(back);
         back
     }
@@ -104,18 +98,17 @@ fn is_back(lease: ServerTime, before: ServerTime) -> bool {
 }
 
 impl Life {
-    /// The members, once what they say of the clock was looked at.
-    pub async fn scan(&self) -> CoordinationResult<Membership> {
+    /// One incarnation in the registry, once what that says of the clock was looked at.
+    pub async fn find_member(&self, incarnation: &Incarnation) -> CoordinationResult<Sighting> {
         let sent = boot_millis();
-        let membership = self.coordinator.scan(&self.incarnation).await?;
-        self.hear_time(sent, membership.now);
-        let remembered = lock(&self.remembered);
-        let back = lock(&self.clock).compare(&remembered.members, &membership.members, membership.now);
-        drop(remembered);
-        if back {
-            self.clock_jumped("a lease went back");
+        let sighting = self.coordinator.find_member(incarnation).await?;
+        self.hear_time(sent, sighting.now);
+        if let Some(member) = &sighting.member {
+            if lock(&self.clock).was_given_elsewhere(member.lease_expires, sighting.now) {
+                self.clock_jumped("a lease went back");
+            }
         }
-        Ok(membership)
+        Ok(sighting)
     }
 
     /// An answer to what was sent at `sent` on the local clock told the coordinator's time.

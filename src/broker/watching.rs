@@ -55,6 +55,8 @@ pub struct Watch {
     pub unreachable: Mutex<HashSet<Incarnation>>,
     /// Incarnations whose death is being proven.
     pub suspects: Mutex<HashSet<Incarnation>>,
+    /// Incarnations whose lease ran out and which are being evicted.
+    pub evicting: Mutex<HashSet<Incarnation>>,
 }
 
 impl Watch {

@@ -4,10 +4,13 @@
 //!
 //! | key | what |
 //! | --- | --- |
-//! | `{ns}:meta` | hash: `schema`, `generation`, `server` (the one agreed on), `secret`, `epoch` (highest), `restart`, `n:<class>` (counters), `left:<incarnation>` (loads of what an incarnation without record owns); after a wipe `was:<generation>` (the ones before); while some are awaited `healing` (until when at the latest, ms), `patience` (ms) |
+//! | `{ns}:meta` | hash: `schema`, `generation`, `server` (the one agreed on), `secret`, `epoch` (highest), `restart`, `n:<class>` (counters), `left:<incarnation>` (loads of what an incarnation without record owns), `version` (of the members), `horizon` (of the last departure that was forgotten); after a wipe `was:<generation>` (the ones before); while some are awaited `healing` (until when at the latest, ms), `patience` (ms) |
 //! | `{ns}:awaited` | hash: incarnation → 1 awaited, 0 it has put back everything. Only while `healing` |
 //! | `{ns}:leases` | zset: incarnation → expiry in ms of the server's clock |
 //! | `{ns}:brokers` | hash: incarnation → record ([`super::redis`] writes it) |
+//! | `{ns}:changes` | zset: incarnation → version of the members at which it came or last changed its record |
+//! | `{ns}:departed` | zset: incarnation:dead or incarnation:left → version of the members at which it went. The last 1 000, none while nobody is a member |
+//! | `{ns}:sums` | hash: of each class that brokers host who are not draining: `n:<cluster>:<class>` how many, `l:<cluster>:<class>` the sum of their loads |
 //! | `{ns}:load:<cluster>` | zset: incarnation → load, reservations included |
 //! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause (0: no activation has ended well yet), attempt (activations since the last one that did), created, recoverable, load, attributes |
 //! | `{ns}:own:<incarnation>` | zset: worker id → created |

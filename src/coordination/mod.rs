@@ -12,6 +12,9 @@
 pub mod keys;
 pub mod memory;
 pub mod redis;
+mod roll;
+
+pub use roll::{Changes, Departure, Expiry, Known, Look, Sighting, DEPARTURES, OVERDUE};
 
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use async_trait::async_trait;
@@ -114,8 +117,9 @@ pub enum Renewal {
     Renewed {
         now: ServerTime,
         lease_expires: ServerTime,
-        /// The next lease of any other incarnation to run out; already expired ones included.
-        next_expiry: Option<ServerTime>,
+        /// The next lease of any other incarnation to run out; already expired ones included. Of several the lowest
+        /// incarnation's.
+        next_expiry: Option<Expiry>,
         generation: String,
         /// The server that answered, and whether the cluster has agreed on it.
         server: ServerId,
@@ -291,8 +295,12 @@ pub struct ClaimRequest {
     pub cluster: ClusterName,
     pub classes: BTreeSet<ClassName>,
     /// At most this many; no more than [`CHUNK`] are looked at, those deleted because of `ttl` included. Class after
-    /// class in their order, oldest created first within a class, then by id.
+    /// class in their order, oldest created first within a class, then by id. Of each class so many that all brokers that
+    /// host it and are not draining end up with the same load.
     pub limit: usize,
+    /// Takes one part in so many of what waits of each class at least, however loaded the claimer is: others may be slow
+    /// or gone. Zero: nothing beyond its share.
+    pub overflow: u64,
     /// A worker created longer ago is deleted instead. Zero: no limit.
     pub ttl: Duration,
 }
@@ -336,6 +344,9 @@ pub enum Eviction {
     NotMember,
     /// The server is not the one agreed on (or not the one of the proof), or some are awaited: nothing changed.
     Unsettled,
+    /// More than half of three or more leases ran out within half a lease of each other: rather the server or the network
+    /// was away. Nothing changed; whoever has not renewed at this time can be evicted.
+    Outage { until: ServerTime },
     /// The clock is more than [`CLOCK_TOLERANCE`] away from what was expected; nothing changed.
     ClockOff { now: ServerTime },
 }
@@ -345,10 +356,10 @@ pub enum Eviction {
 pub enum Signal {
     /// A broker joined, left, or changed what it hosts.
     Members,
-    /// Workers wait to be made again.
-    Pending,
-    /// This incarnation is dead.
-    Dead(Incarnation),
+    /// So many workers of this class wait to be made again in this cluster; one of them is this.
+    Pending { cluster: ClusterName, class: ClassName, waiting: u64, worker: WorkerId },
+    /// This incarnation is dead, which took the members from the first version to the second.
+    Dead { incarnation: Incarnation, before: u64, version: u64 },
     /// `restartAll()` was called.
     Restart,
     /// The tables are settled again: what had to wait may go on.
@@ -430,10 +441,18 @@ pub trait Coordinator: Send + Sync + 'static {
     async fn renew(&self, incarnation: &Incarnation, ttl: Duration) -> CoordinationResult<Renewal>;
 
     /// Replaces the record of an incarnation that is registered, its lease valid or not; `false` when it is not.
-    /// Signals `Members`.
+    /// Signals `Members` when the record is another.
     async fn update(&self, record: &BrokerRecord) -> CoordinationResult<bool>;
 
-    /// Everything about the members in one step; `by` tells whose claimable workers are counted (none when it is not
+    /// Follows the members: what changed since the state that the asking broker knows, everything when it knows none or one
+    /// of another generation or server. Costs the same however many members there are, but for what changed. The lease
+    /// that is furthest away is cut as in [`Coordinator::scan`].
+    async fn look(&self, by: &Incarnation, known: Option<&Known>) -> CoordinationResult<Look>;
+
+    /// One incarnation alone; its lease is cut as in [`Coordinator::scan`].
+    async fn find_member(&self, incarnation: &Incarnation) -> CoordinationResult<Sighting>;
+
+    /// Everything about the members in one step, which costs as much as there are members; `by` tells whose claimable workers are counted (none when it is not
     /// registered). A lease further away than its record's `lease_ttl` (the clock stepped back) is cut to that.
     async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership>;
 
@@ -473,7 +492,7 @@ pub trait Coordinator: Send + Sync + 'static {
     /// id; what is still `Placing` like the rest.
     /// Idempotent, resumable by anyone (also when the lease is gone already and entries are left: those go as whoever
     /// began wanted, see [`Coordinator::leave`]).
-    /// Signals `Dead`, and `Pending` when something went there.
+    /// Signals `Dead` when the incarnation was registered, and `Pending` when something went there.
     async fn evict(
         &self,
         by: &Incarnation,

@@ -220,3 +220,73 @@ pub async fn a_claim_that_is_given_back_waits_again(cluster: Cluster) {
     assert!(broker.release("r", claimed[0].epoch, Fate::Recover).await);
     assert_eq!((broker.load().await, broker.scan().await.claimable), (Some(0), 1));
 }
+
+/// What a broker claims that leaves to others what is theirs.
+fn fair(broker: &Broker) -> ClaimRequest {
+    ClaimRequest { overflow: 0, ..broker.appetite() }
+}
+
+pub async fn brokers_that_claim_their_share_end_up_with_the_same_load(cluster: Cluster) {
+    let (a, b, c) = (cluster.broker("a").await, cluster.broker("b").await, cluster.broker("c").await);
+    let drained = cluster.broker_like(BrokerRecord { draining: true, ..record("d") }).await;
+    for n in 0..9 {
+        a.leave_pending(&format!("r{n}")).await;
+    }
+    // Eight of the load are there already: three brokers end up with 17 together, six at most each.
+    let epoch = b.create("busy").await;
+    let busy = if epoch.owner.incarnation == *a.incarnation() { &a } else { &b };
+    assert!(busy.set_load("busy", epoch.epoch, 8).await);
+    let mut counts = Vec::new();
+    for broker in [&a, &b, &c] {
+        counts.push((broker.claim(&fair(broker)).await.0.len(), broker.load().await));
+    }
+    assert_eq!(counts, [(0, Some(8)), (6, Some(6)), (3, Some(3))]);
+    assert_eq!(drained.load().await, Some(0));
+}
+
+pub async fn a_share_counts_only_those_that_host_the_class(cluster: Cluster) {
+    let (a, _b) = (cluster.broker("a").await, cluster.broker("b").await);
+    let hall = cluster.broker_like(BrokerRecord { classes: classes(&["Hall", "Room"]), ..record("c") }).await;
+    for n in 0..3 {
+        a.leave_pending(&format!("r{n}")).await;
+        hall.pend(&hall.wish("Hall", Some(&format!("h{n}")))).await;
+    }
+    let (claimed, remaining, _) = hall.claim(&fair(&hall)).await;
+    assert_eq!((ids(&claimed), remaining), (vec!["h0", "h1", "h2"], 3), "it has its share of rooms with the halls");
+}
+
+pub async fn who_has_its_share_takes_a_part_of_what_is_left_over_when_it_asks_for_it(cluster: Cluster) {
+    let (a, b) = (cluster.broker("a").await, cluster.broker("b").await);
+    let taken = a.create("busy").await;
+    let busy = if taken.owner.incarnation == *a.incarnation() { &a } else { &b };
+    assert!(busy.set_load("busy", taken.epoch, 100).await);
+    for n in 0..8 {
+        a.leave_pending(&format!("r{n}")).await;
+    }
+    assert_eq!(busy.claim(&fair(busy)).await, (vec![], 8, 0));
+    let quarter = ClaimRequest { overflow: 4, ..busy.appetite() };
+    assert_eq!(busy.claim(&quarter).await.0.len(), 2);
+}
+
+pub async fn shares_follow_what_brokers_say_of_themselves(cluster: Cluster) {
+    let (a, mut b) = (cluster.broker("a").await, cluster.broker("b").await);
+    for n in 0..4 {
+        a.leave_pending(&format!("r{n}")).await;
+    }
+    let size = async |broker: &Broker| {
+        let (claimed, ..) = broker.claim(&fair(broker)).await;
+        for entry in &claimed {
+            broker.release(entry.id.as_str(), entry.epoch, Fate::Recover).await;
+        }
+        claimed.len()
+    };
+    assert_eq!(size(&a).await, 2);
+    b.record.classes = classes(&["Hall"]);
+    b.coordinator.update(&b.record).await.expect("update");
+    assert_eq!(size(&a).await, 4);
+    b.record.classes = classes(&["Hall", "Room"]);
+    b.register(LEASE).await;
+    assert_eq!(size(&a).await, 2);
+    b.leave(Fate::Delete, CHUNK).await;
+    assert_eq!(size(&a).await, 4);
+}

@@ -284,6 +284,7 @@ impl Broker {
             cluster: self.record.cluster.clone(),
             classes: self.record.classes.clone(),
             limit: CHUNK,
+            overflow: 1,
             ttl: Duration::ZERO,
         }
     }
@@ -340,7 +341,7 @@ pub fn record(id: &str) -> BrokerRecord {
         address: Endpoint { host: format!("host-of-{id}"), port: 4000 },
         classes: classes(&["Room"]),
         protocol: (1, 1),
-        lease_ttl: LEASE * 1000,
+        lease_ttl: LEASE,
         strict: false,
         draining: false,
     }
@@ -372,8 +373,19 @@ pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 /// Waits for a hint, past any others.
 pub async fn hear(hints: &mut tokio::sync::broadcast::Receiver<Signal>, wanted: &Signal) {
-    let heard = tokio::time::timeout(PATIENCE, async {
-        while hints.recv().await.expect("the handle still sends hints") != *wanted {}
-    });
+    let heard = tokio::time::timeout(PATIENCE, hear_any(hints, |signal| signal == wanted));
     heard.await.unwrap_or_else(|_| panic!("never heard {wanted:?}"));
+}
+
+/// The next hint of this kind.
+pub async fn hear_any(
+    hints: &mut tokio::sync::broadcast::Receiver<Signal>,
+    is_wanted: impl Fn(&Signal) -> bool,
+) -> Signal {
+    loop {
+        let signal = hints.recv().await.expect("the handle still sends hints");
+        if is_wanted(&signal) {
+            return signal;
+        }
+    }
 }

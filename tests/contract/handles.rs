@@ -21,8 +21,14 @@ async fn refuses_everything(handle: &Handle) {
         attributes: "{}".into(),
         ttl: LEASE,
     };
-    let claim =
-        ClaimRequest { by: me.clone(), cluster: "main".into(), classes: classes(&["Room"]), limit: 1, ttl: LEASE };
+    let claim = ClaimRequest {
+        by: me.clone(),
+        cluster: "main".into(),
+        classes: classes(&["Room"]),
+        limit: 1,
+        overflow: 1,
+        ttl: LEASE,
+    };
     let (release, load) = (
         Release { id: id.clone(), epoch: Epoch(1), fate: Fate::Delete },
         LoadChange { id: id.clone(), epoch: Epoch(1), load: 1 },
@@ -125,10 +131,16 @@ pub async fn everybody_hears_that_a_broker_joins_changes_or_leaves(cluster: Clus
     let mut hints = watcher.signals();
     let broker = cluster.broker("a").await;
     hear(&mut hints, &Signal::Members).await;
-    broker.coordinator.update(&broker.record).await.expect("update");
+    let draining = BrokerRecord { draining: true, ..broker.record.clone() };
+    broker.coordinator.update(&draining).await.expect("update");
     hear(&mut hints, &Signal::Members).await;
     broker.leave(Fate::Delete, CHUNK).await;
     hear(&mut hints, &Signal::Members).await;
+}
+
+/// The hint that one `Room` of `main` waits.
+fn room_waits(id: &str) -> Signal {
+    Signal::Pending { cluster: "main".into(), class: "Room".into(), waiting: 1, worker: id.into() }
 }
 
 pub async fn everybody_hears_that_workers_wait(cluster: Cluster) {
@@ -136,23 +148,32 @@ pub async fn everybody_hears_that_workers_wait(cluster: Cluster) {
     let mut hints = b.coordinator.signals();
     let epoch = a.create("r").await.epoch;
     a.release("r", epoch, Fate::Recover).await;
-    hear(&mut hints, &Signal::Pending).await;
+    hear(&mut hints, &room_waits("r")).await;
     let epoch = a.create("r").await.epoch;
     a.withdraw(a.incarnation(), "r", epoch).await;
-    hear(&mut hints, &Signal::Pending).await;
+    hear(&mut hints, &room_waits("r")).await;
     a.create("r").await;
     a.leave(Fate::Recover, CHUNK).await;
-    hear(&mut hints, &Signal::Pending).await;
+    hear(&mut hints, &room_waits("r")).await;
 }
 
 pub async fn everybody_hears_of_a_death_and_of_what_waits_after_it(cluster: Cluster) {
     let (dead, evictor, other) = (cluster.broker("a").await, cluster.broker("b").await, cluster.visitor().await);
     dead.create("r").await;
     cluster.expire(&dead).await;
+    let before = other.look(evictor.incarnation(), None).await.expect("look").known.version;
     let (mut deaths, mut waits) = (other.signals(), other.signals());
     evictor.evict_expired(&dead, CHUNK).await;
-    hear(&mut deaths, &Signal::Dead(dead.incarnation().clone())).await;
-    hear(&mut waits, &Signal::Pending).await;
+    let known = other.look(evictor.incarnation(), None).await.expect("look").known;
+    let heard = hear_any(&mut deaths, |signal| matches!(signal, Signal::Dead { .. })).await;
+    let incarnation = dead.incarnation().clone();
+    assert_eq!(heard, Signal::Dead { incarnation, before, version: known.version });
+    hear(&mut waits, &room_waits("r")).await;
+    // Evicting again tells nobody anything.
+    let mut hints = other.signals();
+    evictor.evict_expired(&dead, CHUNK).await;
+    evictor.coordinator.request_restart().await.expect("restart");
+    assert_eq!(hear_any(&mut hints, |_| true).await, Signal::Restart);
 }
 
 pub async fn everybody_hears_of_a_restart_the_one_that_called_too(cluster: Cluster) {

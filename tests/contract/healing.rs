@@ -367,7 +367,9 @@ pub async fn a_rolled_back_owner_that_is_dead_makes_no_worker_claimable(cluster:
     assert!(settled(&a).await, "the dead one was awaited long enough");
     // Its lease stood in the snapshot; now it runs out.
     cluster.pass(SHORT.as_millis() as u64 + 1).await;
-    a.renew(LEASE).await;
+    for broker in [&a, &b] {
+        broker.renew(LEASE).await;
+    }
     assert_eq!(
         a.evict_expired(&dead, CHUNK).await,
         Eviction::Evicted { recovered: 0, deleted: 0, remaining: 0 },

@@ -4,7 +4,7 @@ use super::operation::{Answer, Operation};
 use super::random::Random;
 use dworker::coordination::*;
 use dworker::ids::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Two lives of each of three brokers, one of them in another cluster. The last is nobody's.
@@ -25,11 +25,14 @@ const TTLS: [u64; 4] = [0, 1, 1_000, 60_000];
 const LEASES: [u64; 5] = [1, 1_000, 5_000, 60_000, 7_200_000];
 const PATIENCES: [u64; 4] = [1, 500, 5_000, 60_000];
 const RECORD_TTLS: [u64; 4] = [1_000, 5_000, 60_000, 7_200_000];
+const OVERFLOWS: [u64; 4] = [0, 1, 2, 4];
+/// States of the members that are remembered.
+const STATES: usize = 4;
 const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
 const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 28] = [
+const WEIGHTS: [(&str, usize); 30] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
@@ -43,6 +46,8 @@ const WEIGHTS: [(&str, usize); 28] = [
     ("settle", 5),
     ("renew", 7),
     ("update", 5),
+    ("look", 4),
+    ("find_member", 4),
     ("scan", 4),
     ("place", 22),
     ("activate", 8),
@@ -66,6 +71,8 @@ pub struct Brokers {
     /// Who owns what, as they last heard.
     book: BTreeMap<WorkerId, (Incarnation, Epoch)>,
     leases: BTreeMap<Incarnation, ServerTime>,
+    /// States of the members that somebody saw; the last ones.
+    known: VecDeque<Known>,
     /// What each was told when it joined last, and all generations that anybody was told of.
     joined: BTreeMap<Incarnation, Joined>,
     generations: BTreeSet<String>,
@@ -129,6 +136,10 @@ impl Brokers {
                 for held in held {
                     self.book.insert(held.entry.id.clone(), (owner.clone(), held.entry.epoch));
                 }
+            }
+            (_, Answer::Look(look)) => {
+                self.known.push_front(look.known.clone());
+                self.known.truncate(STATES);
             }
             (_, Answer::Membership(seen)) => {
                 self.now = seen.now;
@@ -235,6 +246,13 @@ impl Brokers {
         random.of(&known).clone()
     }
 
+    fn known_state(&self, random: &mut Random) -> Option<Known> {
+        let states: Vec<_> = self.known.iter().collect();
+        let known = (!states.is_empty() && random.percent(85)).then(|| (*random.of(&states)).clone())?;
+        let version = known.version + u64::from(random.percent(5));
+        Some(Known { version, ..known })
+    }
+
     fn draw(&self, name: &str, random: &mut Random) -> Operation {
         match name {
             "open" => Operation::Open,
@@ -283,6 +301,8 @@ impl Brokers {
             "register" => Operation::Register(record(random), Duration::from_millis(*random.of(&LEASES))),
             "renew" => Operation::Renew(self.member(random), Duration::from_millis(*random.of(&LEASES))),
             "update" => Operation::Update(record(random)),
+            "look" => Operation::Look(anybody(random), self.known_state(random)),
+            "find_member" => Operation::FindMember(anybody(random)),
             "scan" => Operation::Scan(anybody(random)),
             "place" => Operation::Place(PlaceRequest {
                 by: self.member(random),
@@ -324,6 +344,7 @@ impl Brokers {
                     by,
                     classes: classes(random),
                     limit: *random.of(&LIMITS),
+                    overflow: *random.of(&OVERFLOWS),
                     ttl: Duration::from_millis(*random.of(&TTLS)),
                 })
             }

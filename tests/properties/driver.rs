@@ -263,8 +263,8 @@ impl Driver {
         for hint in &told {
             let name = match hint {
                 Signal::Members => "members",
-                Signal::Pending => "pending",
-                Signal::Dead(_) => "dead",
+                Signal::Pending { .. } => "pending",
+                Signal::Dead { .. } => "dead",
                 Signal::Restart => "restart",
                 Signal::Settled => "settled",
                 Signal::Overruled(_) => "overruled",

@@ -21,6 +21,8 @@ pub enum Operation {
     Settle(Incarnation, Joined),
     Renew(Incarnation, Duration),
     Update(BrokerRecord),
+    Look(Incarnation, Option<Known>),
+    FindMember(Incarnation),
     Scan(Incarnation),
     Place(PlaceRequest),
     Activate(Incarnation, Vec<WorkerId>),
@@ -49,6 +51,8 @@ pub enum Answer {
     Joined(Joined),
     Restoration(Restoration),
     Renewal(Renewal),
+    Look(Box<Look>),
+    Sighting(Box<Sighting>),
     Membership(Membership),
     Placement(Placement),
     Activation(Activation),
@@ -81,6 +85,8 @@ impl Operation {
             Operation::Settle(..) => "settle",
             Operation::Renew(..) => "renew",
             Operation::Update(..) => "update",
+            Operation::Look(..) => "look",
+            Operation::FindMember(..) => "find_member",
             Operation::Scan(..) => "scan",
             Operation::Place(..) => "place",
             Operation::Activate(..) => "activate",
@@ -129,6 +135,10 @@ impl Operation {
             }
             Operation::Renew(incarnation, ttl) => on.renew(incarnation, *ttl).await.map(Answer::Renewal),
             Operation::Update(record) => on.update(record).await.map(|known| Answer::Flags(vec![known])),
+            Operation::Look(by, known) => on.look(by, known.as_ref()).await.map(|look| Answer::Look(Box::new(look))),
+            Operation::FindMember(incarnation) => {
+                on.find_member(incarnation).await.map(|sighting| Answer::Sighting(Box::new(sighting)))
+            }
             Operation::Scan(by) => on.scan(by).await.map(Answer::Membership),
             Operation::Place(request) => on.place(request).await.map(Answer::Placement),
             Operation::Activate(owner, ids) => on.activate(owner, ids).await.map(Answer::Activation),
@@ -184,10 +194,20 @@ impl Answer {
             Answer::Renewal(Renewal::Evicted { .. }) => vec!["evicted"],
             Answer::Renewal(Renewal::Renewed { server_agreed: false, .. }) => vec!["renewed, another server"],
             Answer::Renewal(Renewal::Renewed { next_expiry: None, .. }) => vec!["renewed alone"],
-            Answer::Renewal(Renewal::Renewed { now, next_expiry: Some(next), .. }) if next <= now => {
+            Answer::Renewal(Renewal::Renewed { now, next_expiry: Some(next), .. }) if next.at <= *now => {
                 vec!["renewed, another expired"]
             }
             Answer::Renewal(Renewal::Renewed { .. }) => vec!["renewed"],
+            Answer::Look(look) => vec![
+                match (look.changes.complete, look.changes.records.len(), look.changes.departed.len()) {
+                    (true, ..) => "everything",
+                    (false, 0, 0) => "no change",
+                    (false, _, 0) => "changes",
+                    (false, ..) => "departures",
+                },
+                if look.overdue.is_empty() { "nobody overdue" } else { "some overdue" },
+            ],
+            Answer::Sighting(sighting) => each(&[sighting.member.is_some()]),
             Answer::Membership(seen) => vec![
                 if seen.members.is_empty() { "nobody" } else { "members" },
                 if seen.settled { "settled" } else { "unsettled" },
@@ -217,6 +237,7 @@ impl Answer {
                 if *remaining == 0 { "none remain" } else { "some remain" },
                 if *expired == 0 { "none expired" } else { "some expired" },
             ],
+            Answer::Eviction(Eviction::Outage { .. }) => vec!["outage"],
             Answer::Eviction(Eviction::Alive { .. }) => vec!["alive"],
             Answer::Eviction(Eviction::Evicted { recovered, deleted, remaining }) => vec![
                 if *recovered == 0 { "recovered none" } else { "recovered" },
@@ -269,6 +290,8 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
         ],
     ),
     ("update", &["yes", "no", "unavailable"]),
+    ("look", &["everything", "no change", "changes", "departures", "nobody overdue", "some overdue", "unavailable"]),
+    ("find_member", &["yes", "no", "unavailable"]),
     ("scan", &["nobody", "members", "settled", "unsettled", "nothing waits", "some wait", "unavailable"]),
     (
         "place",
@@ -321,6 +344,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
         "evict",
         &[
             "alive",
+            "outage",
             "recovered none",
             "recovered",
             "deleted none",

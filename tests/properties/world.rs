@@ -21,6 +21,8 @@ pub struct World {
     connect: Box<dyn Fn() -> Handle>,
     disturb: Box<dyn FnMut(Disturbance)>,
     handles: Vec<Handle>,
+    /// The members as somebody has them who looks now and then and takes in what changed.
+    followed: (Option<Known>, BTreeMap<Incarnation, BrokerRecord>),
     /// Random texts in the order in which they came up: what is compared is their place in it.
     told: Vec<String>,
 }
@@ -39,7 +41,8 @@ impl World {
         connect: Box<dyn Fn() -> Handle>,
         disturb: Box<dyn FnMut(Disturbance)>,
     ) -> Self {
-        let mut world = Self { name, connect, disturb, handles: Vec::new(), told: Vec::new() };
+        let mut world =
+            Self { name, connect, disturb, handles: Vec::new(), followed: Default::default(), told: Vec::new() };
         for _ in 0..HANDLES {
             let handle = world.open().await;
             world.handles.push(handle);
@@ -119,9 +122,20 @@ impl World {
                 self.common_server(server);
             }
             Answer::Membership(membership) => self.common_membership(membership),
+            Answer::Look(look) => self.common_known(&mut look.known),
+            Answer::Sighting(sighting) if !sighting.generation.is_empty() => {
+                sighting.generation = self.common(&sighting.generation);
+            }
             _ => {}
         }
         answer
+    }
+
+    fn common_known(&mut self, known: &mut Known) {
+        if !known.generation.is_empty() {
+            known.generation = self.common(&known.generation);
+        }
+        self.common_server(&mut known.server);
     }
 
     /// A namespace that nobody has joined has no generation.
@@ -145,6 +159,10 @@ impl World {
                 announcement.generation = self.own(&announcement.generation);
                 announcement.secret = self.own(&announcement.secret);
             }
+            Operation::Look(_, Some(known)) => {
+                known.generation = self.own(&known.generation);
+                known.server = ServerId::new(self.own(known.server.as_str()));
+            }
             Operation::Settle(_, joined) => {
                 joined.generation = self.own(&joined.generation);
                 joined.server = ServerId::new(self.own(joined.server.as_str()));
@@ -157,9 +175,30 @@ impl World {
         operation
     }
 
+    /// Whoever takes in all changes has the members as they are.
+    async fn follow(&mut self, handle: &Handle, by: &Incarnation, membership: &Membership) {
+        let (known, members) = &mut self.followed;
+        let look = handle.look(by, known.as_ref()).await.expect("look");
+        if look.changes.complete {
+            members.clear();
+        }
+        for (departed, _) in &look.changes.departed {
+            members.remove(departed);
+        }
+        members.extend(look.changes.records.iter().map(|record| (record.incarnation.clone(), record.clone())));
+        let all: BTreeMap<_, _> = membership
+            .members
+            .iter()
+            .map(|member| (member.record.incarnation.clone(), member.record.clone()))
+            .collect();
+        assert_eq!(*members, all, "{}: the members as followed differ from those that are there", self.name);
+        *known = Some(look.known);
+    }
+
     pub async fn view(&mut self, by: &Incarnation, ids: &BTreeSet<WorkerId>, owners: &[Incarnation]) -> View {
         let handle = self.handles[0].clone();
         let mut membership = handle.scan(by).await.expect("scan");
+        self.follow(&handle, by, &membership).await;
         self.common_membership(&mut membership);
         let mut looks = tokio::task::JoinSet::new();
         for id in ids.iter().cloned() {

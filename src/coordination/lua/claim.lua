@@ -1,14 +1,16 @@
 -- claim: takes pending workers over.
 -- KEYS 4 the claimer's own:, 5… pending: of the classes.  ARGV 5 claimer, 6 limit, 7 ttl in ms (0: none), 8 looked at at most,
---      9 load to reserve
+--      9 load to reserve, 10 of what waits one part in so many at least, whatever the claimer's load is (0: none)
 -- Replies: {'stranger'}: the claimer has no valid lease, nothing changed; {'unsettled'}: what waits may live somewhere
 --          {remaining, deleted, {id, cause, class, cluster, epoch, created, recoverable, attributes, attempt}, …}
 --          deleted: older than the ttl, or not readable
 -- Never half-done: an entry that is pending and owned; one that is neither.
+-- Taken of each class: so many that all brokers that host it end up with the same load.
 -- Cost: about 14 µs an entry (Redis 7.0), 1 µs a class.
 -- Full memory: works.
 local own, by = KEYS[4], ARGV[5]
 local limit, ttl, left, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local overflow = tonumber(ARGV[10])
 
 if unsettled() then return {'unsettled'} end
 if not valid(by) then return {'stranger'} end
@@ -39,17 +41,30 @@ local function take(pending, id)
   reply[claimed + 2] = {id, entry[8], entry[1], entry[2], epoch, entry[4], entry[5], entry[6], text(attempt)}
 end
 
+-- How many of a class the claimer is to take.
+local function portion(pending)
+  local class, waits = string.sub(pending, #PREFIX + #'pending:' + 1), redis.call('ZCARD', pending)
+  local sums = redis.call('HMGET', SUMS, 'l:' .. class, 'n:' .. class)
+  local load, hosts = whole(sums[1]) or 0, math.max(whole(sums[2]) or 0, 1)
+  local home = cluster_of(by)
+  local own = home and whole(redis.call('ZSCORE', load_key(home), by)) or 0
+  local fair = math.ceil((load + waits) / hosts) - own
+  return overflow > 0 and math.max(fair, math.ceil(waits / overflow)) or fair
+end
+
 local remaining = 0
 for i = 5, #KEYS do
-  while claimed < limit and left > 0 do
-    local page = zrange(KEYS[i], 0, math.min(limit - claimed, left) - 1)
+  local before = claimed
+  local share = claimed < limit and portion(KEYS[i]) or 0
+  while claimed < limit and claimed - before < share and left > 0 do
+    local page = zrange(KEYS[i], 0, math.min(limit - claimed, share - claimed + before, left) - 1)
     if #page == 0 then break end
     left = left - #page
     for _, id in ipairs(page) do take(KEYS[i], id) end
   end
+  add_load(by, (claimed - before) * reserved)
   remaining = remaining + redis.call('ZCARD', KEYS[i])
 end
 if claimed > 0 then keep_epoch() end
-add_load(by, claimed * reserved)
 reply[1], reply[2] = text(remaining), text(deleted)
 return reply

@@ -6,8 +6,7 @@
 -- Full memory: works.
 local own, incarnation, recover, limit = KEYS[4], ARGV[5], ARGV[6] == '1', tonumber(ARGV[7])
 
-dismiss(incarnation)
+if dismiss(incarnation, 'left') then hint('members') end
 await_no_more(incarnation)
-hint('members')
 local _, _, remaining = salvage(own, incarnation, recover, limit)
 return text(remaining)

@@ -12,16 +12,10 @@ local function join(incarnation, record, ttl, schema, generation, secret)
   keep_or_set('secret', secret)
   redis.call('HDEL', PREFIX .. 'dead', incarnation)
   redis.call('ZADD', LEASES, text(now + ttl), incarnation)
-  local sum
-  local before, cluster = cluster_of(incarnation), string.match(record, '^([^:]*):')
-  if before then
-    sum = text(take_load(incarnation, before))
-  else
-    sum = redis.call('HGET', META, 'left:' .. incarnation)
-    redis.call('HDEL', META, 'left:' .. incarnation)
-  end
+  local sum = take_load(incarnation, redis.call('HGET', BROKERS, incarnation))
   redis.call('HSET', BROKERS, incarnation, record)
-  redis.call('ZADD', load_key(cluster), text(whole(sum) or 0), incarnation)
+  put_load(incarnation, record, sum)
+  note_change(incarnation)
   hint('members')
 end
 

@@ -13,7 +13,7 @@
 -- Cost: 31 to 37 µs for one (Redis 7.0).
 -- Full memory: refused.
 local reserved, limit = ARGV[5], tonumber(ARGV[6])
-local unsure = unsettled()
+local unsure, placed = unsettled(), {}
 
 local function place(by, named, id, class, cluster, recoverable, ttl, attributes)
   if not valid(by) then return {unsure and 'unsettled' or 'stranger'} end
@@ -58,6 +58,7 @@ local function place(by, named, id, class, cluster, recoverable, ttl, attributes
   end
   zadd(PREFIX .. 'own:' .. owner, created, id)
   zincrby(load_key(cluster), reserved, owner)
+  placed[owner] = (placed[owner] or 0) + tonumber(reserved)
   return {'reserved', id, class, owner, epoch, host, port}
 end
 
@@ -66,4 +67,5 @@ for i = 7, #ARGV, 8 do
   replies[#replies + 1] = place(ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5],
     tonumber(ARGV[i + 6]), ARGV[i + 7])
 end
+for owner, load in pairs(placed) do count(redis.call('HGET', BROKERS, owner), load, 0) end
 return replies

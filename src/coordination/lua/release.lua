@@ -6,18 +6,18 @@
 -- Full memory: works.
 local own, owner = KEYS[4], ARGV[5]
 
-local reply, load, moved = {}, 0, false
+local reply, load = {}, 0
 for i = 6, #ARGV, 3 do
   local id, epoch, recover = ARGV[i], ARGV[i + 1], ARGV[i + 2] == '1'
   local key = PREFIX .. 'w:' .. id
   local entry = entry_of(redis.pcall('HMGET', key, 'owner', 'epoch', 'recoverable', 'cluster', 'class', 'created', 'load'), key)
   local ours = entry[1] == owner and (epoch == '' or entry[2] == epoch)
   if ours then
-    recover = give_up(own, id, recover and entry[3] == '1', entry[4], entry[5], entry[6])
-    load, moved = load + (whole(entry[7]) or 0), moved or recover
+    give_up(own, id, recover and entry[3] == '1', entry[4], entry[5], entry[6])
+    load = load + (whole(entry[7]) or 0)
   end
   reply[#reply + 1] = ours and 1 or 0
 end
 add_load(owner, -load)
-if moved then hint('pending') end
+hint_waiting()
 return reply

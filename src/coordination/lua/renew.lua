@@ -1,6 +1,7 @@
 -- renew: extends a lease to now + ttl, expired or not. Here the time for healing runs out, whoever renews.
 -- ARGV 5 incarnation, 6 ttl in ms
--- Replies: {now, server, '1' when it is agreed on / '0', generation or nil, expires, next expiry of another incarnation or nil}
+-- Replies: {now, server, '1' when it is agreed on / '0', generation or nil, expires, and the next other lease to run
+--          out: expires, incarnation}
 --          {now, server, '1' / '0', generation or nil} when there is no lease
 -- Never half-done: some awaited without healing, or the reverse.
 -- Cost: about 10 µs, O(log brokers).
@@ -21,8 +22,7 @@ local reply = {text(now), SERVER, agreed and '1' or '0', meta[2]}
 if not lease(incarnation) then return reply end
 redis.call('ZADD', LEASES, text(now + ttl), incarnation)
 local first = redis.call('ZRANGE', LEASES, 0, 1, 'WITHSCORES')
-local upcoming = false
-if first[1] ~= incarnation then upcoming = first[2] elseif first[3] then upcoming = first[4] end
-upcoming = whole(upcoming) and upcoming
-reply[5], reply[6] = text(now + ttl), upcoming
+reply[5] = text(now + ttl)
+local other = first[1] == incarnation and 3 or 1
+if whole(first[other + 1]) then reply[6], reply[7] = first[other + 1], first[other] end
 return reply

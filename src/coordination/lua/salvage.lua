@@ -1,5 +1,8 @@
 -- salvage: what becomes of entries that their owner gives up, or that a dead owner left.
 -- The load of the owner is the caller's to settle. Returns whether it waits for its recovery: one that cannot be read is deleted.
+-- By cluster and class: the last worker that went to pending.
+local waiting = {}
+
 local function give_up(own, id, recover, cluster, class, created)
   local key = PREFIX .. 'w:' .. id
   zrem(own, id)
@@ -7,18 +10,19 @@ local function give_up(own, id, recover, cluster, class, created)
   if recover then
     redis.call('HMSET', key, 'state', 'pending', 'owner', '', 'load', '0')
     zadd(pending_key(cluster, class), created, id)
+    waiting[cluster .. ':' .. class] = id
   else
     redis.call('DEL', key)
   end
   return recover
 end
 
--- Removes lease and record.
-local function dismiss(incarnation)
-  local cluster = cluster_of(incarnation)
-  redis.call('ZREM', LEASES, incarnation)
-  redis.call('HDEL', BROKERS, incarnation)
-  if cluster then add_load(incarnation, take_load(incarnation, cluster)) end
+-- Tells those that host the classes how many wait, once everything that goes there is there.
+local function hint_waiting()
+  for class, id in pairs(waiting) do
+    local count = redis.call('ZCARD', PREFIX .. 'pending:' .. class)
+    hint('pending:' .. class .. ':' .. text(count) .. ':' .. id)
+  end
 end
 
 -- Up to `limit` entries of an incarnation, oldest first: how many went to pending, were deleted, are left. While some are left
@@ -40,7 +44,7 @@ local function salvage(own, incarnation, recover, limit)
     end
   end
   add_load(incarnation, -load)
-  if recovered > 0 then hint('pending') end
+  hint_waiting()
   local remaining = redis.call('ZCARD', own)
   if remaining == 0 then
     redis.call('HDEL', PREFIX .. 'dead', incarnation)

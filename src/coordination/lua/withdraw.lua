@@ -9,7 +9,7 @@ local own, key, owner, epoch, id = KEYS[4], KEYS[5], ARGV[5], ARGV[6], ARGV[7]
 local entry = entry_of(redis.pcall('HMGET', key, 'owner', 'epoch', 'state', 'cause', 'cluster', 'class', 'created', 'load', 'attempt'), key)
 if entry[1] ~= owner or entry[2] ~= epoch or entry[3] ~= 'placing' then return 0 end
 local waits = entry[4] == '1' or (whole(entry[9]) or 0) > 1
-local recover = give_up(own, id, waits, entry[5], entry[6], entry[7])
+give_up(own, id, waits, entry[5], entry[6], entry[7])
 add_load(owner, -(whole(entry[8]) or 0))
-if recover then hint('pending') end
+hint_waiting()
 return 1

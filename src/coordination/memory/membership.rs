@@ -2,8 +2,12 @@
 
 use super::super::*;
 use super::healing::{agree, await_no_more, look_at_the_clock, unsettled};
+use super::roll::note_change;
 use super::tables::{Identity, Registered, Tables};
 use crate::ids::random_hex;
+
+/// From so many members on it is suspicious when more than half of them fall silent together.
+const MANY: usize = 3;
 
 fn lease(now: ServerTime, ttl: Duration) -> ServerTime {
     ServerTime(now.0 + ttl.as_millis() as u64)
@@ -46,6 +50,7 @@ pub(super) fn join(
     let lease_expires = lease(now, ttl);
     tables.dead.remove(&record.incarnation);
     tables.members.insert(record.incarnation.clone(), Registered { record: record.clone(), lease_expires });
+    note_change(tables, &record.incarnation, None, now);
     tables.hint(Signal::Members);
     let Identity { generation, secret } = identity(tables, secret).clone();
     Joined {
@@ -69,27 +74,31 @@ pub(super) fn renew(tables: &mut Tables, incarnation: &Incarnation, ttl: Duratio
     let lease_expires = lease(now, ttl);
     member.lease_expires = lease_expires;
     let others = tables.members.iter().filter(|(other, _)| *other != incarnation);
+    let others = others.map(|(other, member)| Expiry { incarnation: other.clone(), at: member.lease_expires });
     Renewal::Renewed {
         now,
         lease_expires,
-        next_expiry: others.map(|(_, member)| member.lease_expires).min(),
+        next_expiry: others.min_by_key(|expiry| expiry.at),
         generation: generation.unwrap_or_default(),
         server,
         server_agreed,
     }
 }
 
-pub(super) fn update(tables: &mut Tables, record: &BrokerRecord) -> bool {
+pub(super) fn update(tables: &mut Tables, record: &BrokerRecord, now: ServerTime) -> bool {
     let Some(member) = tables.members.get_mut(&record.incarnation) else {
         return false;
     };
-    member.record = record.clone();
-    tables.hint(Signal::Members);
+    if member.record != *record {
+        member.record = record.clone();
+        note_change(tables, &record.incarnation, None, now);
+        tables.hint(Signal::Members);
+    }
     true
 }
 
 /// A lease further away than its record's ttl was given before the clock stepped back.
-fn cut(member: &mut Registered, now: ServerTime) -> ServerTime {
+pub(super) fn cut(member: &mut Registered, now: ServerTime) -> ServerTime {
     member.lease_expires = member.lease_expires.min(lease(now, member.record.lease_ttl));
     member.lease_expires
 }
@@ -144,8 +153,12 @@ pub(super) fn evict(
             return Eviction::Alive { lease_expires };
         }
     }
+    if let Some(until) = outage(tables, by, dead, death, now) {
+        return Eviction::Outage { until };
+    }
     if tables.members.remove(dead).is_some() {
-        tables.hint(Signal::Dead(dead.clone()));
+        let (before, version) = note_change(tables, dead, Some(Departure::Dead), now);
+        tables.hint(Signal::Dead { incarnation: dead.clone(), before, version });
     }
     await_no_more(tables, dead);
     let (recovered, deleted, remaining) = salvage(tables, dead, Fate::Recover, limit);
@@ -173,8 +186,21 @@ fn refusal(tables: &Tables, by: &Incarnation, death: &Death, now: ServerTime) ->
     }
 }
 
-pub(super) fn leave(tables: &mut Tables, incarnation: &Incarnation, fate: Fate, limit: usize) -> u64 {
+/// Who fell silent within half a lease of each other fell silent together: renewals lie up to so much apart. Where that are
+/// most of many, rather the server or the network was away: until when they may come back.
+fn outage(tables: &Tables, by: &Incarnation, dead: &Incarnation, death: &Death, now: ServerTime) -> Option<ServerTime> {
+    let Death::Expired { .. } = death else { return None };
+    let member = tables.members.get(dead)?;
+    let recent = lease(now, member.record.lease_ttl / 2);
+    let others = tables.members.iter().filter(|(other, _)| *other != by);
+    let silent = others.filter(|(_, member)| member.lease_expires <= recent).count();
+    let until = lease(member.lease_expires, member.record.lease_ttl);
+    (tables.members.len() >= MANY && 2 * silent > tables.members.len() && until > now).then_some(until)
+}
+
+pub(super) fn leave(tables: &mut Tables, incarnation: &Incarnation, fate: Fate, limit: usize, now: ServerTime) -> u64 {
     if tables.members.remove(incarnation).is_some() {
+        note_change(tables, incarnation, Some(Departure::Left), now);
         tables.hint(Signal::Members);
     }
     await_no_more(tables, incarnation);

@@ -1,12 +1,13 @@
 //! The embedded coordinator: what joins one broker's handle to the tables that all handles of a name share.
 //!
 //! What is decided stands in the pure files: [`tables`] keeps sets and sums in step, [`membership`] knows brokers,
-//! [`placement`] finds owners, [`entries`] does what owners do, [`healing`] makes whole what was lost. They take `now` and know neither locks nor tasks.
+//! [`roll`] tells how they changed, [`placement`] finds owners, [`entries`] does what owners do, [`healing`] makes whole what was lost. They take `now` and know neither locks nor tasks.
 
 mod entries;
 mod healing;
 mod membership;
 mod placement;
+mod roll;
 mod tables;
 
 use self::tables::Tables;
@@ -221,7 +222,15 @@ impl Coordinator for MemoryCoordinator {
     }
 
     async fn update(&self, record: &BrokerRecord) -> CoordinationResult<bool> {
-        self.step(|tables, _| membership::update(tables, record))
+        self.step(|tables, now| membership::update(tables, record, now))
+    }
+
+    async fn look(&self, by: &Incarnation, known: Option<&Known>) -> CoordinationResult<Look> {
+        self.step(|tables, now| roll::look(tables, by, known, now))
+    }
+
+    async fn find_member(&self, incarnation: &Incarnation) -> CoordinationResult<Sighting> {
+        self.step(|tables, now| roll::find_member(tables, incarnation, now))
     }
 
     async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership> {
@@ -273,7 +282,7 @@ impl Coordinator for MemoryCoordinator {
     }
 
     async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64> {
-        self.step(|tables, _| membership::leave(tables, incarnation, fate, limit))
+        self.step(|tables, now| membership::leave(tables, incarnation, fate, limit, now))
     }
 
     async fn owned(

@@ -80,23 +80,41 @@ pub(super) fn claim(tables: &mut Tables, request: &ClaimRequest, now: ServerTime
     if !tables.is_member(&request.by, now) {
         return Claim::NotMember;
     }
-    let places = request.classes.iter().map(|class| (request.cluster.clone(), class.clone()));
-    let sets = places.filter_map(|place| tables.pending.get(&place)).flatten();
-    let looked_at: Vec<WorkerId> = sets.take(CHUNK).map(|(_, id)| id.clone()).collect();
-    let (mut entries, mut expired) = (Vec::new(), 0);
-    for id in looked_at {
-        if entries.len() >= request.limit {
-            break;
+    let (mut entries, mut expired, mut left) = (Vec::new(), 0, CHUNK);
+    for class in &request.classes {
+        let place = (request.cluster.clone(), class.clone());
+        let until = request.limit.min(entries.len() + portion(tables, request, &place));
+        while entries.len() < until && left > 0 {
+            let Some(id) = first_waiting(tables, &place) else { break };
+            left -= 1;
+            let Some(entry) = tables.remove(&id) else { continue };
+            if outlived(&entry, request.ttl, now) {
+                expired += 1;
+                continue;
+            }
+            let entry = Entry { epoch: tables.next_epoch(now), attempt: entry.attempt + 1, ..entry };
+            entries.push(entry.clone());
+            let hold = Hold { owner: request.by.clone(), state: EntryState::Active, load: RESERVED_LOAD };
+            tables.insert_held(entry, hold);
         }
-        let Some(entry) = tables.remove(&id) else { continue };
-        if outlived(&entry, request.ttl, now) {
-            expired += 1;
-            continue;
-        }
-        let entry = Entry { epoch: tables.next_epoch(now), attempt: entry.attempt + 1, ..entry };
-        entries.push(entry.clone());
-        let hold = Hold { owner: request.by.clone(), state: EntryState::Active, load: RESERVED_LOAD };
-        tables.insert_held(entry, hold);
     }
     Claim::Claimed { entries, remaining: waiting(tables, &request.cluster, &request.classes), expired }
+}
+
+fn first_waiting(tables: &Tables, place: &(ClusterName, ClassName)) -> Option<WorkerId> {
+    tables.pending.get(place)?.first().map(|(_, id)| id.clone())
+}
+
+/// How many of a class the claimer is to take.
+fn portion(tables: &Tables, request: &ClaimRequest, place: &(ClusterName, ClassName)) -> usize {
+    let waits = tables.pending.get(place).map_or(0, |waiting| waiting.len() as u64);
+    let hosts = tables.members.iter().filter(|(_, member)| {
+        let record = &member.record;
+        !record.draining && record.cluster == place.0 && record.classes.contains(&place.1)
+    });
+    let (load, hosts) =
+        hosts.fold((0, 0), |(load, hosts), (incarnation, _)| (load + tables.load(incarnation), hosts + 1));
+    let fair = (load + waits).div_ceil(hosts.max(1)).saturating_sub(tables.load(&request.by));
+    let beyond = if request.overflow == 0 { 0 } else { waits.div_ceil(request.overflow) };
+    fair.max(beyond) as usize
 }

@@ -52,6 +52,17 @@ pub(super) struct Healing {
     pub awaited: BTreeMap<Incarnation, bool>,
 }
 
+/// What changed among the members.
+#[derive(Clone, Default)]
+pub(super) struct Roll {
+    pub version: u64,
+    /// Of the last departure that was forgotten.
+    pub horizon: u64,
+    /// Of each member's last change.
+    pub changes: BTreeMap<Incarnation, u64>,
+    pub departures: BTreeMap<u64, (Incarnation, Departure)>,
+}
+
 #[derive(Clone)]
 pub(super) struct Tables {
     /// The life of the server that the tables stand on, and the one that the cluster has agreed on.
@@ -64,6 +75,7 @@ pub(super) struct Tables {
     pub generations_before: BTreeSet<String>,
     pub restart_number: u64,
     pub members: BTreeMap<Incarnation, Registered>,
+    pub roll: Roll,
     /// Gone while workers of theirs are left, and what becomes of those.
     pub dead: BTreeMap<Incarnation, Fate>,
     pub workers: HashMap<WorkerId, Worker>,
@@ -73,6 +85,8 @@ pub(super) struct Tables {
     pub counters: HashMap<ClassName, u64>,
     highest_epoch: Epoch,
     hints: Vec<Signal>,
+    /// The last worker that began to wait in this step, by where.
+    began_to_wait: BTreeMap<(ClusterName, ClassName), WorkerId>,
 }
 
 impl Tables {
@@ -86,6 +100,7 @@ impl Tables {
             generations_before: BTreeSet::new(),
             restart_number: 0,
             members: BTreeMap::new(),
+            roll: Roll::default(),
             dead: BTreeMap::new(),
             workers: HashMap::new(),
             holdings: HashMap::new(),
@@ -93,6 +108,7 @@ impl Tables {
             counters: HashMap::new(),
             highest_epoch: Epoch::default(),
             hints: Vec::new(),
+            began_to_wait: BTreeMap::new(),
         }
     }
 
@@ -104,6 +120,11 @@ impl Tables {
     }
 
     pub fn take_hints(&mut self) -> Vec<Signal> {
+        for (place, worker) in std::mem::take(&mut self.began_to_wait) {
+            let waiting = self.pending.get(&place).map_or(0, |waiting| waiting.len() as u64);
+            let (cluster, class) = place;
+            self.hint(Signal::Pending { cluster, class, waiting, worker });
+        }
         std::mem::take(&mut self.hints)
     }
 
@@ -147,9 +168,9 @@ impl Tables {
 
     pub fn insert_pending(&mut self, entry: Entry) {
         let place = (entry.cluster.clone(), entry.class.clone());
+        self.began_to_wait.insert(place.clone(), entry.id.clone());
         self.pending.entry(place).or_default().insert((entry.created, entry.id.clone()));
         self.workers.insert(entry.id.clone(), Worker { entry, hold: None });
-        self.hint(Signal::Pending);
     }
 
     /// Takes an entry out of every table.

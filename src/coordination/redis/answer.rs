@@ -3,9 +3,10 @@
 use super::record;
 use super::reply::{flags, load, number, text, Parts};
 use crate::coordination::{
-    BrokerRecord, Claim, Entry, Eviction, Joined, Location, Member, Membership, Placement, Registration, Renewal,
+    BrokerRecord, Changes, Claim, Departure, Entry, Eviction, Expiry, Joined, Known, Location, Look, Member,
+    Membership, Placement, Registration, Renewal, Sighting,
 };
-use crate::ids::{Epoch, ServerTime, WorkerId};
+use crate::ids::{Epoch, Incarnation, ServerTime, WorkerId};
 use redis::Value;
 use tracing::debug;
 
@@ -72,12 +73,88 @@ pub fn renewed(value: Value) -> Option<Renewal> {
     Some(Renewal::Renewed {
         now,
         lease_expires: parts.time()?,
-        next_expiry: parts.maybe_time()?,
+        next_expiry: if parts.left() == 0 { None } else { Some(expiry(&mut parts)?) },
         // Only foreign hands take it away from a namespace with leases.
         generation: generation.unwrap_or_default(),
         server,
         server_agreed,
     })
+}
+
+fn expiry(parts: &mut Parts) -> Option<Expiry> {
+    let at = parts.time()?;
+    Some(Expiry { incarnation: parts.incarnation()?, at })
+}
+
+/// Everything of an array, read piece by piece.
+fn all<T>(mut parts: Parts, mut read: impl FnMut(&mut Parts) -> Option<T>) -> Option<Vec<T>> {
+    let mut found = Vec::with_capacity(parts.left());
+    while parts.left() > 0 {
+        found.push(read(&mut parts)?);
+    }
+    Some(found)
+}
+
+/// Incarnations and records; without those that another program wrote over.
+fn readable(mut parts: Parts) -> Option<Vec<BrokerRecord>> {
+    let mut records = Vec::with_capacity(parts.left() / 2);
+    while parts.left() > 0 {
+        let (incarnation, record) = (parts.incarnation(), parts.text());
+        match incarnation.zip(record).and_then(|(incarnation, record)| record::decode(incarnation, &record)) {
+            Some(record) => records.push(record),
+            None => debug!("the record of a broker cannot be read"),
+        }
+    }
+    Some(records)
+}
+
+fn departure(parts: &mut Parts) -> Option<(Incarnation, Departure)> {
+    let text = parts.text()?;
+    let (incarnation, how) = text.rsplit_once(':')?;
+    let departure = match how {
+        "dead" => Departure::Dead,
+        "left" => Departure::Left,
+        _ => return None,
+    };
+    Some((Incarnation::new(incarnation), departure))
+}
+
+pub fn look(by: &Incarnation, value: Value) -> Option<Look> {
+    let mut parts = Parts::of(value)?;
+    let (now, restart_number) = (parts.time()?, parts.number()?);
+    let known = Known {
+        generation: text(parts.value()?).unwrap_or_default(),
+        server: parts.server()?,
+        version: parts.number()?,
+    };
+    let (settled, claimable, own) = (parts.text()? == "1", parts.number()?, load(parts.value()?)?);
+    let own_record = text(parts.value()?);
+    let mut unsalvaged =
+        all(parts.parts()?, |parts| Some(parts.incarnation()))?.into_iter().flatten().collect::<Vec<_>>();
+    unsalvaged.sort();
+    let overdue = all(parts.parts()?, |parts| Some(Expiry { incarnation: parts.incarnation()?, at: parts.time()? }))?;
+    let complete = parts.text()? == "1";
+    let mut records = readable(parts.parts()?)?;
+    records.sort_by(|a, b| a.incarnation.cmp(&b.incarnation));
+    let mut departed = all(parts.parts()?, departure)?;
+    departed.sort();
+    let record = own_record.and_then(|text| record::decode(by.clone(), &text));
+    let changes = Changes { complete, records, departed };
+    Some(Look { now, known, changes, overdue, claimable, load: own, restart_number, settled, unsalvaged, record })
+}
+
+pub fn sighting(incarnation: &Incarnation, value: Value) -> Option<Sighting> {
+    let mut parts = Parts::of(value)?;
+    let (now, generation, settled) = (parts.time()?, parts.text()?, parts.text()? == "1");
+    let member = if parts.left() == 0 {
+        None
+    } else {
+        // One whose record another program wrote over is none for now: it publishes it again.
+        let record = parts.text().and_then(|record| record::decode(incarnation.clone(), &record));
+        let (lease_expires, load) = (parts.time()?, load(parts.value()?)?);
+        record.map(|record| Member { record, lease_expires, load })
+    };
+    Some(Sighting { now, generation, settled, member })
 }
 
 pub fn membership(value: Value) -> Option<Membership> {
@@ -222,6 +299,7 @@ pub fn eviction(value: Value) -> Option<Eviction> {
         }
         "stranger" => Eviction::NotMember,
         "unsettled" => Eviction::Unsettled,
+        "outage" => Eviction::Outage { until: parts.time()? },
         "off" => Eviction::ClockOff { now: parts.time()? },
         _ => return None,
     })

@@ -43,8 +43,8 @@ use self::script::Arguments;
 use super::keys::{escape, Keys};
 use super::{
     Activation, Announcement, BrokerRecord, Claim, ClaimRequest, CoordinationResult, Coordinator, Death, Eviction,
-    Fate, Held, Joined, LoadChange, Location, Membership, PlaceRequest, Placement, Registration, Release, Renewal,
-    Restoration, Signal, CHUNK, CLOCK_TOLERANCE, MAX_LOAD, RESERVED_LOAD, SCHEMA_VERSION,
+    Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, PlaceRequest, Placement, Registration, Release,
+    Renewal, Restoration, Sighting, Signal, CHUNK, CLOCK_TOLERANCE, MAX_LOAD, RESERVED_LOAD, SCHEMA_VERSION,
 };
 use crate::config::RedisConfig;
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
@@ -204,6 +204,22 @@ impl Coordinator for RedisCoordinator {
         self.client.read("update", reply::number(answer)).map(|number| number == 1)
     }
 
+    async fn look(&self, by: &Incarnation, known: Option<&Known>) -> CoordinationResult<Look> {
+        let none = String::new;
+        let (generation, server, version) = known.map_or_else(
+            || (none(), none(), none()),
+            |known| (known.generation.clone(), known.server.to_string(), known.version.to_string()),
+        );
+        let arguments = Arguments::of([by.to_string(), generation, server, version]);
+        let answer = self.client.run(&script::LOOK, arguments).await?;
+        self.client.read("look", answer::look(by, answer))
+    }
+
+    async fn find_member(&self, incarnation: &Incarnation) -> CoordinationResult<Sighting> {
+        let answer = self.client.run(&script::FIND_MEMBER, Arguments::of([incarnation.to_string()])).await?;
+        self.client.read("find_member", answer::sighting(incarnation, answer))
+    }
+
     async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership> {
         let answer = self.client.run(&script::SCAN, Arguments::of([by.to_string()])).await?;
         self.client.read("scan", answer::membership(answer))
@@ -296,6 +312,7 @@ impl Coordinator for RedisCoordinator {
             millis(request.ttl),
             CHUNK.to_string(),
             RESERVED_LOAD.to_string(),
+            request.overflow.to_string(),
         ])
         .key(self.client.keys.own(&request.by));
         arguments.keys.extend(request.classes.iter().map(|class| self.client.keys.pending(&request.cluster, class)));

@@ -44,13 +44,6 @@ impl Parts {
     pub fn time(&mut self) -> Option<ServerTime> {
         self.number().map(ServerTime)
     }
-    /// A time that may be missing: the outer `None` is a foreign answer.
-    pub fn maybe_time(&mut self) -> Option<Option<ServerTime>> {
-        match self.0.next() {
-            None | Some(Value::Nil) => Some(None),
-            Some(value) => Some(Some(ServerTime(number(value)?))),
-        }
-    }
     pub fn epoch(&mut self) -> Option<Epoch> {
         self.number().map(Epoch)
     }

@@ -33,12 +33,14 @@ macro_rules! scripts {
 
 scripts! {
     SECRET = "secret":;
-    REGISTER = "register": "clock" "record" "load" "healing" "heal" "member";
-    ANNOUNCE = "announce": "clock" "record" "load" "epoch" "healing" "heal" "member";
+    REGISTER = "register": "clock" "record" "load" "roll" "healing" "heal" "member";
+    ANNOUNCE = "announce": "clock" "record" "load" "roll" "epoch" "healing" "heal" "member";
     RESTORE = "restore": "clock" "record" "load" "epoch";
     SETTLE = "settle": "room" "healing";
     RENEW = "renew": "clock" "room" "healing";
-    UPDATE = "update": "room" "record" "load";
+    UPDATE = "update": "clock" "room" "record" "load" "roll";
+    LOOK = "look": "clock" "record" "load" "roll" "healing" "cut";
+    FIND_MEMBER = "find_member": "clock" "record" "load" "healing" "cut";
     SCAN = "scan": "clock" "record" "load" "healing" "cut";
     PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch" "entry";
     ACTIVATE = "activate": "room" "healing" "entry";
@@ -48,8 +50,8 @@ scripts! {
     SET_LOAD = "set_load": "room" "record" "load";
     LOCATE = "locate": "record" "healing";
     CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry";
-    EVICT = "evict": "clock" "room" "record" "load" "healing" "cut" "entry" "salvage";
-    LEAVE = "leave": "room" "record" "load" "healing" "entry" "salvage";
+    EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "dismiss" "salvage";
+    LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "dismiss" "salvage";
     OWNED = "owned": "entry";
     RESTART = "restart":;
     REPAIR = "repair": "record" "load";
@@ -106,13 +108,34 @@ mod tests {
     #[test]
     fn every_script_has_its_header_and_no_word_that_old_servers_refuse() {
         for lua in [
-            &SECRET, &REGISTER, &ANNOUNCE, &RESTORE, &SETTLE, &RENEW, &UPDATE, &SCAN, &PLACE, &ACTIVATE, &CONFIRM,
-            &RELEASE, &WITHDRAW, &SET_LOAD, &LOCATE, &CLAIM, &EVICT, &LEAVE, &OWNED, &RESTART, &REPAIR,
+            &SECRET,
+            &REGISTER,
+            &ANNOUNCE,
+            &RESTORE,
+            &SETTLE,
+            &RENEW,
+            &UPDATE,
+            &LOOK,
+            &FIND_MEMBER,
+            &SCAN,
+            &PLACE,
+            &ACTIVATE,
+            &CONFIRM,
+            &RELEASE,
+            &WITHDRAW,
+            &SET_LOAD,
+            &LOCATE,
+            &CLAIM,
+            &EVICT,
+            &LEAVE,
+            &OWNED,
+            &RESTART,
+            &REPAIR,
         ] {
             assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
             assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);
             let makes_room = lua.source.contains("-- room: ");
-            let adds = !["scan", "locate", "owned", "repair"].contains(&lua.name);
+            let adds = !["look", "find_member", "scan", "locate", "owned", "repair"].contains(&lua.name);
             assert_eq!(lua.source.contains("-- Full memory: works"), makes_room || !adds, "{}", lua.name);
             for word in ["cjson", "SRANDMEMBER", "SCAN'", "NUMSUB", "UNLINK"] {
                 assert!(!lua.source.contains(word), "{} names {word}", lua.name);

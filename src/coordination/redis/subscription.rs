@@ -6,9 +6,9 @@
 use super::failure::{late, translate};
 use super::link::Link;
 use super::socket::{Place, Socket};
-use crate::coordination::keys::Channels;
+use crate::coordination::keys::{unescape, Channels};
 use crate::coordination::{CoordinationError, CoordinationResult, Signal};
-use crate::ids::Incarnation;
+use crate::ids::{ClassName, ClusterName, Incarnation};
 use redis::{parse_redis_value_async, Value};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, WriteHalf};
@@ -175,13 +175,13 @@ async fn differs(wanted: &mut watch::Receiver<Option<Incarnation>>, from: &Optio
 fn parse_hint(text: &[u8]) -> Option<Signal> {
     match &*String::from_utf8_lossy(text) {
         "members" => Some(Signal::Members),
-        "pending" => Some(Signal::Pending),
         "restart" => Some(Signal::Restart),
         "settled" => Some(Signal::Settled),
         other => {
             let (what, whom) = other.split_once(':').filter(|(_, whom)| !whom.is_empty())?;
             match what {
-                "dead" => Some(Signal::Dead(Incarnation::new(whom))),
+                "dead" => dead(whom),
+                "pending" => pending(whom),
                 "overruled" => Some(Signal::Overruled(Incarnation::new(whom))),
                 "foreign" => Some(Signal::Foreign(excerpt(whom))),
                 "unreadable" => Some(Signal::Unreadable(excerpt(whom))),
@@ -196,6 +196,22 @@ fn excerpt(key: &str) -> String {
     key.chars().take(MAX_EXCERPT).collect()
 }
 
+/// `incarnation:version before:version after`.
+fn dead(text: &str) -> Option<Signal> {
+    let mut fields = text.split(':');
+    let incarnation = Incarnation::new(fields.next()?);
+    let (before, version) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    fields.next().is_none().then_some(Signal::Dead { incarnation, before, version })
+}
+
+/// `cluster:class:how many:worker`; the worker's id may contain anything.
+fn pending(text: &str) -> Option<Signal> {
+    let mut fields = text.splitn(4, ':');
+    let cluster = ClusterName::new(unescape(fields.next()?)?);
+    let class = ClassName::new(unescape(fields.next()?)?);
+    Some(Signal::Pending { cluster, class, waiting: fields.next()?.parse().ok()?, worker: fields.next()?.into() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,13 +219,28 @@ mod tests {
     #[test]
     fn hints_are_read_and_anything_else_is_none() {
         assert_eq!(parse_hint(b"members"), Some(Signal::Members));
-        assert_eq!(parse_hint(b"dead:00ff"), Some(Signal::Dead("00ff".into())));
+        let dead = Signal::Dead { incarnation: "00ff".into(), before: 7, version: 9 };
+        assert_eq!(parse_hint(b"dead:00ff:7:9"), Some(dead));
+        let (cluster, class) = ("ma:in".into(), "Foo".into());
+        let pending = Signal::Pending { cluster, class, waiting: 3, worker: "a:b".into() };
+        assert_eq!(parse_hint(b"pending:ma%3Ain:Foo:3:a:b"), Some(pending));
         assert_eq!(parse_hint(b"overruled:00ff"), Some(Signal::Overruled("00ff".into())));
         let long = format!("foreign:{}", "k".repeat(9000));
         assert_eq!(parse_hint(long.as_bytes()), Some(Signal::Foreign("k".repeat(MAX_EXCERPT))));
-        for text in
-            [&b"null"[..], b"", b"dead:", b"overruled:", b"alive:00ff", b"\xff\xfe", b"{\"m\":\"destroy\"}", b"Members"]
-        {
+        for text in [
+            &b"null"[..],
+            b"",
+            b"dead:",
+            b"dead:00ff:7",
+            b"dead:00ff:7:x",
+            b"dead:00ff:7:9:1",
+            b"pending:main:Foo:3",
+            b"overruled:",
+            b"alive:00ff",
+            b"\xff\xfe",
+            b"{\"m\":\"destroy\"}",
+            b"Members",
+        ] {
             assert_eq!(parse_hint(text), None);
         }
     }
