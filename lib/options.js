@@ -55,9 +55,19 @@ function normalizeRouterOptions(option) {
 function normalizeSockets(given, { DWORKER_SOCKETS: fromEnv = '' }) {
   const fallback = fromEnv === '' ? SOCKETS.default : SOCKETS.check(fromEnv, 'DWORKER_SOCKETS');
   const chosen = given === undefined ? fallback : SOCKETS.check(given, 'sockets');
-  // Bun has libuv's names without a libuv behind them: to call one ends the process.
-  return 'bun' in process.versions ? 'task' : chosen;
+  return hasEventLoop(process.versions) ? chosen : 'task';
+}
+
+/**
+ * Whether the runtime is Node.js itself, whose libuv can serve sockets. Bun and Deno export libuv's functions without the
+ * libuv that they belong to: calling them ends the process.
+ *
+ * @param {Object} versions `process.versions`
+ */
+function hasEventLoop(versions) {
+  return 'uv' in versions && !('bun' in versions) && !('deno' in versions);
 }
 
 module.exports.normalizeBrokerOptions = normalizeBrokerOptions;
 module.exports.normalizeRouterOptions = normalizeRouterOptions;
+module.exports.hasEventLoop = hasEventLoop;
