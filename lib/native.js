@@ -3,6 +3,8 @@
  */
 'use strict';
 
+const { explainLoadFailure } = require('./load-failure');
+
 /** Name of the prebuilt package of this platform, as the napi CLI names it. */
 function platformPackage() {
   const name = `@dworker/binding-${process.platform}-${process.arch}`;
@@ -12,21 +14,21 @@ function platformPackage() {
 }
 
 function isMusl() {
-  const report = process.report.getReport();
-  return report.header.glibcVersionRuntime === undefined;
+  return glibcVersion() === undefined;
+}
+
+/** Of the C library that this process runs on; `undefined` where that is another one. */
+function glibcVersion() {
+  return process.report.getReport().header.glibcVersionRuntime;
 }
 
 function load() {
   try {
     return require('../binding.js');
   } catch (error) {
-    throw new Error(
-      `The native addon of dworker for ${process.platform}-${process.arch} (Node ${process.version}) cannot be loaded.\n` +
-        `Installed as a package: run "npm install ${platformPackage()}", or install again without "--omit=optional".\n` +
-        'In a checkout: run "npm install", then "npm run build" (needs Rust: https://rustup.rs).\n' +
-        `Reason: ${error.message}`,
-      { cause: error }
-    );
+    const { platform, arch, version } = process;
+    const system = { platform, arch, node: version, glibc: glibcVersion(), packageName: platformPackage() };
+    throw new Error(explainLoadFailure(error, system), { cause: error });
   }
 }
 
