@@ -2,7 +2,8 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { Broker } = require('..');
+const util = require('node:util');
+const { Broker, Worker } = require('..');
 const { memorySystem } = require('./helpers/systems');
 const { echo, inEachStyle, worker } = require('./helpers/classes');
 
@@ -54,4 +55,45 @@ test('a refused class is left as it was', () => {
   assert.throws(() => broker.registerWorker(W, { clustername: 7 }));
   assert.equal(W.clustername, undefined);
   assert.deepEqual(names, []);
+});
+
+/** What a broker says when these classes are registered one after the other, each call with its own arguments. */
+function cautions(t, ...registrations) {
+  const broker = memorySystem(t).broker('b');
+  const lines = [];
+  broker.on('log', ({ level, message }) => { if (level === 'warn') lines.push(message); });
+  for (const args of registrations) broker.registerWorker(...args);
+  return lines;
+}
+
+describe('two classes of the same name', () => {
+  const inherits = (handler) => {
+    function a() {
+      Worker.apply(this, arguments);
+    }
+    util.inherits(a, Worker);
+    a.prototype.onAsk = handler;
+    return a;
+  };
+  const Cart = class a extends Worker { onAsk() { return 'cart'; } };
+  const User = class a extends Worker { onAsk() { return 'user'; } };
+
+  test('from different code are noticed, and the advice is static classname', (t) => {
+    const [line, ...more] = cautions(t, [Cart], [User]);
+    assert.match(line, /^registerWorker\(\): Two different classes are named a; .*static classname/);
+    assert.deepEqual(more, []);
+  });
+
+  test('made with util.inherits() are compared by their handlers', (t) => {
+    assert.equal(cautions(t, [inherits(() => 1)], [inherits(() => 2)]).length, 1);
+    assert.deepEqual(cautions(t, [inherits(echo)], [inherits(echo)]), []);
+    function echo() {}
+  });
+
+  test('are no mistake when it is the same class, the same code, or when the name was given', (t) => {
+    const reloaded = () => class a extends Worker { onAsk() { return 'same'; } };
+    assert.deepEqual(cautions(t, [Cart], [Cart], ['a', User]), []);
+    assert.deepEqual(cautions(t, [reloaded()], [reloaded()]), []);
+    assert.deepEqual(cautions(t, [Cart], [class a extends Worker { static classname = 'Other'; }]), []);
+  });
 });

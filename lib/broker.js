@@ -11,7 +11,7 @@ const { normalizeBrokerOptions } = require('./options');
 const { DESTROY, REGISTER } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
 const { answer } = require('./promises');
-const { checkRegistry, readRegistration } = require('./registry');
+const { checkRegistry, clashOf, readRegistration } = require('./registry');
 const { slipsOf } = require('./slips');
 const { kCore, hide } = require('./symbols');
 const { wallClock } = require('./timers');
@@ -89,9 +89,12 @@ Broker.prototype.start = function (callback) {
  */
 Broker.prototype.registerWorker = function (...args) {
   const core = this[kCore];
-  const { name, WorkerClass, clustername, option } = readRegistration(args);
+  const registration = readRegistration(args);
+  const { name, WorkerClass, clustername, option } = registration;
   core.checkNames('registerWorker()', REGISTER, option, ELSEWHERE.register);
   for (const mistake of slipsOf(WorkerClass)) core.caution(mistake, mistake, 'DW_WARN_MISSPELT_MEMBER');
+  const clash = clashOf(core.registry, registration);
+  if (clash !== undefined) core.caution(clash, clash, 'DW_WARN_CLASS_REPLACED');
   WorkerClass.clustername = clustername;
   core.registry.add(name, WorkerClass);
   if (clustername === core.config.clustername) core.host(name);

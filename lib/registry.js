@@ -35,7 +35,8 @@ function checkRegistry(registry) {
 /**
  * Reads the arguments of `registerWorker([name,] ctor [, option])`.
  *
- * @returns {{name: string, WorkerClass: Function, clustername: string}}
+ * @returns {{name: string, derived: boolean, WorkerClass: Function, clustername: string, option: object}} `derived`: the name is only the
+ *   class's own, which a minifier may have chosen
  */
 function readRegistration(args) {
   const [name, WorkerClass, option] = typeof args[0] === 'string' ? args : [undefined, args[0], args[1]];
@@ -47,6 +48,7 @@ function readRegistration(args) {
     throw noSubclass(Agent, 'agent of the worker class', agent);
   }
   concurrencyOf(WorkerClass);
+  const derived = name === undefined && !WorkerClass.classname;
   const registered = name === undefined ? WorkerClass.classname || WorkerClass.name : name;
   checkName('name of the worker class', registered);
   checkPrototype(WorkerClass, registered, Worker);
@@ -54,7 +56,29 @@ function readRegistration(args) {
   const { clustername } = given;
   const cluster = clustername || WorkerClass.clustername || DEFAULT_CLUSTER;
   checkName('clustername', cluster);
-  return { name: registered, WorkerClass, clustername: cluster, option: given };
+  return { name: registered, derived, WorkerClass, clustername: cluster, option: given };
+}
+
+/**
+ * Says so where a class replaces another one that only happens to have the same name, as minified classes do. Registering the same code
+ * again (a reload, a test) is no mistake, nor is a replacement under a name that was given.
+ *
+ * @returns {string|undefined}
+ */
+function clashOf(registry, { name, derived, WorkerClass }) {
+  const before = derived && registry instanceof Registry ? registry.get(name) : undefined;
+  if (before === undefined || before === WorkerClass || sourceOf(before) === sourceOf(WorkerClass)) return undefined;
+  return (
+    `registerWorker(): Two different classes are named ${name}; the second one replaces the first. ` +
+    'If a minifier shortened their names, give each a name of its own: static classname.'
+  );
+}
+
+/** The code of a class, also of one that was made with util.inherits(). */
+function sourceOf(WorkerClass) {
+  const own = Object.getOwnPropertyDescriptors(WorkerClass.prototype);
+  const functions = Object.values(own).map(({ value }) => value).filter((value) => typeof value === 'function');
+  return [WorkerClass, ...functions].map((each) => Function.prototype.toString.call(each)).join('\n');
 }
 
 /** Says of a function its name and what it extends, which "a function" would not. */
@@ -98,6 +122,7 @@ function clusterOf(WorkerClass) {
 
 module.exports.Registry = Registry;
 module.exports.checkRegistry = checkRegistry;
+module.exports.clashOf = clashOf;
 module.exports.readRegistration = readRegistration;
 module.exports.lookUp = lookUp;
 module.exports.clusterOf = clusterOf;
