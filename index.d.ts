@@ -273,11 +273,17 @@ export interface WorkerClass<W extends Worker = Worker> {
   /** The name that it is registered by, where none is given. */
   classname?: string;
   clustername?: string;
-  concurrency?: 'parallel' | 'serial';
+  concurrency?: Concurrency | undefined;
   maxQueue?: number;
   /** A subclass of Agent that `createWorker` and `findWorker` return. */
   agent?: new (id: string, broker: Broker) => Agent;
 }
+
+/**
+ * How many messages a worker handles at once. `string` is among them because TypeScript takes `static concurrency = 'serial'`
+ * for a string; `registerWorker()` refuses any other value.
+ */
+export type Concurrency = 'parallel' | 'serial' | (string & {});
 
 export interface WorkerRegistry {
   add(name: string, ctor: WorkerClass): void;
@@ -425,7 +431,7 @@ export class Worker<Attributes = any> {
    */
   static context(): CallContext | undefined;
   /** `'serial'`: one message at a time, the next one when the handler has settled. Default: `'parallel'`. */
-  static concurrency?: 'parallel' | 'serial';
+  static concurrency?: Concurrency;
   /** How many messages wait for a serial worker at most; callers beyond it get `DW_ERR_OVERLOADED`. Default: 10000. */
   static maxQueue?: number;
   static classname?: string;
