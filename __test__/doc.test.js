@@ -12,9 +12,7 @@ const ROOT = join(__dirname, '..');
 test('the documentation is written from README and JSDoc, and loads nothing from elsewhere', () => {
   const folder = mkdtempSync(join(tmpdir(), 'dworker-doc-'));
   try {
-    execFileSync(process.execPath, [join(ROOT, 'node_modules', 'jsdoc', 'jsdoc.js'), '--configure', 'jsdoc.json', '--destination', folder], {
-      cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    execFileSync(process.execPath, [join(ROOT, 'scripts', 'doc.js'), folder], { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] });
     const pages = readdirSync(folder).filter((name) => name.endsWith('.html'));
     for (const page of ['index.html', 'Broker.html', 'Worker.html', 'Agent.html', 'Router.html']) assert.ok(pages.includes(page), `${page} is not among ${pages}`);
     assert.match(readFileSync(join(folder, 'index.html'), 'utf8'), /dworker/);
@@ -23,6 +21,14 @@ test('the documentation is written from README and JSDoc, and loads nothing from
       return /(\ssrc|<link[^>]*\shref)="(https?:)?\/\//.test(loaded);
     });
     assert.deepStrictEqual(foreign, []);
+    const made = readdirSync(folder);
+    const described = pages.filter((page) => !/^(index|tutorial-.*|.*\.js)\.html$/.test(page)).sort();
+    assert.deepStrictEqual(described, ['Agent.html', 'Broker.html', 'Router.html', 'Worker.html'], 'the public classes alone');
+    const broken = pages.flatMap((page) => {
+      const links = [...readFileSync(join(folder, page), 'utf8').matchAll(/\shref="([^"#]+)(?:#[^"]*)?"/g)].map(([, link]) => link);
+      return links.filter((link) => !/^https?:/.test(link) && !link.includes('/') && !made.includes(link)).map((link) => `${link} in ${page}`);
+    });
+    assert.deepStrictEqual(broken, []);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
