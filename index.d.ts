@@ -73,7 +73,9 @@ export type ErrorCode =
   | 'DW_ERR_CYCLE'
   /** The peer could not prove that it belongs here. */
   | 'DW_ERR_UNAUTHORIZED'
-  | 'DW_ERR_CLASS_MISMATCH';
+  | 'DW_ERR_CLASS_MISMATCH'
+  /** The worker ended its process again and again, and is held back until `broker.release()`. */
+  | 'DW_ERR_QUARANTINED';
 
 /**
  * The shape of what calls reject with. Where a handler failed, its `name`, `message`, `code` and own properties that
@@ -245,7 +247,7 @@ export interface DestroyOptions {
   noRecover?: boolean;
 }
 
-/** A worker that could not be created again on this broker. It is gone. */
+/** A worker that is not recovered: its constructor threw, and it is gone; or it ended its process again and again, and is quarantined. */
 export interface WorkerLostEvent {
   /** Of the worker. */
   id: string;
@@ -357,6 +359,9 @@ export class Broker extends EventEmitter {
 
   /** Replaces the certificates of `option.tls` for the handshakes that begin from now on; open connections stay. */
   setSecureContext(tls: TlsOptions): void;
+  /** Frees a worker that is quarantined: it is recovered at once. `false` where no worker of this id was held back. */
+  release(id: string, callback?: Callback<boolean>): Answer<boolean>;
+
   /** Tells every broker of the namespace to restart; does not wait for it. */
   restartAll(): void;
 

@@ -116,6 +116,18 @@ const PROVOCATIONS = {
     const { id } = await home.createWorker('Echo');
     return rejection(new Agent(id, away).ask('x', null, { timeout: 1000 }));
   },
+  async DW_ERR_QUARANTINED({ start }) {
+    const away = await start('away', { clustername: 'elsewhere' });
+    away.registerWorker(echo(), { clustername: 'main' });
+    let agent = null;
+    for (const id of ['first', 'second', 'third']) {
+      const home = await start(id, { classes: [echo()] });
+      if (agent === null) agent = await away.createWorker('Echo', { attributes: { recoverable: true } });
+      assert.equal(await agent.ask('echo', 1, { timeout: 20_000 }), 1);
+      home[kCore].crash();
+    }
+    return rejection(agent.ask('echo', 1, { timeout: 20_000 }));
+  },
   async DW_ERR_ADDRESS_IN_USE({ broker, redis }) {
     const error = await rejection(broker('b', { listen: { port: redis.port } }).start());
     assert.match(error.message, /127\.0\.0\.1:\d+ \(listen\.port\)/);

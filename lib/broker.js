@@ -4,7 +4,7 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const { optionsObject } = require('./arguments');
+const { checkId, optionsObject } = require('./arguments');
 const { Core, State } = require('./core');
 const { createWorker, findWorker } = require('./directory');
 const { normalizeBrokerOptions } = require('./options');
@@ -183,6 +183,20 @@ Broker.prototype.destroy = function (option, callback) {
  */
 Broker.prototype.restart = function (callback) {
   return call(this, callback, (core) => core.restart());
+};
+
+/**
+ * Frees a worker that is quarantined because it ended its process again and again: it is recovered at once.
+ *
+ * @param {string} id of the worker
+ * @param {function(Error, boolean=)} [callback]
+ * @returns {Promise<boolean>} `false` where no worker of this id was held back
+ */
+Broker.prototype.release = function (id, callback) {
+  return call(this, callback, (core) => {
+    checkId('worker id', id);
+    return core.pardon(id);
+  });
 };
 
 /** Tells every broker of the namespace to restart, this one among them; does not wait for it. */

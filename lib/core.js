@@ -31,6 +31,7 @@ const LOG = 6;
 const NOTICE = 7;
 const CANCEL = 8;
 const DIRECT = 9;
+const TRIAL = 13;
 
 class Core {
   /**
@@ -130,6 +131,11 @@ class Core {
 
   restart() {
     return this.destroy(true).then(() => this.start());
+  }
+
+  /** @returns {Promise<boolean>} */
+  pardon(id) {
+    return this.started().call((native, slot) => native.pardon(slot, id));
   }
 
   restartAll() {
@@ -246,6 +252,8 @@ class Core {
         return this.notice(event[1], event[2], event[3]);
       case DIRECT:
         return this.workers.opened(event[1], index);
+      case TRIAL:
+        return this.workers.tryOut(event[1]);
       case CANCEL:
         return this.workers.cancelled(event[1]);
       default:

@@ -28,6 +28,7 @@ const CODES = Object.freeze({
   DW_ERR_CYCLE: 'no',
   DW_ERR_UNAUTHORIZED: 'no',
   DW_ERR_CLASS_MISMATCH: 'no',
+  DW_ERR_QUARANTINED: 'no',
 });
 
 /**

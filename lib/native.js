@@ -87,7 +87,8 @@ let leaves = false;
 function leaveAtExit() {
   if (leaves) return;
   leaves = true;
-  process.on('exit', endEnvironment);
+  // An error that nobody caught, or an exit that says so: it may be a worker's doing.
+  process.on('exit', (code) => endEnvironment(code !== 0));
 }
 
 module.exports.callWithoutContext = callWithoutContext;

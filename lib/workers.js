@@ -17,6 +17,9 @@ const { State, CreateCause, DestroyCause, DEFAULT_LOAD } = Worker;
 /** A step that declares this many parameters has the callback among them. */
 const STEP_WITH_CALLBACK = 2;
 
+/** How long the event loop goes on after the `onCreate` of a suspect before the next one is tried, ms. */
+const TRIAL = 50;
+
 /** What became of a creation, for the native side. */
 const MADE = 0;
 const CONSTRUCTOR_THREW = 1;
@@ -245,6 +248,14 @@ class Workers {
     if (record.ending !== null) this.begin(record);
   }
 
+  /** A worker that may have ended its process before: told when what its `onCreate` began had its time. */
+  tryOut(handle) {
+    const { channel } = this.core;
+    setTimeout(() => {
+      if (this.core.channel === channel) channel.native.tried(handle);
+    }, TRIAL);
+  }
+
   /** The worker shall go; after `onCreate`, where that still runs. The first call counts. */
   end(record, cause, recover) {
     if (record.ending !== null || record.state === State.DESTROYED) return;
@@ -314,7 +325,9 @@ class Workers {
     record.answered = null;
     if (this.core.channel === null) return;
     this.direct.cut(record);
-    this.native.destroyed(record.handle, record.ending.recover, patient, this.core.channel.unseen());
+    const { cause, recover } = record.ending;
+    const byItself = recover ? cause === DestroyCause.SELF : patient;
+    this.native.destroyed(record.handle, recover, byItself, this.core.channel.unseen());
     this.core.channel.touch();
   }
 

@@ -86,6 +86,8 @@ codes! {
     Unauthorized = 18, "DW_ERR_UNAUTHORIZED", No;
     /// The id belongs to a worker of another class.
     ClassMismatch = 19, "DW_ERR_CLASS_MISMATCH", No;
+    /// The worker ended its process again and again, and is held back until it is released.
+    Quarantined = 20, "DW_ERR_QUARANTINED", No;
 }
 
 /// An error on its way to the user.

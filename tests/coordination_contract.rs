@@ -17,6 +17,7 @@ mod contract {
     pub mod following;
     pub mod handles;
     pub mod healing;
+    pub mod histories;
     pub mod membership;
     pub mod placement;
     pub mod texts;
@@ -262,6 +263,19 @@ cases! {
         an_evictor_with_a_wrong_idea_of_the_clock_is_refused
         a_proof_from_another_server_proves_nothing
         a_lease_too_far_away_is_cut
+    }
+    histories {
+        a_worker_whose_third_process_died_is_quarantined
+        who_merely_shared_the_process_is_never_quarantined
+        a_broker_that_tries_a_suspect_gets_no_other
+        a_suspect_is_not_placed_past_its_trial
+        a_death_long_after_the_activation_accuses_nobody
+        a_worker_loses_its_history_by_living
+        a_quarantined_worker_is_freed_by_a_pardon
+        a_worker_that_comes_back_again_and_again_waits_longer_each_time
+        a_broker_that_leaves_adds_nothing_to_a_history
+        who_ends_by_an_error_leaves_the_judgement_to_others
+        a_restored_worker_keeps_its_history
     }
     texts {
         attributes_come_back_bit_for_bit

@@ -155,7 +155,7 @@ async fn who_owns_what_is_kept_right_also_while_the_memory_is_full() {
     let lease_expires = members.iter().find(|member| member.record.incarnation == two).unwrap().lease_expires;
     let death = Death::Proven { lease_expires, server: coordinator.server().unwrap() };
     let evicted = coordinator.evict(&one, &two, &death, CHUNK).await;
-    assert_eq!(evicted, Ok(Eviction::Evicted { recovered: 1, deleted: 0, remaining: 0 }));
+    assert_eq!(evicted, Ok(Eviction::Evicted { recovered: 1, deleted: 0, remaining: 0, quarantined: vec![] }));
     let request = ClaimRequest {
         by: one.clone(),
         cluster: "main".into(),
@@ -163,6 +163,7 @@ async fn who_owns_what_is_kept_right_also_while_the_memory_is_full() {
         limit: 10,
         overflow: 1,
         ttl: Duration::ZERO,
+        trial_over: true,
     };
     let Ok(Claim::Claimed { entries, .. }) = coordinator.claim(&request).await else { panic!("not claimed") };
     let mut claimed: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();

@@ -286,6 +286,7 @@ async fn a_claim_takes_what_it_can_read_and_deletes_the_rest() {
         limit: CHUNK,
         overflow: 1,
         ttl: Duration::ZERO,
+        trial_over: true,
     };
     let Claim::Claimed { entries, remaining, expired } = coordinator.claim(&claim).await.unwrap() else { panic!() };
     let ids: Vec<_> = entries.iter().map(|entry| entry.id.as_str()).collect();
@@ -384,6 +385,7 @@ async fn every_key_carries_the_hash_tag_and_goes_when_the_cluster_is_empty() {
         limit: CHUNK,
         overflow: 1,
         ttl: Duration::ZERO,
+        trial_over: true,
     };
     coordinator.claim(&claim).await.unwrap();
     coordinator.leave(&two.incarnation, Fate::Delete, CHUNK).await.unwrap();
@@ -444,6 +446,7 @@ async fn a_redis_cluster_of_one_node_serves_every_operation() {
         limit: CHUNK,
         overflow: 1,
         ttl: Duration::ZERO,
+        trial_over: true,
     };
     assert!(matches!(coordinator.claim(&claim).await, Ok(Claim::Claimed { remaining: 0, .. })));
     assert_eq!(coordinator.owned(&by.incarnation, 0, CHUNK).await.unwrap().len(), 3);
@@ -483,6 +486,7 @@ async fn ten_thousand_foreign_pending_workers_cost_a_claim_nothing() {
         limit: CHUNK,
         overflow: 1,
         ttl: Duration::ZERO,
+        trial_over: true,
     };
     let Claim::Claimed { entries, remaining, .. } = coordinator.claim(&claim).await.unwrap() else {
         panic!("a member")
@@ -547,6 +551,7 @@ async fn the_longest_that_twenty_thousand_workers_keep_the_server_busy() {
                 created: ServerTime(1_780_000_000_000 + n as u64),
                 recoverable: true,
                 attributes: format!("{{\"name\":\"{n}\",\"text\":\"{}\"}}", "x".repeat(100)),
+                history: Default::default(),
             },
             state: EntryState::Active,
             load: 1,
@@ -617,6 +622,7 @@ async fn the_longest_that_twenty_thousand_workers_keep_the_server_busy() {
         limit: CHUNK,
         overflow: 1,
         ttl: Duration::ZERO,
+        trial_over: true,
     };
     let began = Instant::now();
     while !matches!(coordinator.claim(&claim).await.unwrap(), Claim::Claimed { remaining: 0, .. }) {}

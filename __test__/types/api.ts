@@ -133,6 +133,7 @@ async function brokers() {
   await broker.destroy({ noRecover: true });
   await broker.restart();
   broker.restartAll();
+  expectTypeOf(broker.release('id')).resolves.toEqualTypeOf<boolean>();
   broker.quit();
 }
 

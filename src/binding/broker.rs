@@ -148,6 +148,23 @@ impl NativeBroker {
         }
     }
 
+    /// Frees a quarantined worker.
+    #[napi(catch_unwind)]
+    pub fn pardon(&self, slot: f64, id: String) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.pardon(slot as u64, WorkerId::new(id)),
+        }
+    }
+
+    /// The event loop has gone on for a moment after `onCreate` of this worker, which was on trial.
+    #[napi(catch_unwind)]
+    pub fn tried(&self, handle: Handle) {
+        if let Ok(life) = self.core.life() {
+            life.end_trial(handle);
+        }
+    }
+
     /// `outcome`: 0 made, 1 the constructor threw, 2 the class is not registered. `max_queue` of a worker that takes one
     /// message at a time, else 0.
     #[napi(catch_unwind)]
@@ -182,10 +199,11 @@ impl NativeBroker {
                 }
             });
             let recover = recover && !life.no_recover.load(Ordering::Acquire);
-            let (fate, ended) = match recover {
-                true => (Fate::Recover, Ended::Moved),
-                false if by_itself => (Fate::Delete, Ended::ByItself),
-                false => (Fate::Delete, Ended::Moved),
+            let (fate, ended) = match (recover, by_itself) {
+                (true, true) => (Fate::Return, Ended::Moved),
+                (true, false) => (Fate::Recover, Ended::Moved),
+                (false, true) => (Fate::Delete, Ended::ByItself),
+                (false, false) => (Fate::Delete, Ended::Moved),
             };
             life.destroyed(handle, fate, ended);
         }
@@ -231,7 +249,7 @@ impl NativeBroker {
     #[napi(catch_unwind)]
     pub fn dispose(&self) {
         hot::leave(self.number);
-        drop(self.core.dispose());
+        drop(self.core.dispose(false));
         self.waker.close();
     }
 

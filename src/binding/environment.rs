@@ -43,21 +43,21 @@ pub fn adopt(env: &Env, core: &Arc<Core>) -> napi::Result<()> {
         !std::mem::replace(&mut environment.hooked, true)
     });
     if first {
-        env.add_env_cleanup_hook((), |()| end())?;
+        env.add_env_cleanup_hook((), |()| end(false))?;
     }
     Ok(())
 }
 
-/// Called when nothing of JavaScript runs any more and the process may end next.
+/// Called when nothing of JavaScript runs any more and the process may end next. `crashed`: because of an error.
 #[napi(catch_unwind)]
-pub fn end_environment() {
-    end();
+pub fn end_environment(crashed: bool) {
+    end(crashed);
 }
 
 /// Every broker of this environment leaves, now.
-fn end() {
+fn end(crashed: bool) {
     let brokers = ENVIRONMENT.with_borrow_mut(|environment| std::mem::take(&mut environment.brokers));
-    let leaving: Vec<_> = brokers.iter().filter_map(Weak::upgrade).map(|core| core.dispose()).collect();
+    let leaving: Vec<_> = brokers.iter().filter_map(Weak::upgrade).map(|core| core.dispose(crashed)).collect();
     let until = Instant::now() + FAREWELL;
     for gone in leaving {
         // Late, or it had left before: nothing to wait for.

@@ -133,6 +133,10 @@ impl BatchWriter {
                 self.text.extend_from_slice(b"[9");
                 self.number(u64::from(*handle));
             }
+            Event::Trial { handle } => {
+                self.text.extend_from_slice(b"[13");
+                self.number(u64::from(*handle));
+            }
             Event::Cancel { inbound } => {
                 self.text.extend_from_slice(b"[8");
                 self.number(*inbound);

@@ -254,7 +254,8 @@ impl Core {
 
     /// The JavaScript environment ends: what lived in it is gone, its recoverable workers go elsewhere. The receiver
     /// hears when the registry knows, or that it will not hear.
-    pub fn dispose(&self) -> Receiver<()> {
+    /// `crashed`: by an error, which may be the doing of a worker: the others find out which.
+    pub fn dispose(&self, crashed: bool) -> Receiver<()> {
         let (left, gone) = channel();
         self.next_term();
         let life = lock(&self.life).take();
@@ -262,7 +263,13 @@ impl Core {
             life.tasks.end();
             abort(&life);
             self.runtime.spawn(async move {
-                let _ = tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(&life, Fate::Recover)).await;
+                let leaving = async {
+                    match crashed {
+                        true => drop(life.coordinator.leave(&life.incarnation, Fate::Crash, 0).await),
+                        false => leave_registry(&life, Fate::Recover).await,
+                    }
+                };
+                let _ = tokio::time::timeout(LEAVE_TIMEOUT, leaving).await;
                 // Whoever waits may be gone already.
                 let _ = left.send(());
                 life.registry.close().await;

@@ -6,6 +6,7 @@ use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::pending::is_of_another_class;
 use crate::broker::residents::Creator;
+use crate::broker::trials::{quarantined, waits};
 use crate::clock::boot_millis;
 use crate::coordination::{Location, Owner, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
@@ -67,6 +68,11 @@ impl Life {
                 Placement::NotMember => {
                     return Err(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."));
                 }
+                Placement::Later { class, .. } | Placement::Quarantined { class, .. } if class != request.class => {
+                    return Err(is_of_another_class(&given_id(&request), &request.class, &class));
+                }
+                Placement::Later { deaths, .. } => waits(&given_id(&request), deaths),
+                Placement::Quarantined { deaths, .. } => return Err(quarantined(&given_id(&request), deaths)),
                 Placement::Unsettled => self.unsettled(),
                 Placement::Reserved { id, owner, epoch, .. } => {
                     lock(&self.remembered).saw(&id, epoch);
@@ -165,6 +171,11 @@ impl Life {
                     self.claim(class.clone());
                     self.still_pending(id, &class, &cluster)
                 }
+                Ok(Location::Suspected { class, deaths }) => {
+                    self.claim(class);
+                    waits(id, deaths)
+                }
+                Ok(Location::Quarantined { deaths, .. }) => return Err(quarantined(id, deaths)),
                 Err(error) => return Err(Failure::new(Code::Redis, error.to_string())),
             };
             if boot_millis() >= give_up {
@@ -179,6 +190,11 @@ impl Life {
         self.check_server();
         Failure::new(Code::Redis, "Redis lost what it knew, or is another: the brokers are putting it back.")
     }
+}
+
+/// The id that the registry knew: without one nothing is found.
+fn given_id(request: &PlaceRequest) -> WorkerId {
+    request.id.clone().unwrap_or_else(|| WorkerId::new(request.class.as_str()))
 }
 
 /// It is reserved, and goes on; who retries with this id finds it.

@@ -108,6 +108,10 @@ pub enum Event {
         id: String,
         reason: String,
     },
+    /// This suspect's `onCreate` ended: report when the event loop has gone on for a moment.
+    Trial {
+        handle: Handle,
+    },
     Suspended,
     Resumed,
     /// Nobody waits for the answer to this ask any more.

@@ -136,9 +136,10 @@ impl Life {
         for gone in others {
             let mut recovered_any = false;
             let death = Death::Expired { expected: reading.expected() };
-            while let Ok(Eviction::Evicted { recovered, remaining, .. }) =
+            while let Ok(Eviction::Evicted { recovered, remaining, quarantined, .. }) =
                 self.coordinator.evict(&self.incarnation, gone, &death, CHUNK).await
             {
+                self.tell_of_quarantine(quarantined);
                 recovered_any |= recovered > 0;
                 if remaining == 0 {
                     break;
@@ -155,10 +156,12 @@ impl Life {
         let mut recovered_any = false;
         let last = loop {
             match self.coordinator.evict(&self.incarnation, dead, death, CHUNK).await {
-                Ok(Eviction::Evicted { recovered, remaining, .. }) if remaining > 0 => recovered_any |= recovered > 0,
-                Ok(Eviction::Evicted { recovered, deleted, remaining }) => {
+                Ok(Eviction::Evicted { recovered, deleted, remaining, quarantined }) => {
                     recovered_any |= recovered > 0;
-                    break Eviction::Evicted { recovered, deleted, remaining };
+                    self.tell_of_quarantine(quarantined);
+                    if remaining == 0 {
+                        break Eviction::Evicted { recovered, deleted, remaining, quarantined: Vec::new() };
+                    }
                 }
                 Ok(Eviction::ClockOff { now }) => {
                     let text = format!("The server's clock shows {} where another time was expected", now.0);

@@ -8,6 +8,7 @@ use crate::broker::life::Life;
 use crate::broker::receiving::suspended;
 use crate::broker::residents::Creator;
 use crate::broker::sending::{send_failure, time_left};
+use crate::broker::trials::{quarantined, waits};
 use crate::clock::boot_millis;
 use crate::coordination::{Location, Owner};
 use crate::error::{Code, Failure, Outcome};
@@ -77,6 +78,11 @@ impl Life {
                     _ => Found::Soon(failure),
                 }
             }
+            Location::Suspected { class, deaths } => {
+                self.claim(class);
+                Found::Soon(waits(worker, deaths))
+            }
+            Location::Quarantined { deaths, .. } => Found::Gone(quarantined(worker, deaths)),
             Location::Owned { owner, epoch, .. } if owner.incarnation == self.incarnation => {
                 self.find_here(worker, epoch).await
             }

@@ -47,7 +47,7 @@ impl Life {
         if creation != Creation::Done {
             return self.creation_failed(handle, creation, message);
         }
-        let creators = {
+        let (creators, deaths) = {
             let mut residents = lock(&self.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
             resident.state = State::Active;
@@ -59,13 +59,15 @@ impl Life {
             }
             // A worker that is never recovered never needs to know whether it was made before.
             resident.confirming = resident.entry.recoverable;
+            let deaths = resident.entry.history.deaths;
             if resident.confirming {
                 self.registrar.confirm(handle, resident.id.clone(), resident.epoch);
-                Vec::new()
+                (Vec::new(), deaths)
             } else {
-                std::mem::take(&mut resident.creators)
+                (std::mem::take(&mut resident.creators), deaths)
             }
         };
+        self.created_on_trial(handle, deaths);
         self.next_turn(handle, 0, false);
         self.tell_creators(creators, &Ok(()));
         if self.is_leaving() {
@@ -91,7 +93,7 @@ impl Life {
             resident.state = State::Leaving;
             // A class that is missing here may be at home elsewhere; a constructor that throws does so everywhere.
             let fate = match (creation, resident.recovered) {
-                (Creation::ClassMissing, true) => Fate::Recover,
+                (Creation::ClassMissing, true) => Fate::Return,
                 _ => Fate::Delete,
             };
             let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
@@ -102,7 +104,8 @@ impl Life {
         if recovered && release.fate == Fate::Delete {
             self.inbox.push(Event::WorkerLost { id: release.id.to_string(), reason: message.into() });
         }
-        self.log(Level::Error, format!("The worker \"{}\" could not be made: {message}", release.id));
+        let next = if release.fate == Fate::Return { "It is tried again" } else { "It is removed" };
+        self.log(Level::Error, format!("Worker \"{}\" could not be activated: {message}. {next}.", release.id));
         self.registrar.release(Some(handle), release);
     }
 
@@ -161,6 +164,7 @@ impl Life {
 
     /// It stands under this incarnation no longer: messages that waited look for its next place.
     pub fn move_out(self: &Arc<Self>, handle: Handle) {
+        self.end_trial(handle);
         let mut touched = Vec::new();
         let (successor, waiting) = {
             // Both locks: nobody may see the worker gone before all that waited for it is back in its place.

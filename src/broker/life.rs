@@ -20,6 +20,7 @@ use crate::broker::remembering::Remembered;
 use crate::broker::residents::Residents;
 use crate::broker::server_clock::ServerClock;
 use crate::broker::tasks::Tasks;
+use crate::broker::trials::Trials;
 use crate::broker::watching::Watch;
 use crate::clock::boot_millis;
 use crate::config::BrokerConfig;
@@ -76,6 +77,7 @@ pub struct Life {
     pub hosted: Mutex<BTreeSet<ClassName>>,
     pub inbox: Arc<Inbox>,
     pub registrar: Registrar,
+    pub trials: Trials,
     pub lease: Lease,
     pub tasks: Tasks,
     /// Lines of the log that are held back, because their kind was emitted within a second.
@@ -164,6 +166,7 @@ impl Life {
             hosted: Mutex::new(parts.hosted),
             inbox: parts.inbox,
             registrar: Registrar::default(),
+            trials: Trials::default(),
             lease: Lease::new(&config.lease, config.on_redis_loss),
             tasks: parts.tasks,
             log_lines: Mutex::default(),

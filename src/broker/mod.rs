@@ -24,6 +24,7 @@
 //! | Redis restarted, wiped, rolled back: putting back what is held | [`announcing`], [`remembering`] |
 //! | control connections, proof of death | [`watching`], [`neighbours`], [`proving`] |
 //! | recovery: claims, lost answers | [`recovery`] |
+//! | workers that end their process: trials, quarantine | [`trials`] |
 //! | writes into the registry, batched | [`registrar`] |
 //! | to JavaScript: events, queue, batch text | [`event`], [`inbox`], [`batch`] |
 //! | how many log lines of one kind are emitted | [`log_lines`] |
@@ -74,5 +75,6 @@ pub mod server_clock;
 pub mod stall;
 pub mod succession;
 pub mod tasks;
+pub mod trials;
 pub mod turns;
 pub mod watching;

@@ -91,7 +91,8 @@ impl Life {
                 overflow = 0;
                 if claimed == 0 {
                     // It has its share. Where the others do not come to theirs, a part of it.
-                    tokio::time::sleep(PATIENCE).await;
+                    // The next suspect may be taken sooner.
+                    let _ = tokio::time::timeout(PATIENCE, self.trials.ended.notified()).await;
                     overflow = OVERFLOW_CLAIM_DIVISOR;
                 }
             }
@@ -112,6 +113,7 @@ impl Life {
             limit: BATCH,
             overflow,
             ttl: Duration::from_millis(self.config.ttl),
+            trial_over: self.trials.are_over(),
         };
         let turn = self.registrar.turn.read().await;
         match self.coordinator.claim(&request).await {

@@ -159,7 +159,10 @@ impl Life {
         let entry = Arc::new(entry);
         let mut residents = lock(&self.residents);
         match residents.insert(&entry, RESERVED_LOAD, creators) {
-            Insertion::New(handle) => self.inbox.push(Event::Create { handle, entry }),
+            Insertion::New(handle) => {
+                self.judge_past(handle, &entry);
+                self.inbox.push(Event::Create { handle, entry });
+            }
             Insertion::Later => {}
             Insertion::Here(creators) => {
                 drop(residents);

@@ -86,8 +86,12 @@ impl Life {
         let death = Death::Succeeded { lease_expires: holder.lease_expires };
         loop {
             match self.coordinator.evict(&self.incarnation, &holder.incarnation, &death, CHUNK).await {
-                Ok(Eviction::Evicted { remaining: 0, .. }) => break,
-                Ok(Eviction::Evicted { .. }) => {}
+                Ok(Eviction::Evicted { remaining, quarantined, .. }) => {
+                    self.tell_of_quarantine(quarantined);
+                    if remaining == 0 {
+                        break;
+                    }
+                }
                 _ => return false,
             }
         }

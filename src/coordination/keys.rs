@@ -12,10 +12,12 @@
 //! | `{ns}:departed` | zset: incarnation:dead or incarnation:left → version of the members at which it went. The last 1 000, none while nobody is a member |
 //! | `{ns}:sums` | hash: of each class that brokers host who are not draining: `n:<cluster>:<class>` how many, `l:<cluster>:<class>` the sum of their loads |
 //! | `{ns}:load:<cluster>` | zset: incarnation → load, reservations included |
-//! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause (0: no activation has ended well yet), attempt (activations since the last one that did), created, recoverable, load, attributes |
+//! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause (0: no activation has ended well yet), attempt (activations since the last one that did), created, recoverable, load, attributes, activated (ms), deaths and returns (`history.rs`) |
 //! | `{ns}:own:<incarnation>` | zset: worker id → created |
-//! | `{ns}:dead` | hash: incarnation → 1 recover, 0 delete. Gone while workers of it are left |
+//! | `{ns}:dead` | hash: incarnation → fate (`lua/salvage.lua`). Gone while workers of it are left |
+//! | `{ns}:trials` | hash: incarnation → the suspect that it activated last (`lua/trial.lua`) |
 //! | `{ns}:pending:<cluster>:<class>` | zset: worker id → created. One a class, so that a claim touches only what its claimer hosts |
+//! | `{ns}:later:<cluster>:<class>` | zset: worker id → when it may be claimed (ms): suspects, and workers that came back by themselves too often |
 //!
 //! Names of namespaces, clusters and classes are escaped; incarnations are hex, worker ids come last: no two things share a key.
 
@@ -77,6 +79,10 @@ impl Keys {
     }
     pub fn pending(&self, cluster: &ClusterName, class: &ClassName) -> String {
         format!("{}pending:{}:{}", self.prefix, escape(cluster.as_str()), escape(class.as_str()))
+    }
+    /// Of the pending ones those that wait for their time, and suspects.
+    pub fn later(&self, cluster: &ClusterName, class: &ClassName) -> String {
+        format!("{}later:{}:{}", self.prefix, escape(cluster.as_str()), escape(class.as_str()))
     }
     /// The channel of hints.
     pub fn hints(&self) -> &str {

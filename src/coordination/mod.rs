@@ -9,6 +9,7 @@
 //! by its id. Where it is another, the tables are **unsettled**: members announce themselves and put back what they hold,
 //! and until all that are awaited did so (or a lease's time has passed) nothing unknown is activated, moved or evicted.
 
+pub mod history;
 pub mod keys;
 pub mod memory;
 pub mod redis;
@@ -16,6 +17,7 @@ mod roll;
 
 pub use roll::{Changes, Departure, Expiry, Known, Look, Sighting, DEPARTURES, OVERDUE};
 
+use self::history::History;
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
@@ -211,6 +213,7 @@ pub struct Entry {
     pub created: ServerTime,
     pub recoverable: bool,
     pub attributes: String,
+    pub history: History,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -235,6 +238,10 @@ pub enum Placement {
     Reserved { id: WorkerId, class: ClassName, owner: Owner, epoch: Epoch },
     /// There is an entry with an owner; nothing changed.
     Existing { id: WorkerId, class: ClassName, owner: Owner, epoch: Epoch, state: EntryState },
+    /// It is pending, and waits for its time, or to be tried alone ([`history`]); nothing changed.
+    Later { class: ClassName, deaths: u32 },
+    /// It is quarantined; nothing changed.
+    Quarantined { class: ClassName, deaths: u32 },
     /// No incarnation of this cluster (that of the entry, if one waits) with a valid lease that is not draining hosts
     /// the class; nothing changed.
     NoBroker { cluster: ClusterName },
@@ -256,6 +263,16 @@ pub enum Location {
         class: ClassName,
         cluster: ClusterName,
     },
+    /// Waits to be made again, and is tried alone: its owners died shortly after it was activated.
+    Suspected {
+        class: ClassName,
+        deaths: u32,
+    },
+    /// Is not made again until [`Coordinator::pardon`].
+    Quarantined {
+        class: ClassName,
+        deaths: u32,
+    },
     Owned {
         class: ClassName,
         owner: Owner,
@@ -270,6 +287,10 @@ pub enum Fate {
     Delete,
     /// To pending when the entry is recoverable, else deleted.
     Recover,
+    /// The same, by the worker's own doing: it waits first when that happens again and again ([`history`]).
+    Return,
+    /// The same, because its process died: that may be its own doing ([`history`]).
+    Crash,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -303,12 +324,14 @@ pub struct ClaimRequest {
     pub overflow: u64,
     /// A worker created longer ago is deleted instead. Zero: no limit.
     pub ttl: Duration,
+    /// The last suspect that the claimer took has passed its trial, or there was none: one more may be taken, beside `limit`.
+    pub trial_over: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claim {
     /// The entries are now `Active` under the claimer with `RESERVED_LOAD`, epochs new, attempts one higher.
-    /// `remaining`: how many of these classes still wait in the cluster. `expired`: deleted because of `ttl`.
+    /// `remaining`: how many of these classes still wait in the cluster, whose time has come. `expired`: deleted because of `ttl`.
     Claimed {
         entries: Vec<Entry>,
         remaining: u64,
@@ -339,7 +362,8 @@ pub enum Eviction {
     Alive { lease_expires: ServerTime },
     /// It is evicted: no lease, no record; also one that never was. Of its entries up to `limit` were moved to pending or deleted in this call;
     /// `remaining` are left for the next one.
-    Evicted { recovered: u64, deleted: u64, remaining: u64 },
+    /// `quarantined`: of these, with the number of their deaths, that was one too many.
+    Evicted { recovered: u64, deleted: u64, remaining: u64, quarantined: Vec<(WorkerId, u32)> },
     /// The evictor has no valid lease; nothing changed.
     NotMember,
     /// The server is not the one agreed on (or not the one of the proof), or some are awaited: nothing changed.
@@ -504,6 +528,10 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Leaves the namespace: removes one's own lease and record, then salvages up to `limit` (at most [`CHUNK`]) entries
     /// with this fate, oldest first; returns how many are left. Repeated until none is. Signals `Members`, and `Pending` when something went there.
     async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64>;
+
+    /// Frees a worker that is quarantined, or that waits for its time or its trial: it is pending, without a history.
+    /// `false`: it is neither. Signals `Pending`.
+    async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool>;
 
     /// Ids and epochs that stand under an owner, oldest first, then by id; `limit` (at most [`CHUNK`]) from `offset`.
     async fn owned(

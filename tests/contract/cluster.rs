@@ -286,6 +286,7 @@ impl Broker {
             limit: CHUNK,
             overflow: 1,
             ttl: Duration::ZERO,
+            trial_over: true,
         }
     }
 

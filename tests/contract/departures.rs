@@ -5,7 +5,7 @@ use dworker::coordination::*;
 use dworker::ids::ServerTime;
 
 fn evicted(recovered: u64, deleted: u64, remaining: u64) -> Eviction {
-    Eviction::Evicted { recovered, deleted, remaining }
+    Eviction::Evicted { recovered, deleted, remaining, quarantined: Vec::new() }
 }
 
 /// A broker with the workers r0, r1, … (recoverable) and m0, m1, … (not), made one after the other.

@@ -23,6 +23,7 @@ pub async fn an_owner_takes_its_worker_up_and_learns_all_of_it(cluster: Cluster)
         created: entry.created,
         recoverable: false,
         attributes: request.attributes,
+        history: Default::default(),
     };
     assert_eq!(entry, expected);
 }

@@ -28,6 +28,7 @@ async fn refuses_everything(handle: &Handle) {
         limit: 1,
         overflow: 1,
         ttl: LEASE,
+        trial_over: true,
     };
     let (release, load) = (
         Release { id: id.clone(), epoch: Epoch(1), fate: Fate::Delete },

@@ -272,6 +272,7 @@ pub async fn of_two_holders_the_higher_epoch_stays(cluster: Cluster) {
             created: ServerTime(7),
             recoverable: true,
             attributes: epoch.to_string(),
+            history: Default::default(),
         },
         state: EntryState::Active,
         load,
@@ -317,6 +318,7 @@ pub async fn more_workers_than_a_chunk_are_restored_in_one_call(cluster: Cluster
             recoverable: true,
             // Some are too large to be sent with many others.
             attributes: "x".repeat(if n.is_multiple_of(100) { 300_000 } else { 3 }),
+            history: Default::default(),
         },
         state: EntryState::Active,
         load: 2,
@@ -372,7 +374,7 @@ pub async fn a_rolled_back_owner_that_is_dead_makes_no_worker_claimable(cluster:
     }
     assert_eq!(
         a.evict_expired(&dead, CHUNK).await,
-        Eviction::Evicted { recovered: 0, deleted: 0, remaining: 0 },
+        Eviction::Evicted { recovered: 0, deleted: 0, remaining: 0, quarantined: vec![] },
         "b holds what it had"
     );
     assert!(
@@ -451,7 +453,7 @@ pub async fn the_next_life_of_a_broker_takes_over_while_nothing_is_settled(clust
     };
     assert!(matches!(next.register(LEASE).await, Registration::IdInUse { .. }));
     let evicted = next.evict(&dead, &Death::Succeeded { lease_expires }, CHUNK).await;
-    assert_eq!(evicted, Eviction::Evicted { recovered: 1, deleted: 0, remaining: 0 });
+    assert_eq!(evicted, Eviction::Evicted { recovered: 1, deleted: 0, remaining: 0, quarantined: vec![] });
     assert!(settled(&other).await, "the dead one is awaited no more");
     assert!(matches!(next.register(LEASE).await, Registration::Joined(_)));
 }

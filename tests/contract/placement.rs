@@ -208,6 +208,7 @@ pub async fn a_pending_worker_is_placed_as_it_was(cluster: Cluster) {
         created: entry.created,
         recoverable: true,
         attributes: first.attributes,
+        history: Default::default(),
     };
     assert_eq!(entry, expected);
     assert_eq!(hall.load().await, Some(1));

@@ -2,6 +2,7 @@
 
 use super::operation::{Answer, Operation};
 use super::random::Random;
+use dworker::coordination::history::History;
 use dworker::coordination::*;
 use dworker::ids::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,7 +33,7 @@ const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
 const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 30] = [
+const WEIGHTS: [(&str, usize); 31] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
@@ -59,6 +60,7 @@ const WEIGHTS: [(&str, usize); 30] = [
     ("claim", 8),
     ("evict", 6),
     ("leave", 4),
+    ("pardon", 4),
     ("owned", 4),
     ("request_restart", 4),
     ("is_listening", 4),
@@ -227,6 +229,54 @@ impl Brokers {
         operations
     }
 
+    /// Two brokers of one cluster that host all classes join.
+    pub fn two_hosts(&self) -> Vec<Operation> {
+        let host = |(incarnation, broker): (&str, &str)| {
+            let record = BrokerRecord {
+                incarnation: incarnation.into(),
+                broker: broker.into(),
+                cluster: "main".into(),
+                address: Endpoint { host: "::1".into(), port: 1 },
+                classes: CLASSES.iter().map(ClassName::new).collect(),
+                protocol: (1, 1),
+                lease_ttl: Duration::from_millis(60_000),
+                strict: false,
+                draining: false,
+            };
+            Operation::Register(record, Duration::from_millis(60_000))
+        };
+        [("a1", "a"), ("b1", "b")].map(host).into()
+    }
+
+    pub fn poison(&self, by: &Incarnation) -> PlaceRequest {
+        PlaceRequest {
+            by: by.clone(),
+            id: Some(IDS[3].into()),
+            class: CLASSES[0].into(),
+            cluster: "main".into(),
+            recoverable: true,
+            attributes: ATTRIBUTES[1].into(),
+            ttl: Duration::ZERO,
+        }
+    }
+
+    pub fn first_suspect(&self, by: &Incarnation) -> Operation {
+        Operation::Claim(ClaimRequest {
+            by: by.clone(),
+            cluster: "main".into(),
+            classes: [ClassName::new(CLASSES[0])].into(),
+            limit: 0,
+            overflow: 0,
+            ttl: Duration::ZERO,
+            trial_over: true,
+        })
+    }
+
+    pub fn succession(&self, dead: &Incarnation) -> Option<Death> {
+        let lease_expires = *self.leases.get(dead)?;
+        Some(Death::Succeeded { lease_expires })
+    }
+
     /// What a handle that must refuse it may be asked.
     pub fn refusable(&self, random: &mut Random) -> Operation {
         loop {
@@ -266,6 +316,7 @@ impl Brokers {
                     "withdraw",
                     "evict",
                     "leave",
+                    "pardon",
                     "request_restart",
                     "announce",
                     "restore",
@@ -335,6 +386,7 @@ impl Brokers {
                 let change = |(id, epoch)| LoadChange { id, epoch, load: *random.of(&LOADS) };
                 Operation::SetLoad(owner, items.into_iter().map(change).collect())
             }
+            "pardon" => Operation::Pardon(self.item(random).1),
             "locate" => Operation::Locate(self.item(random).1),
             "claim" => {
                 let by = self.member(random);
@@ -346,6 +398,7 @@ impl Brokers {
                     limit: *random.of(&LIMITS),
                     overflow: *random.of(&OVERFLOWS),
                     ttl: Duration::from_millis(*random.of(&TTLS)),
+                    trial_over: random.percent(80),
                 })
             }
             "evict" => {
@@ -425,11 +478,7 @@ fn classes(random: &mut Random) -> BTreeSet<ClassName> {
 }
 
 fn fate(random: &mut Random) -> Fate {
-    if random.percent(50) {
-        Fate::Recover
-    } else {
-        Fate::Delete
-    }
+    *random.of(&[Fate::Recover, Fate::Return, Fate::Crash, Fate::Delete, Fate::Delete, Fate::Delete])
 }
 
 /// What a broker says of itself; the stranger never registers.
@@ -451,6 +500,7 @@ fn held(id: &WorkerId, epoch: Epoch, random: &mut Random) -> Held {
             created: ServerTime(random.below(1_000)),
             recoverable: random.percent(70),
             attributes: (*random.of(&ATTRIBUTES)).into(),
+            history: History { deaths: random.below(4) as u32, returns: random.below(6) as u32 },
         },
         state: if random.percent(80) { EntryState::Active } else { EntryState::Placing },
         load: *random.of(&LOADS),

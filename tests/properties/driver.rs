@@ -6,6 +6,7 @@ use super::operation::{Answer, Operation};
 use super::random::Random;
 use super::world::{hear, heard, View, World, HANDLES};
 use crate::disturbance::Disturbance;
+use dworker::coordination::history::SUSPECT;
 use dworker::coordination::*;
 use dworker::ids::Incarnation;
 use std::collections::{BTreeMap, VecDeque};
@@ -114,10 +115,39 @@ impl Driver {
             for operation in self.brokers.silence(&mut self.random) {
                 self.perform(0, &operation).await;
             }
+            self.end_a_process_again_and_again().await;
         }
         if self.steps.is_multiple_of(DISTURB_EVERY) {
             self.disturb().await;
         }
+    }
+
+    /// Everybody leaves, two come back, and one worker ends the process of each owner that it gets.
+    async fn end_a_process_again_and_again(&mut self) {
+        for life in incarnations() {
+            self.perform(0, &Operation::Leave(life, Fate::Delete, CHUNK)).await;
+        }
+        let (owner, other) = (Incarnation::new("a1"), Incarnation::new("b1"));
+        for operation in self.brokers.two_hosts() {
+            self.perform_and_note(&operation).await;
+        }
+        let request = self.brokers.poison(&owner);
+        for _ in 0..SUSPECT {
+            let placed = self.perform(0, &Operation::Place(request.clone())).await;
+            if let Answer::Placement(Placement::Reserved { id, owner, epoch, .. }) = placed {
+                let release = Release { id, epoch, fate: Fate::Crash };
+                self.perform_and_note(&Operation::Release(owner.incarnation, vec![release])).await;
+            }
+        }
+        self.perform_and_note(&self.brokers.first_suspect(&owner)).await;
+        let Some(death) = self.brokers.succession(&owner) else { return };
+        self.perform_and_note(&Operation::Evict(other, owner, death, CHUNK)).await;
+        let id = request.id.clone().expect("it has a name");
+        self.perform_and_note(&Operation::Locate(id.clone())).await;
+        self.perform_and_note(&Operation::Place(PlaceRequest { by: "b1".into(), ..request })).await;
+        self.compare_everything().await;
+        self.perform_and_note(&Operation::Pardon(id)).await;
+        self.compare_everything().await;
     }
 
     /// Something befalls the servers. Often those who lived there then come and put back what they held.

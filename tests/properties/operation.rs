@@ -34,6 +34,7 @@ pub enum Operation {
     Claim(ClaimRequest),
     Evict(Incarnation, Incarnation, Death, usize),
     Leave(Incarnation, Fate, usize),
+    Pardon(WorkerId),
     Owned(Incarnation, usize, usize),
     RequestRestart,
     IsListening(Incarnation),
@@ -98,6 +99,7 @@ impl Operation {
             Operation::Claim(..) => "claim",
             Operation::Evict(..) => "evict",
             Operation::Leave(..) => "leave",
+            Operation::Pardon(..) => "pardon",
             Operation::Owned(..) => "owned",
             Operation::RequestRestart => "request_restart",
             Operation::IsListening(..) => "is_listening",
@@ -152,6 +154,7 @@ impl Operation {
             Operation::Claim(request) => on.claim(request).await.map(Answer::Claim),
             Operation::Evict(by, dead, death, limit) => on.evict(by, dead, death, *limit).await.map(Answer::Eviction),
             Operation::Leave(incarnation, fate, limit) => on.leave(incarnation, *fate, *limit).await.map(Answer::Left),
+            Operation::Pardon(id) => on.pardon(id).await.map(|freed| Answer::Flags(vec![freed])),
             Operation::Owned(owner, offset, limit) => {
                 on.owned(owner, *offset, *limit).await.map(|owned| Answer::Owned(owned, *limit))
             }
@@ -217,6 +220,8 @@ impl Answer {
             Answer::Placement(Placement::Existing { owner, state, .. }) => vec![held(owner, *state)],
             Answer::Placement(Placement::NoBroker { .. }) => vec!["no broker"],
             Answer::Placement(Placement::OtherClassWaits { .. }) => vec!["another class waits"],
+            Answer::Placement(Placement::Later { .. }) => vec!["later"],
+            Answer::Placement(Placement::Quarantined { .. }) => vec!["quarantined"],
             Answer::Placement(Placement::Unsettled)
             | Answer::Activation(Activation::Unsettled)
             | Answer::Location(Location::Unsettled)
@@ -231,15 +236,19 @@ impl Answer {
             }
             Answer::Location(Location::None) => vec!["none"],
             Answer::Location(Location::Pending { .. }) => vec!["pending"],
+            Answer::Location(Location::Suspected { .. }) => vec!["suspected"],
+            Answer::Location(Location::Quarantined { .. }) => vec!["quarantined"],
             Answer::Location(Location::Owned { owner, state, .. }) => vec![held(owner, *state)],
             Answer::Claim(Claim::Claimed { entries, remaining, expired }) => vec![
                 if entries.is_empty() { "claimed none" } else { "claimed" },
+                if entries.iter().any(|entry| entry.history.is_suspect()) { "a suspect" } else { "no suspect" },
                 if *remaining == 0 { "none remain" } else { "some remain" },
                 if *expired == 0 { "none expired" } else { "some expired" },
             ],
             Answer::Eviction(Eviction::Outage { .. }) => vec!["outage"],
             Answer::Eviction(Eviction::Alive { .. }) => vec!["alive"],
-            Answer::Eviction(Eviction::Evicted { recovered, deleted, remaining }) => vec![
+            Answer::Eviction(Eviction::Evicted { recovered, deleted, remaining, quarantined }) => vec![
+                if quarantined.is_empty() { "quarantined none" } else { "quarantined" },
                 if *recovered == 0 { "recovered none" } else { "recovered" },
                 if *deleted == 0 { "deleted none" } else { "deleted" },
                 if *remaining == 0 { "none remain" } else { "some remain" },
@@ -297,6 +306,8 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
         "place",
         &[
             "reserved",
+            "later",
+            "quarantined",
             "placing",
             "active",
             "placing, owner gone",
@@ -319,6 +330,8 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
             "none",
             "unsettled",
             "pending",
+            "suspected",
+            "quarantined",
             "placing",
             "active",
             "placing, owner gone",
@@ -331,6 +344,8 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
         &[
             "claimed none",
             "claimed",
+            "a suspect",
+            "no suspect",
             "none remain",
             "some remain",
             "none expired",
@@ -345,6 +360,8 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
         &[
             "alive",
             "outage",
+            "quarantined none",
+            "quarantined",
             "recovered none",
             "recovered",
             "deleted none",
@@ -358,6 +375,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
         ],
     ),
     ("leave", &["none remain", "some remain", "unavailable"]),
+    ("pardon", &["yes", "no", "unavailable"]),
     ("owned", &["nothing", "a full page", "all", "unavailable"]),
     ("request_restart", &["done", "unavailable"]),
     ("is_listening", &["yes", "no", "unavailable"]),

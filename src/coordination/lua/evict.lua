@@ -4,7 +4,8 @@
 -- Replies: {'unsettled'}, {'stranger'}: the evictor has no valid lease, {'off', now}, {'alive', expires}: also what was
 --          not seen with this lease, run out or not, and what is strict and has a valid one; nothing changed
 --          {'outage', until}: more than half of three or more leases ran out together; nothing changed
---          {'evicted', recovered, deleted, remaining}
+--          {'evicted', recovered, deleted, remaining, then id and deaths of each that is quarantined}
+-- States: placing and active go to pending, or are quarantined by the third death that accuses the worker alone; others have no owner
 -- Never half-done: a lease without record or the reverse; an entry in own: and pending at once, or in neither.
 -- Cost: about 8 µs an entry.
 -- Full memory: works.
@@ -35,5 +36,5 @@ end
 local before, version = dismiss(dead, 'dead')
 if before then hint('dead:' .. dead .. ':' .. before .. ':' .. version) end
 await_no_more(dead)
-local recovered, deleted, remaining = salvage(own, dead, true, limit)
-return {'evicted', text(recovered), text(deleted), text(remaining)}
+local recovered, deleted, remaining, quarantined = salvage(own, dead, '3', limit)
+return {'evicted', text(recovered), text(deleted), text(remaining), unpack(quarantined)}

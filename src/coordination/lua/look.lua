@@ -12,7 +12,7 @@ local OVERDUE = 16
 local record, claimable, load = redis.call('HGET', BROKERS, by) or '', 0, '0'
 local cluster, classes = string.match(record, '^([^:]*):.*:([^:]*)$')
 for class in string.gmatch(classes or '', '[^,]+') do
-  claimable = claimable + redis.call('ZCARD', pending_key(cluster, class))
+  claimable = claimable + redis.call('ZCARD', pending_key(cluster, class)) + due_in(later_key(cluster, class))
 end
 if cluster then load = text(whole(redis.call('ZSCORE', load_key(cluster), by)) or 0) end
 

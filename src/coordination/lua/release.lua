@@ -1,6 +1,7 @@
 -- release: the owner gives workers up.
--- KEYS 4 the owner's own:.  ARGV 5 owner, then three an entry: id, epoch ('': any), '1' to recover / '0' to delete
+-- KEYS 4 the owner's own:.  ARGV 5 owner, then three an entry: id, epoch ('': any), fate (salvage.lua)
 -- Replies: one an entry: 1, or 0 when it did not stand under (owner, epoch)
+-- States: placing and active are given up; pending and quarantined have no owner, so nobody gives them up.
 -- Never half-done: an entry in own: and pending at once, or in neither; a load that is still counted.
 -- Cost: about 5 µs an entry.
 -- Full memory: works.
@@ -8,13 +9,12 @@ local own, owner = KEYS[4], ARGV[5]
 
 local reply, load = {}, 0
 for i = 6, #ARGV, 3 do
-  local id, epoch, recover = ARGV[i], ARGV[i + 1], ARGV[i + 2] == '1'
-  local key = PREFIX .. 'w:' .. id
-  local entry = entry_of(redis.pcall('HMGET', key, 'owner', 'epoch', 'recoverable', 'cluster', 'class', 'created', 'load'), key)
-  local ours = entry[1] == owner and (epoch == '' or entry[2] == epoch)
+  local id, epoch, fate = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local entry = read_entry(id)
+  local ours = entry.owner == owner and (epoch == '' or entry.epoch == epoch)
   if ours then
-    give_up(own, id, recover and entry[3] == '1', entry[4], entry[5], entry[6])
-    load = load + (whole(entry[7]) or 0)
+    give_up(own, owner, id, fate, entry)
+    load = load + (whole(entry.load) or 0)
   end
   reply[#reply + 1] = ours and 1 or 0
 end

@@ -19,6 +19,7 @@ check(LEASES, 'zset')
 check(BROKERS, 'hash')
 check(PREFIX .. 'dead', 'hash')
 check(PREFIX .. 'awaited', 'hash')
+check(PREFIX .. 'trials', 'hash')
 check(SUMS, 'hash')
 check(PREFIX .. 'changes', 'zset')
 check(PREFIX .. 'departed', 'zset')
@@ -27,7 +28,10 @@ for i = 1, #all, 2 do
   check(PREFIX .. 'own:' .. all[i], 'zset')
   local cluster, classes = string.match(all[i + 1], '^([^:]*):.*:([^:]*)$')
   if cluster then check(load_key(cluster), 'zset') end
-  for class in string.gmatch(classes or '', '[^,]+') do check(pending_key(cluster, class), 'zset') end
+  for class in string.gmatch(classes or '', '[^,]+') do
+    check(pending_key(cluster, class), 'zset')
+    check(PREFIX .. 'later:' .. cluster .. ':' .. class, 'zset')
+  end
 end
 for i = 4, #KEYS do
   if string.sub(KEYS[i], 1, #PREFIX + 2) ~= PREFIX .. 'w:' then check(KEYS[i], 'zset') end

@@ -9,7 +9,7 @@ local claimable = 0
 local record = redis.call('HGET', BROKERS, by) or ''
 local cluster, classes = string.match(record, '^([^:]*):.*:([^:]*)$')
 for class in string.gmatch(classes or '', '[^,]+') do
-  claimable = claimable + redis.call('ZCARD', pending_key(cluster, class))
+  claimable = claimable + redis.call('ZCARD', pending_key(cluster, class)) + due_in(later_key(cluster, class))
 end
 
 local meta = redis.call('HMGET', META, 'restart', 'generation')

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::healing::unsettled;
-use super::tables::Tables;
+use super::tables::{Place, Tables, Worker};
 
 pub(super) fn activate(tables: &mut Tables, owner: &Incarnation, ids: &[WorkerId]) -> Activation {
     if !ids.is_empty() && unsettled(tables) {
@@ -13,7 +13,7 @@ pub(super) fn activate(tables: &mut Tables, owner: &Incarnation, ids: &[WorkerId
 
 fn take_up(tables: &mut Tables, owner: &Incarnation, id: &WorkerId) -> Option<Entry> {
     let worker = tables.workers.get_mut(id)?;
-    let hold = worker.hold.as_mut().filter(|hold| hold.owner == *owner)?;
+    let hold = worker.hold_mut().filter(|hold| hold.owner == *owner)?;
     hold.state = EntryState::Active;
     Some(worker.entry.clone())
 }
@@ -29,22 +29,35 @@ pub(super) fn confirm(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, e
     true
 }
 
-pub(super) fn release(tables: &mut Tables, owner: &Incarnation, release: &Release) -> bool {
+pub(super) fn release(tables: &mut Tables, owner: &Incarnation, release: &Release, now: ServerTime) -> bool {
     let stands = tables.hold(owner, &release.id, release.epoch).is_some();
     if stands {
-        tables.give_up(&release.id, release.fate);
+        tables.give_up(&release.id, release.fate, now);
     }
     stands
 }
 
-pub(super) fn withdraw(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> bool {
+pub(super) fn withdraw(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, epoch: Epoch, now: ServerTime) -> bool {
     let hold = tables.hold(owner, id, epoch);
     if !hold.is_some_and(|hold| hold.state == EntryState::Placing) {
         return false;
     }
-    match tables.remove(id) {
-        Some(entry) if entry.cause == Cause::Recovery || entry.attempt > 1 => tables.insert_pending(entry),
-        _ => {}
+    let waited = |worker: &Worker| worker.entry.cause == Cause::Recovery || worker.entry.attempt > 1;
+    if let Some(worker) = tables.remove(id).filter(waited) {
+        tables.wait_again(worker, Fate::Recover, now);
+    }
+    true
+}
+
+/// Frees a worker that is quarantined, or waits because of its history.
+pub(super) fn pardon(tables: &mut Tables, id: &WorkerId, now: ServerTime) -> bool {
+    let place = tables.workers.get(id).map(|worker| &worker.place);
+    if !matches!(place, Some(Place::Quarantined | Place::Pending(Some(_)))) {
+        return false;
+    }
+    if let Some(worker) = tables.remove(id) {
+        let entry = Entry { history: History::default(), ..worker.entry };
+        tables.insert_pending(entry, None, worker.activated, now);
     }
     true
 }
@@ -65,9 +78,12 @@ pub(super) fn locate(tables: &Tables, id: &WorkerId) -> Location {
         return if unsettled(tables) { Location::Unsettled } else { Location::None };
     };
     let class = worker.entry.class.clone();
-    match &worker.hold {
-        None => Location::Pending { class, cluster: worker.entry.cluster.clone() },
-        Some(hold) => {
+    let deaths = worker.entry.history.deaths;
+    match &worker.place {
+        Place::Quarantined => Location::Quarantined { class, deaths },
+        Place::Pending(_) if worker.entry.history.is_suspect() => Location::Suspected { class, deaths },
+        Place::Pending(_) => Location::Pending { class, cluster: worker.entry.cluster.clone() },
+        Place::Held(hold) => {
             let owner = tables.owner(&hold.owner);
             Location::Owned { class, owner, epoch: worker.entry.epoch, state: hold.state }
         }

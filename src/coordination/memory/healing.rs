@@ -114,8 +114,9 @@ pub(super) fn restore(tables: &mut Tables, owner: &Incarnation, held: &[Held]) -
 
 fn restore_one(tables: &mut Tables, owner: &Incarnation, held: &Held) -> bool {
     tables.saw_epoch(held.entry.epoch);
+    let activated = tables.workers.get(&held.entry.id).map_or(ServerTime(0), |worker| worker.activated);
     if let Some(worker) = tables.workers.get(&held.entry.id) {
-        let other = worker.hold.as_ref().map(|hold| hold.owner.clone()).filter(|other| other != owner);
+        let other = worker.hold().map(|hold| hold.owner.clone()).filter(|other| other != owner);
         let (stands, comes) = (worker.entry.epoch, held.entry.epoch);
         if stands > comes || (stands == comes && other.is_some()) {
             return false;
@@ -126,6 +127,6 @@ fn restore_one(tables: &mut Tables, owner: &Incarnation, held: &Held) -> bool {
         }
     }
     let hold = Hold { owner: owner.clone(), state: held.state, load: held.load.min(MAX_LOAD) };
-    tables.insert_held(held.entry.clone(), hold);
+    tables.insert_held(held.entry.clone(), hold, activated);
     true
 }

@@ -3,7 +3,7 @@
 use super::super::*;
 use super::healing::{agree, await_no_more, look_at_the_clock, unsettled};
 use super::roll::note_change;
-use super::tables::{Identity, Registered, Tables};
+use super::tables::{GivenUp, Identity, Registered, Tables};
 use crate::ids::random_hex;
 
 /// From so many members on it is suspicious when more than half of them fall silent together.
@@ -113,7 +113,7 @@ pub(super) fn scan(tables: &mut Tables, by: &Incarnation, now: ServerTime) -> Me
         load: tables.load(incarnation),
     });
     let claimable =
-        tables.members.get(by).map_or(0, |member| waiting(tables, &member.record.cluster, &member.record.classes));
+        tables.members.get(by).map_or(0, |member| waiting(tables, &member.record.cluster, &member.record.classes, now));
     Membership {
         now,
         members: members.collect(),
@@ -126,9 +126,8 @@ pub(super) fn scan(tables: &mut Tables, by: &Incarnation, now: ServerTime) -> Me
 }
 
 /// How many workers of these classes wait in a cluster.
-pub(super) fn waiting(tables: &Tables, cluster: &ClusterName, classes: &BTreeSet<ClassName>) -> u64 {
-    let sets = classes.iter().filter_map(|class| tables.pending.get(&(cluster.clone(), class.clone())));
-    sets.map(|set| set.len() as u64).sum()
+pub(super) fn waiting(tables: &Tables, cluster: &ClusterName, classes: &BTreeSet<ClassName>, now: ServerTime) -> u64 {
+    classes.iter().map(|class| tables.waiting(&(cluster.clone(), class.clone()), now)).sum()
 }
 
 pub(super) fn evict(
@@ -161,8 +160,7 @@ pub(super) fn evict(
         tables.hint(Signal::Dead { incarnation: dead.clone(), before, version });
     }
     await_no_more(tables, dead);
-    let (recovered, deleted, remaining) = salvage(tables, dead, Fate::Recover, limit);
-    Eviction::Evicted { recovered, deleted, remaining }
+    salvage(tables, dead, Fate::Crash, limit, now)
 }
 
 /// Why this evictor may not evict here and now.
@@ -204,23 +202,33 @@ pub(super) fn leave(tables: &mut Tables, incarnation: &Incarnation, fate: Fate, 
         tables.hint(Signal::Members);
     }
     await_no_more(tables, incarnation);
-    salvage(tables, incarnation, fate, limit).2
+    match salvage(tables, incarnation, fate, limit, now) {
+        Eviction::Evicted { remaining, .. } => remaining,
+        _ => 0,
+    }
 }
 
-/// Gives up to `limit` workers of an owner up, oldest first: how many were recovered, were deleted, are left. While some
-/// are left it is remembered, and what becomes of them.
-fn salvage(tables: &mut Tables, owner: &Incarnation, fate: Fate, limit: usize) -> (u64, u64, u64) {
+/// Gives up to `limit` workers of an owner up, oldest first. While some are left it is remembered, and what becomes of them.
+fn salvage(tables: &mut Tables, owner: &Incarnation, fate: Fate, limit: usize, now: ServerTime) -> Eviction {
     let fate = tables.dead.remove(owner).unwrap_or(fate);
-    let Some(holding) = tables.holdings.get(owner) else {
-        return (0, 0, 0);
-    };
-    let total = holding.workers.len();
-    let ids: Vec<WorkerId> = holding.workers.iter().take(limit.min(CHUNK)).map(|(_, id)| id.clone()).collect();
-    let recovered = ids.iter().filter(|id| tables.give_up(id, fate)).count();
-    if total > ids.len() {
-        tables.dead.insert(owner.clone(), fate);
+    let all = tables.holdings.get(owner).map_or(0, |holding| holding.workers.len());
+    let oldest = tables.holdings.get(owner).into_iter().flat_map(|holding| &holding.workers);
+    let ids: Vec<WorkerId> = oldest.take(limit.min(CHUNK)).map(|(_, id)| id.clone()).collect();
+    let (mut recovered, mut deleted, mut quarantined) = (0, 0, Vec::new());
+    let remaining = (all - ids.len()) as u64;
+    for id in ids {
+        match tables.give_up(&id, fate, now) {
+            GivenUp::Recovered => recovered += 1,
+            GivenUp::Deleted => deleted += 1,
+            GivenUp::Quarantined(deaths) => quarantined.push((id, deaths)),
+        }
     }
-    (recovered as u64, (ids.len() - recovered) as u64, (total - ids.len()) as u64)
+    if remaining > 0 {
+        tables.dead.insert(owner.clone(), fate);
+    } else {
+        tables.trials.remove(owner);
+    }
+    Eviction::Evicted { recovered, deleted, remaining, quarantined }
 }
 
 pub(super) fn request_restart(tables: &mut Tables) -> u64 {

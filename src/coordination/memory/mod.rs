@@ -146,7 +146,7 @@ impl MemoryCoordinator {
             let mut tables = lock(&self.store.shared.tables);
             let now = ServerTime((self.store.shared.clock)());
             let answer = decide(&mut tables, now);
-            (answer, tables.take_hints())
+            (answer, tables.take_hints(now))
         };
         if !hints.is_empty() && !self.store.shared.muted.load(Ordering::Relaxed) {
             let open = |handle: &Arc<Handle>| handle.with_listening(|_| ()).is_ok();
@@ -252,11 +252,11 @@ impl Coordinator for MemoryCoordinator {
     }
 
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
-        self.step(|tables, _| releases.iter().map(|release| entries::release(tables, owner, release)).collect())
+        self.step(|tables, now| releases.iter().map(|release| entries::release(tables, owner, release, now)).collect())
     }
 
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {
-        self.step(|tables, _| entries::withdraw(tables, owner, id, epoch))
+        self.step(|tables, now| entries::withdraw(tables, owner, id, epoch, now))
     }
 
     async fn set_load(&self, owner: &Incarnation, changes: &[LoadChange]) -> CoordinationResult<Vec<bool>> {
@@ -283,6 +283,10 @@ impl Coordinator for MemoryCoordinator {
 
     async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64> {
         self.step(|tables, now| membership::leave(tables, incarnation, fate, limit, now))
+    }
+
+    async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool> {
+        self.step(|tables, now| entries::pardon(tables, id, now))
     }
 
     async fn owned(

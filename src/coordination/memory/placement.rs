@@ -1,9 +1,10 @@
 //! How a worker gets an owner: by being placed on the least loaded broker, or by being claimed.
 
+use super::super::history::Trial;
 use super::super::*;
 use super::healing::unsettled;
 use super::membership::waiting;
-use super::tables::{Hold, Tables, Worker};
+use super::tables::{Hold, Place, Tables, Worker};
 
 /// Whether a pending worker is too old to be recovered.
 fn outlived(entry: &Entry, ttl: Duration, now: ServerTime) -> bool {
@@ -16,9 +17,8 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
         return if unsure { Placement::Unsettled } else { Placement::NotMember };
     }
     let known = request.id.as_ref().and_then(|id| tables.workers.get(id));
-    if let Some(Worker { entry, hold: Some(hold) }) = known {
-        let (id, class, owner) = (entry.id.clone(), entry.class.clone(), tables.owner(&hold.owner));
-        return Placement::Existing { id, class, owner, epoch: entry.epoch, state: hold.state };
+    if let Some(answer) = known.and_then(|worker| not_to_be_placed(tables, worker, now)) {
+        return answer;
     }
     let pending = known.map(|worker| &worker.entry).filter(|entry| !outlived(entry, request.ttl, now)).cloned();
     if let Some(Entry { id, class, cluster, .. }) = pending.as_ref().filter(|entry| entry.class != request.class) {
@@ -44,13 +44,31 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
             created: now,
             recoverable: request.recoverable,
             attributes: request.attributes.clone(),
+            history: History::default(),
         },
     };
     let owner = tables.owner(&chosen);
     let answer = Placement::Reserved { id: entry.id.clone(), class: entry.class.clone(), owner, epoch };
     tables.remove(&entry.id);
-    tables.insert_held(entry, Hold { owner: chosen, state: EntryState::Placing, load: RESERVED_LOAD });
+    tables.insert_held(entry, Hold { owner: chosen, state: EntryState::Placing, load: RESERVED_LOAD }, now);
     answer
+}
+
+/// What is answered of a worker that has an owner, waits for its time, or is quarantined.
+fn not_to_be_placed(tables: &Tables, worker: &Worker, now: ServerTime) -> Option<Placement> {
+    let Worker { entry, place, .. } = worker;
+    let (id, class, deaths) = (entry.id.clone(), entry.class.clone(), entry.history.deaths);
+    match place {
+        Place::Held(hold) => {
+            let owner = tables.owner(&hold.owner);
+            Some(Placement::Existing { id, class, owner, epoch: entry.epoch, state: hold.state })
+        }
+        Place::Pending(Some(due)) if entry.history.is_suspect() || *due > now => {
+            Some(Placement::Later { class, deaths })
+        }
+        Place::Pending(_) => None,
+        Place::Quarantined => Some(Placement::Quarantined { class, deaths }),
+    }
 }
 
 fn least_loaded(tables: &Tables, cluster: &ClusterName, class: &ClassName, now: ServerTime) -> Option<Incarnation> {
@@ -80,25 +98,78 @@ pub(super) fn claim(tables: &mut Tables, request: &ClaimRequest, now: ServerTime
     if !tables.is_member(&request.by, now) {
         return Claim::NotMember;
     }
-    let (mut entries, mut expired, mut left) = (Vec::new(), 0, CHUNK);
+    let mut taken =
+        Taken { tables, request, now, left: CHUNK, free: request.trial_over, entries: Vec::new(), expired: 0 };
+    if let Some(trial) = taken.tables.trials.get_mut(&request.by).filter(|_| request.trial_over) {
+        trial.end();
+    }
     for class in &request.classes {
         let place = (request.cluster.clone(), class.clone());
-        let until = request.limit.min(entries.len() + portion(tables, request, &place));
-        while entries.len() < until && left > 0 {
-            let Some(id) = first_waiting(tables, &place) else { break };
-            left -= 1;
-            let Some(entry) = tables.remove(&id) else { continue };
-            if outlived(&entry, request.ttl, now) {
-                expired += 1;
-                continue;
-            }
-            let entry = Entry { epoch: tables.next_epoch(now), attempt: entry.attempt + 1, ..entry };
-            entries.push(entry.clone());
-            let hold = Hold { owner: request.by.clone(), state: EntryState::Active, load: RESERVED_LOAD };
-            tables.insert_held(entry, hold);
+        taken.take_pending(&place);
+        taken.take_later(&place);
+    }
+    let Taken { entries, expired, .. } = taken;
+    Claim::Claimed { entries, remaining: waiting(tables, &request.cluster, &request.classes, now), expired }
+}
+
+/// What one claim takes.
+struct Taken<'a> {
+    tables: &'a mut Tables,
+    request: &'a ClaimRequest,
+    now: ServerTime,
+    /// How many more are looked at.
+    left: usize,
+    /// A suspect may be taken.
+    free: bool,
+    entries: Vec<Entry>,
+    expired: u64,
+}
+
+impl Taken<'_> {
+    fn is_full(&self) -> bool {
+        self.entries.len() >= self.request.limit
+    }
+
+    fn take_pending(&mut self, place: &(ClusterName, ClassName)) {
+        let until = self.request.limit.min(self.entries.len() + portion(self.tables, self.request, place));
+        while self.entries.len() < until && self.left > 0 {
+            let Some(id) = first_waiting(self.tables, place) else { break };
+            self.left -= 1;
+            self.take(&id);
         }
     }
-    Claim::Claimed { entries, remaining: waiting(tables, &request.cluster, &request.classes), expired }
+
+    /// What waited for its time, and the first suspect.
+    fn take_later(&mut self, place: &(ClusterName, ClassName)) {
+        let waiting = self.tables.later.get(place).into_iter().flatten();
+        let due = waiting.take_while(|(due, _)| *due <= self.now).take(self.left);
+        let ids: Vec<WorkerId> = due.map(|(_, id)| id.clone()).collect();
+        self.left -= ids.len();
+        for id in ids {
+            let suspect = self.tables.workers[&id].entry.history.is_suspect();
+            if suspect && self.free || !suspect && !self.is_full() {
+                self.take(&id);
+            }
+        }
+    }
+
+    fn take(&mut self, id: &WorkerId) {
+        let Some(Worker { entry, .. }) = self.tables.remove(id) else { return };
+        if outlived(&entry, self.request.ttl, self.now) {
+            self.expired += 1;
+            return;
+        }
+        let by = &self.request.by;
+        if entry.history.is_suspect() {
+            let before = self.tables.trials.remove(by);
+            self.tables.trials.insert(by.clone(), Trial::begin(id.clone(), before));
+            self.free = false;
+        }
+        let entry = Entry { epoch: self.tables.next_epoch(self.now), attempt: entry.attempt + 1, ..entry };
+        self.entries.push(entry.clone());
+        let hold = Hold { owner: by.clone(), state: EntryState::Active, load: RESERVED_LOAD };
+        self.tables.insert_held(entry, hold, self.now);
+    }
 }
 
 fn first_waiting(tables: &Tables, place: &(ClusterName, ClassName)) -> Option<WorkerId> {

@@ -2,6 +2,7 @@
 //!
 //! An entry changes hands by [`Tables::remove`] and one of the two inserts, never in place.
 
+use super::super::history::{End, Trial};
 use super::super::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -31,8 +32,34 @@ pub(super) struct Hold {
 #[derive(Clone)]
 pub(super) struct Worker {
     pub entry: Entry,
-    /// `None`: pending.
-    pub hold: Option<Hold>,
+    pub place: Place,
+    /// When it was activated last; zero: not known.
+    pub activated: ServerTime,
+}
+
+/// Where a worker stands.
+#[derive(Clone)]
+pub(super) enum Place {
+    Held(Hold),
+    /// Waits to be made again; with a time: among those that wait for it, suspects from the first.
+    Pending(Option<ServerTime>),
+    Quarantined,
+}
+
+impl Worker {
+    pub fn hold(&self) -> Option<&Hold> {
+        match &self.place {
+            Place::Held(hold) => Some(hold),
+            _ => None,
+        }
+    }
+
+    pub fn hold_mut(&mut self) -> Option<&mut Hold> {
+        match &mut self.place {
+            Place::Held(hold) => Some(hold),
+            _ => None,
+        }
+    }
 }
 
 /// What stands under one incarnation, registered or not.
@@ -81,6 +108,10 @@ pub(super) struct Tables {
     pub workers: HashMap<WorkerId, Worker>,
     pub holdings: HashMap<Incarnation, Holding>,
     pub pending: HashMap<(ClusterName, ClassName), ByAge>,
+    /// By the time from which on they may be claimed.
+    pub later: HashMap<(ClusterName, ClassName), ByAge>,
+    /// The suspect that each incarnation activated last.
+    pub trials: HashMap<Incarnation, Trial>,
     /// The last n of `Class#n`.
     pub counters: HashMap<ClassName, u64>,
     highest_epoch: Epoch,
@@ -105,6 +136,8 @@ impl Tables {
             workers: HashMap::new(),
             holdings: HashMap::new(),
             pending: HashMap::new(),
+            later: HashMap::new(),
+            trials: HashMap::new(),
             counters: HashMap::new(),
             highest_epoch: Epoch::default(),
             hints: Vec::new(),
@@ -119,9 +152,16 @@ impl Tables {
         }
     }
 
-    pub fn take_hints(&mut self) -> Vec<Signal> {
+    /// How many wait there whose time has come.
+    pub fn waiting(&self, place: &(ClusterName, ClassName), now: ServerTime) -> u64 {
+        let later = self.later.get(place).into_iter().flatten();
+        let due = later.take_while(|(due, _)| *due <= now).count();
+        (self.pending.get(place).map_or(0, |set| set.len()) + due) as u64
+    }
+
+    pub fn take_hints(&mut self, now: ServerTime) -> Vec<Signal> {
         for (place, worker) in std::mem::take(&mut self.began_to_wait) {
-            let waiting = self.pending.get(&place).map_or(0, |waiting| waiting.len() as u64);
+            let waiting = self.waiting(&place, now);
             let (cluster, class) = place;
             self.hint(Signal::Pending { cluster, class, waiting, worker });
         }
@@ -156,56 +196,100 @@ impl Tables {
     /// The hold on a worker, where it stands under this owner and epoch.
     pub fn hold(&mut self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> Option<&mut Hold> {
         let worker = self.workers.get_mut(id).filter(|worker| worker.entry.epoch == epoch)?;
-        worker.hold.as_mut().filter(|hold| hold.owner == *owner)
+        worker.hold_mut().filter(|hold| hold.owner == *owner)
     }
 
-    pub fn insert_held(&mut self, entry: Entry, hold: Hold) {
+    pub fn insert_held(&mut self, entry: Entry, hold: Hold, activated: ServerTime) {
         let holding = self.holdings.entry(hold.owner.clone()).or_default();
         holding.load += hold.load;
         holding.workers.insert((entry.created, entry.id.clone()));
-        self.workers.insert(entry.id.clone(), Worker { entry, hold: Some(hold) });
+        self.workers.insert(entry.id.clone(), Worker { entry, place: Place::Held(hold), activated });
     }
 
-    pub fn insert_pending(&mut self, entry: Entry) {
-        let place = (entry.cluster.clone(), entry.class.clone());
-        self.began_to_wait.insert(place.clone(), entry.id.clone());
-        self.pending.entry(place).or_default().insert((entry.created, entry.id.clone()));
-        self.workers.insert(entry.id.clone(), Worker { entry, hold: None });
+    /// It waits to be made again; `due`: not before this time, or as a suspect.
+    pub fn insert_pending(&mut self, entry: Entry, due: Option<ServerTime>, activated: ServerTime, now: ServerTime) {
+        let home = (entry.cluster.clone(), entry.class.clone());
+        let id = entry.id.clone();
+        if due.is_none_or(|due| due <= now) {
+            self.began_to_wait.insert(home.clone(), id.clone());
+        }
+        match due {
+            Some(due) => self.later.entry(home).or_default().insert((due, id.clone())),
+            None => self.pending.entry(home).or_default().insert((entry.created, id.clone())),
+        };
+        self.workers.insert(id, Worker { entry, place: Place::Pending(due), activated });
     }
 
     /// Takes an entry out of every table.
-    pub fn remove(&mut self, id: &WorkerId) -> Option<Entry> {
-        let Worker { entry, hold } = self.workers.remove(id)?;
-        let key = (entry.created, id.clone());
-        match hold {
-            Some(hold) => {
+    pub fn remove(&mut self, id: &WorkerId) -> Option<Worker> {
+        let worker = self.workers.remove(id)?;
+        let entry = &worker.entry;
+        let home = (entry.cluster.clone(), entry.class.clone());
+        match &worker.place {
+            Place::Held(hold) => {
                 let holding = self.holdings.get_mut(&hold.owner).expect("an owner has a holding");
                 holding.load -= hold.load;
-                holding.workers.remove(&key);
+                holding.workers.remove(&(entry.created, id.clone()));
                 if holding.workers.is_empty() {
                     self.holdings.remove(&hold.owner);
                 }
             }
-            None => {
-                let place = (entry.cluster.clone(), entry.class.clone());
-                let waiting = self.pending.get_mut(&place).expect("a pending worker waits under its class");
-                waiting.remove(&key);
-                if waiting.is_empty() {
-                    self.pending.remove(&place);
-                }
-            }
+            Place::Pending(Some(due)) => forget(&mut self.later, home, (*due, id.clone())),
+            Place::Pending(None) => forget(&mut self.pending, home, (entry.created, id.clone())),
+            Place::Quarantined => {}
         }
-        Some(entry)
+        Some(worker)
     }
 
-    /// An owner's worker goes to pending, or out of the tables; `true` when it went to pending.
-    pub fn give_up(&mut self, id: &WorkerId, fate: Fate) -> bool {
-        match self.remove(id) {
-            Some(entry) if fate == Fate::Recover && entry.recoverable => {
-                self.insert_pending(entry);
-                true
-            }
-            _ => false,
+    /// What becomes of an owner's worker.
+    pub fn give_up(&mut self, id: &WorkerId, fate: Fate, now: ServerTime) -> GivenUp {
+        let Some(worker) = self.remove(id) else { return GivenUp::Deleted };
+        if fate == Fate::Delete || !worker.entry.recoverable {
+            return GivenUp::Deleted;
         }
+        self.wait_again(worker, fate, now)
+    }
+
+    /// It was taken out, and waits again, or is quarantined.
+    pub fn wait_again(&mut self, mut worker: Worker, fate: Fate, now: ServerTime) -> GivenUp {
+        let end = match fate {
+            Fate::Return => End::Return,
+            Fate::Crash => End::Death,
+            Fate::Delete | Fate::Recover => End::Departure,
+        };
+        let activated = worker.activated;
+        let owner = worker.hold().map(|hold| hold.owner.clone());
+        let history = worker.entry.history.after(end, activated, now);
+        worker.entry.history = history;
+        let trial = owner.and_then(|owner| self.trials.get(&owner));
+        let accused = end == End::Death && trial.is_some_and(|trial| trial.accuses(&worker.entry.id));
+        if accused && history.is_convicted(activated, now) {
+            self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Quarantined, ..worker });
+            return GivenUp::Quarantined(history.deaths);
+        }
+        let waits = history.is_suspect() || history.wait() > 0;
+        self.insert_pending(worker.entry, waits.then(|| ServerTime(now.0 + history.wait())), activated, now);
+        GivenUp::Recovered
+    }
+}
+
+/// What became of a worker that was given up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    Deleted,
+    Recovered,
+    /// After so many deaths.
+    Quarantined(u32),
+}
+
+fn forget(
+    sets: &mut HashMap<(ClusterName, ClassName), ByAge>,
+    home: (ClusterName, ClassName),
+    key: (ServerTime, WorkerId),
+) {
+    let set = sets.get_mut(&home).expect("a pending worker waits under its class");
+    set.remove(&key);
+    if set.is_empty() {
+        sets.remove(&home);
     }
 }

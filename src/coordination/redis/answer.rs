@@ -208,6 +208,8 @@ fn placement(mut parts: Parts) -> Option<Option<Placement>> {
             let state = parts.state()?;
             Placement::Existing { id, class, owner: parts.owner(owner)?, epoch, state }
         }
+        "later" => Placement::Later { class: parts.class()?, deaths: parts.deaths()? },
+        "quarantined" => Placement::Quarantined { class: parts.class()?, deaths: parts.deaths()? },
         "none" => Placement::NoBroker { cluster: parts.cluster()? },
         "waits" => Placement::OtherClassWaits { id: parts.worker()?, class: parts.class()?, cluster: parts.cluster()? },
         "stranger" => Placement::NotMember,
@@ -262,7 +264,13 @@ pub fn location(value: Value) -> Option<Location> {
     if parts.left() == 1 {
         return Some(Location::Pending { class, cluster: parts.cluster()? });
     }
-    let (owner, epoch, state) = (parts.incarnation()?, parts.epoch()?, parts.state()?);
+    let owner = parts.incarnation()?;
+    match owner.as_str() {
+        "suspected" => return Some(Location::Suspected { class, deaths: parts.deaths()? }),
+        "quarantined" => return Some(Location::Quarantined { class, deaths: parts.deaths()? }),
+        _ => {}
+    }
+    let (epoch, state) = (parts.epoch()?, parts.state()?);
     Some(Location::Owned { class, owner: parts.owner(owner)?, epoch, state })
 }
 
@@ -295,7 +303,12 @@ pub fn eviction(value: Value) -> Option<Eviction> {
     Some(match parts.text()?.as_str() {
         "alive" => Eviction::Alive { lease_expires: parts.time()? },
         "evicted" => {
-            Eviction::Evicted { recovered: parts.number()?, deleted: parts.number()?, remaining: parts.number()? }
+            let (recovered, deleted, remaining) = (parts.number()?, parts.number()?, parts.number()?);
+            let mut quarantined = Vec::new();
+            while parts.left() > 0 {
+                quarantined.push((parts.worker()?, parts.deaths()?));
+            }
+            Eviction::Evicted { recovered, deleted, remaining, quarantined }
         }
         "stranger" => Eviction::NotMember,
         "unsettled" => Eviction::Unsettled,

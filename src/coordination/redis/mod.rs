@@ -38,7 +38,7 @@ mod whereabouts;
 use self::answer::Found;
 use self::client::Client;
 use self::placing::Placements;
-use self::question::{flag, millis};
+use self::question::{fate, flag, millis};
 use self::script::Arguments;
 use super::keys::{escape, Keys};
 use super::{
@@ -269,8 +269,8 @@ impl Coordinator for RedisCoordinator {
         for chunk in releases.chunks(CHUNK) {
             let mut arguments = Arguments::of([owner.to_string()]).key(self.client.keys.own(owner));
             for release in chunk {
-                let recover = flag(release.fate == Fate::Recover);
-                arguments.values.extend([release.id.to_string(), release.epoch.to_string(), recover]);
+                let (id, epoch) = (release.id.to_string(), release.epoch.to_string());
+                arguments.values.extend([id, epoch, fate(release.fate)]);
             }
             let answer = self.client.run(&script::RELEASE, arguments).await?;
             done.extend(self.client.read("release", reply::flags(answer, chunk.len()))?);
@@ -313,9 +313,13 @@ impl Coordinator for RedisCoordinator {
             CHUNK.to_string(),
             RESERVED_LOAD.to_string(),
             request.overflow.to_string(),
+            flag(request.trial_over),
         ])
         .key(self.client.keys.own(&request.by));
-        arguments.keys.extend(request.classes.iter().map(|class| self.client.keys.pending(&request.cluster, class)));
+        for class in &request.classes {
+            let keys = &self.client.keys;
+            arguments.keys.extend([keys.pending(&request.cluster, class), keys.later(&request.cluster, class)]);
+        }
         let answer = self.client.run(&script::CLAIM, arguments).await?;
         let (claim, unreadable) = self.client.read("claim", answer::claim(answer))?;
         self.discard(&request.by, unreadable).await?;
@@ -344,10 +348,15 @@ impl Coordinator for RedisCoordinator {
     }
 
     async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64> {
-        let arguments =
-            Arguments::of([incarnation.to_string(), flag(fate == Fate::Recover), limit.min(CHUNK).to_string()]);
+        let arguments = Arguments::of([incarnation.to_string(), question::fate(fate), limit.min(CHUNK).to_string()]);
         let answer = self.client.run(&script::LEAVE, arguments.key(self.client.keys.own(incarnation))).await?;
         self.client.read("leave", reply::number(answer))
+    }
+
+    async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool> {
+        let arguments = Arguments::of([id.to_string()]).key(self.client.keys.worker(id));
+        let answer = self.client.run(&script::PARDON, arguments).await?;
+        self.client.read("pardon", reply::number(answer)).map(|number| number == 1)
     }
 
     async fn owned(

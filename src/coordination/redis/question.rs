@@ -3,7 +3,7 @@
 use super::record;
 use super::script::Arguments;
 use crate::coordination::keys::escape;
-use crate::coordination::{Announcement, EntryState, Held, PlaceRequest, MAX_LOAD, SCHEMA_VERSION};
+use crate::coordination::{Announcement, EntryState, Fate, Held, PlaceRequest, MAX_LOAD, SCHEMA_VERSION};
 use crate::ids::{Incarnation, WorkerId};
 use std::time::Duration;
 
@@ -19,6 +19,17 @@ pub fn millis(duration: Duration) -> String {
 
 pub fn flag(set: bool) -> String {
     u8::from(set).to_string()
+}
+
+/// What becomes of an entry, as `salvage.lua` reads it.
+pub fn fate(fate: Fate) -> String {
+    match fate {
+        Fate::Delete => "0",
+        Fate::Recover => "1",
+        Fate::Return => "2",
+        Fate::Crash => "3",
+    }
+    .into()
 }
 
 pub fn place(request: &PlaceRequest) -> [String; 8] {
@@ -65,7 +76,7 @@ pub fn restorable(held: &[Held]) -> usize {
     fits.count().max(1)
 }
 
-pub fn restore(held: &Held) -> [String; 11] {
+pub fn restore(held: &Held) -> [String; 13] {
     let entry = &held.entry;
     [
         entry.id.to_string(),
@@ -83,5 +94,7 @@ pub fn restore(held: &Held) -> [String; 11] {
         .into(),
         held.load.min(MAX_LOAD).to_string(),
         entry.attempt.to_string(),
+        entry.history.deaths.to_string(),
+        entry.history.returns.to_string(),
     ]
 }

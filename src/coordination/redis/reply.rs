@@ -1,6 +1,7 @@
 //! Answers of scripts read piece by piece; whatever does not fit is `None`, never a panic.
 
 use super::record::endpoint;
+use crate::coordination::history::History;
 use crate::coordination::keys::unescape;
 use crate::coordination::{Cause, Entry, EntryState, Owner};
 use crate::ids::{ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerId, ServerTime, WorkerId};
@@ -81,7 +82,18 @@ impl Parts {
     pub fn owner(&mut self, incarnation: Incarnation) -> Option<Owner> {
         self.address().map(|address| Owner { incarnation, address })
     }
-    /// `cause, class, cluster, epoch, created, recoverable, attributes, attempt`.
+    /// A count that may be missing, or foreign text: that is none.
+    fn count(&mut self) -> Option<u32> {
+        match self.0.next()? {
+            Value::Nil => Some(0),
+            value => Some(number(value).and_then(|count| u32::try_from(count).ok()).unwrap_or_default()),
+        }
+    }
+    /// How many deaths count.
+    pub fn deaths(&mut self) -> Option<u32> {
+        self.count()
+    }
+    /// `cause, class, cluster, epoch, created, recoverable, attributes, attempt, deaths or nil, returns or nil`.
     pub fn entry(&mut self, id: WorkerId) -> Option<Entry> {
         let cause = match self.number()? {
             0 => Cause::New,
@@ -97,6 +109,7 @@ impl Parts {
             recoverable: self.text()? == "1",
             attributes: self.text()?,
             attempt: u32::try_from(self.number()?).ok()?,
+            history: History { deaths: self.count()?, returns: self.count()? },
         })
     }
 }

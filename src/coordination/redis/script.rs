@@ -35,23 +35,24 @@ scripts! {
     SECRET = "secret":;
     REGISTER = "register": "clock" "record" "load" "roll" "healing" "heal" "member";
     ANNOUNCE = "announce": "clock" "record" "load" "roll" "epoch" "healing" "heal" "member";
-    RESTORE = "restore": "clock" "record" "load" "epoch";
+    RESTORE = "restore": "clock" "record" "load" "epoch" "history";
     SETTLE = "settle": "room" "healing";
     RENEW = "renew": "clock" "room" "healing";
     UPDATE = "update": "clock" "room" "record" "load" "roll";
-    LOOK = "look": "clock" "record" "load" "roll" "healing" "cut";
+    LOOK = "look": "clock" "record" "load" "roll" "healing" "cut" "history" "due";
     FIND_MEMBER = "find_member": "clock" "record" "load" "healing" "cut";
-    SCAN = "scan": "clock" "record" "load" "healing" "cut";
-    PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch" "entry";
+    SCAN = "scan": "clock" "record" "load" "healing" "cut" "history" "due";
+    PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch" "entry" "history";
     ACTIVATE = "activate": "room" "healing" "entry";
     CONFIRM = "confirm": "room";
-    RELEASE = "release": "room" "record" "load" "entry" "salvage";
-    WITHDRAW = "withdraw": "room" "record" "load" "entry" "salvage";
+    RELEASE = "release": "clock" "room" "record" "load" "entry" "history" "due" "trial" "salvage";
+    WITHDRAW = "withdraw": "clock" "room" "record" "load" "entry" "history" "due" "trial" "salvage";
     SET_LOAD = "set_load": "room" "record" "load";
-    LOCATE = "locate": "record" "healing";
-    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry";
-    EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "dismiss" "salvage";
-    LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "dismiss" "salvage";
+    LOCATE = "locate": "record" "healing" "history";
+    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry" "history" "due" "trial";
+    EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "dismiss" "history" "due" "trial" "salvage";
+    LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "dismiss" "history" "due" "trial" "salvage";
+    PARDON = "pardon": "clock" "room" "record" "entry" "history" "due";
     OWNED = "owned": "entry";
     RESTART = "restart":;
     REPAIR = "repair": "record" "load";
@@ -128,6 +129,7 @@ mod tests {
             &CLAIM,
             &EVICT,
             &LEAVE,
+            &PARDON,
             &OWNED,
             &RESTART,
             &REPAIR,

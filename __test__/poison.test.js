@@ -1,0 +1,99 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { Agent, Broker, Worker } = require('..');
+const { atEnd } = require('./helpers/cleanup');
+const { startRedis } = require('./helpers/redis-server');
+const { rejection, until } = require('./helpers/wait');
+
+const PROGRAM = path.join(__dirname, 'fixtures', 'poison.js');
+const PROCESSES = 6;
+const RECOVERABLE = { attributes: { recoverable: true } };
+const PATIENCE_MS = 20_000;
+
+let server;
+before(async () => {
+  server = await startRedis();
+});
+after(() => server.stop());
+
+/** Starts processes that host Poison and Innocent; a broker of this process calls both, and hosts neither. */
+async function start(t, ns, how) {
+  const ended = [];
+  const lost = [];
+  const host = async (id) => {
+    const child = fork(PROGRAM, [JSON.stringify({ id, how, redis: server.url, ns })], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    atEnd(t, async () => {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+    });
+    child.once('exit', () => ended.push(id));
+    await once(child, 'message');
+    child.on('message', (event) => lost.push(event));
+  };
+  class Poison extends Worker {}
+  class Innocent extends Worker {}
+  const caller = new Broker('caller', { redis: server.url, ns, clustername: 'callers', promise: 'native', rpcTimeout: 10_000 });
+  for (const Class of [Poison, Innocent]) caller.registerWorker(Class, { clustername: 'main' });
+  await caller.start();
+  atEnd(t, async () => {
+    await caller.destroy();
+    caller.quit();
+  });
+  caller.on('workerLost', (event) => lost.push(event));
+  return { caller, lost, ended, host };
+}
+
+async function answers(caller, ids) {
+  const asked = ids.map((id) => new Agent(id, caller).ask('where', undefined, { timeout: 1000 }).then(() => true, () => false));
+  return (await Promise.all(asked)).every(Boolean);
+}
+
+/** Poison and innocents live in one process, which the poison ends; the others come back elsewhere, the poison does not. */
+async function poisons(t, how) {
+  const { caller, lost, ended, host } = await start(t, `poison ${how}`, how);
+  await host('n0');
+  const innocents = Array.from({ length: 100 }, (_, n) => `i${n}`);
+  await Promise.all(innocents.map((id) => caller.createWorker('Innocent', { id, ...RECOVERABLE })));
+  await Promise.all(Array.from({ length: PROCESSES - 1 }, (_, n) => host(`n${n + 1}`)));
+  const poison = await caller.createWorker('Poison', { id: 'p', ...RECOVERABLE });
+  const calls = setInterval(() => poison.tell('hello').catch(() => {}), 20);
+  t.after(() => clearInterval(calls));
+  await poison.tell('end');
+  const told = await until('the poison is quarantined', async () => {
+    const error = await rejection(poison.ask('where'));
+    return error.code === 'DW_ERR_QUARANTINED' && error;
+  }, PATIENCE_MS);
+  assert.equal(told.delivered, 'no');
+  assert.match(told.message, /"p" is quarantined: its process ended 3 times .* broker\.release\(\)/);
+  await until('all innocents are back', () => answers(caller, innocents), PATIENCE_MS);
+  await until('it is told once', () => lost.length > 0);
+  assert.equal(lost.length, 1);
+  assert.equal(lost[0].id, 'p');
+  assert.match(lost[0].reason, /quarantined/);
+  assert.ok(ended.length <= PROCESSES / 2, `${ended} ended`);
+  for (const call of [caller.createWorker('Poison', { id: 'p' }), caller.findWorker('p')]) {
+    assert.equal((await rejection(call)).code, 'DW_ERR_QUARANTINED');
+  }
+  return { caller, ended, innocents };
+}
+
+describe('a worker that ends its process wherever it is recovered', () => {
+  for (const how of ['throws', 'aborts', 'later', 'message']) {
+    test(`takes at most half of six processes along, and no other worker (${how})`, async (t) => {
+      const { caller, ended, innocents } = await poisons(t, how);
+      if (how !== 'later') return;
+      assert.equal(await caller.release('p'), true);
+      assert.equal(await caller.release('p'), false);
+      const before = ended.length;
+      await until('it has another try', () => ended.length > before, PATIENCE_MS);
+      await until('all innocents are back once more', () => answers(caller, innocents), PATIENCE_MS);
+    });
+  }
+});
