@@ -44,6 +44,13 @@ test('every source file that docs/architecture.md names exists', () => {
   assert.deepEqual(named.filter((path) => !existsSync(join(ROOT, path))), []);
 });
 
+test('the reference of events lists every warning of the package and no other', () => {
+  const sources = readdirSync(join(ROOT, 'lib'), { recursive: true }).filter((name) => name.endsWith('.js')).map((name) => textOf(join('lib', name)));
+  const used = new Set(sources.flatMap((source) => source.match(/\bDW_WARN_\w+/g) ?? []));
+  const listed = [...textOf('docs/reference/events.md').matchAll(/^\| `(DW_WARN_\w+)`/gm)].map(([, code]) => code);
+  assert.deepEqual(listed.sort(), [...used].sort());
+});
+
 test('README leads to every page of docs/ and docs/reference/', () => {
   const linked = new Set([...textOf('README.md').matchAll(/\]\((docs\/[\w/.-]+\.md)/g)].map(([, path]) => path));
   assert.deepEqual(DOCS.filter((page) => !linked.has(page)), []);
