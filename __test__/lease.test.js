@@ -2,9 +2,13 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
+const fs = require('node:fs');
 const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Worker } = require('..');
+const { Clock, missing } = require('./chaos/tools/clock');
 const { Member } = require('./helpers/members');
 const { startRedis } = require('./helpers/redis-server');
 const { rejection, sleep, until } = require('./helpers/wait');
@@ -124,6 +128,45 @@ describe('a process that is stopped', () => {
     await own;
     assert.deepEqual(await late(), []);
     await until('it has joined again', async () => (await b.call('ask', id, 'where')).broker === 'a');
+  });
+});
+
+describe('a broker that sees another time', () => {
+  /** Sets its clock, cuts it off from Redis, and expects that no handler starts from the end of its lease on. */
+  async function isSuspendedInTime(t, environment, setClock) {
+    const way = await cuttableWay(t);
+    const [a] = await members(t, ['a'], { lease: SHORT });
+    const before = { ...process.env };
+    Object.assign(process.env, environment);
+    const starting = Member.start(t, 'b', { redis: way.url, ns: `l${namespaces}`, rpcTimeout: 20_000, lease: SHORT });
+    for (const name of Object.keys(environment)) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+    const b = await starting;
+    const { id, epoch } = await roomAt(b, [a]);
+    await setClock(b);
+    way.cut();
+    await until('it is suspended', async () => (await b.call('notices')).includes('suspended'), SHORT.ttl + 1000);
+    const handled = async () => (await b.call('handled')).filter((start) => start.epoch === epoch).length;
+    const count = await handled();
+    const own = b.call('ask', id, 'echo', 'late').catch((error) => error);
+    await until('the worker lives elsewhere', async () => (await a.call('ask', id, 'where')).broker === 'a', 10_000);
+    assert.equal(await handled(), count);
+    way.mend();
+    await own;
+  }
+
+  for (const [what, now] of [['stand still', () => Date.now()], ['are an hour behind', () => Date.now() - 3.6e6]]) {
+    test(`because Date and the other clocks of JavaScript ${what} is suspended in time`, (t) =>
+      isSuspendedInTime(t, {}, (b) => b.call('fakeTime', now())));
+  }
+
+  test('because the wall clock of the machine was set back an hour is suspended in time', { skip: missing() }, (t) => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dworker-test-'));
+    t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+    const clock = new Clock(directory);
+    return isSuspendedInTime(t, clock.env, () => clock.set(-3600));
   });
 });
 

@@ -27,6 +27,8 @@ use std::time::Duration;
 const MAX_BATCH: usize = 256;
 /// Requests that wait for one address at most.
 const MAX_WAITING: usize = 10_000;
+/// Bytes of requests that wait at most, for all addresses together: as much as waits for one peer once it is connected.
+const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Routers have no namespace and no secret: they are told apart from brokers, and not authenticated.
 const NAMESPACE: &str = "dworker:router";
 
@@ -36,6 +38,51 @@ struct RouterConfig {
     soc_timeout: u64,
 }
 
+/// Requests that wait for their turn, by where they go; a queue is there as long as a task works on it.
+#[derive(Default)]
+struct Requests {
+    queues: HashMap<Endpoint, VecDeque<(u64, Message)>>,
+    bytes: usize,
+}
+
+impl Requests {
+    /// Whether one more may wait for this address.
+    fn has_room(&self, endpoint: &Endpoint, message: &Message) -> bool {
+        self.queues.get(endpoint).is_none_or(|queue| queue.len() < MAX_WAITING)
+            && self.bytes + held(message) <= MAX_WAITING_BYTES
+    }
+
+    /// Adds a request; `true` where it is the first for its address, for which a task has to be started.
+    fn push(&mut self, endpoint: &Endpoint, request: (u64, Message)) -> bool {
+        self.bytes += held(&request.1);
+        let first = !self.queues.contains_key(endpoint);
+        self.queues.entry(endpoint.clone()).or_default().push_back(request);
+        first
+    }
+
+    fn pop(&mut self, endpoint: &Endpoint) -> Option<(u64, Message)> {
+        let request = self.queues.get_mut(endpoint)?.pop_front()?;
+        self.bytes -= held(&request.1);
+        Some(request)
+    }
+
+    /// Whether nothing waits for this address any more; its queue is gone then.
+    fn is_done(&mut self, endpoint: &Endpoint) -> bool {
+        let done = self.queues.get(endpoint).is_none_or(VecDeque::is_empty);
+        if done {
+            self.queues.remove(endpoint);
+        }
+        done
+    }
+}
+
+fn held(message: &Message) -> usize {
+    match message {
+        Message::Tell { envelope } => envelope.held_bytes(),
+        _ => 0,
+    }
+}
+
 /// Both directions' connections, and the transport's events turned into JavaScript's.
 struct Links {
     inbox: Arc<Inbox>,
@@ -43,23 +90,18 @@ struct Links {
     requesters: Mutex<HashMap<u64, Arc<Connection>>>,
     /// Where connections that this side opened lead.
     opened: Mutex<HashMap<u64, Endpoint>>,
-    /// Requests that wait for their turn, by where they go; a queue is there as long as a task works on it.
-    queues: Mutex<HashMap<Endpoint, VecDeque<(u64, Message)>>>,
+    requests: Mutex<Requests>,
 }
 
 impl Links {
     /// Sends what waits for one address, in order, until nothing does.
     async fn send_queued(&self, transport: &Transport, endpoint: Endpoint) {
         loop {
-            {
-                let mut queues = lock(&self.queues);
-                if queues.get(&endpoint).is_none_or(VecDeque::is_empty) {
-                    queues.remove(&endpoint);
-                    return;
-                }
+            if lock(&self.requests).is_done(&endpoint) {
+                return;
             }
             let connected = transport.connect(&endpoint, None, None).await;
-            let next = lock(&self.queues).get_mut(&endpoint).and_then(VecDeque::pop_front);
+            let next = lock(&self.requests).pop(&endpoint);
             let Some((slot, message)) = next else { continue };
             let result = match connected {
                 Ok(connection) => {
@@ -104,6 +146,10 @@ impl Events for Links {
         if let Some(Endpoint { host, port }) = opened {
             self.inbox.push(Event::Disconnect { host, port });
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.inbox.is_full()
     }
 
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -151,7 +197,7 @@ impl NativeRouter {
                 inbox,
                 requesters: Mutex::default(),
                 opened: Mutex::default(),
-                queues: Mutex::default(),
+                requests: Mutex::default(),
             }),
             idle_timeout: Duration::from_millis(config.soc_timeout),
             transport: RefCell::default(),
@@ -197,18 +243,16 @@ impl NativeRouter {
     pub fn request(&self, slot: f64, host: String, port: u16, json: Option<String>) {
         let endpoint = Endpoint { host, port };
         let request = (slot as u64, data_message(json.as_deref()));
-        let mut queues = lock(&self.links.queues);
-        if let Some(queue) = queues.get_mut(&endpoint) {
-            if queue.len() >= MAX_WAITING {
-                let failure = Failure::new(Code::Overloaded, format!("Too many requests wait for {endpoint}."));
-                self.links.inbox.push(Event::failed(request.0, failure));
-            } else {
-                queue.push_back(request);
-            }
+        let mut requests = lock(&self.links.requests);
+        if !requests.has_room(&endpoint, &request.1) {
+            drop(requests);
+            let failure = Failure::new(Code::Overloaded, format!("Too many requests wait for {endpoint}."));
+            return self.links.inbox.push(Event::failed(request.0, failure));
+        }
+        if !requests.push(&endpoint, request) {
             return;
         }
-        queues.insert(endpoint.clone(), VecDeque::from([request]));
-        drop(queues);
+        drop(requests);
         let (transport, links) = (self.transport(), self.links.clone());
         runtime::handle().spawn(async move { links.send_queued(&transport, endpoint).await });
     }

@@ -215,6 +215,68 @@ mod tests {
     }
 
     #[test]
+    fn the_timer_is_set_to_the_end_of_the_first_step_and_an_expired_call_is_ended_once() {
+        let mut calls = Calls::default();
+        calls.insert(1, 10 * STEP, Waiter::JavaScript);
+        calls.insert(2, 10 * STEP + 1, Waiter::JavaScript);
+        assert!(!calls.insert(3, 10 * STEP, Waiter::JavaScript), "the timer is set to this already");
+        let end = calls.next_deadline().expect("three calls wait");
+        assert_eq!(end, 11 * STEP);
+        assert!(calls.expire(end - 1).is_empty());
+        assert!(calls.settle(2).is_some());
+        let mut expired: Vec<_> = calls.expire(end).into_iter().map(|(call, _)| call).collect();
+        expired.sort_unstable();
+        assert_eq!(expired, [1, 3]);
+        assert!(calls.expire(u64::MAX).is_empty() && calls.settle(1).is_none());
+    }
+
+    #[test]
+    fn a_call_is_in_flight_on_the_connection_that_it_was_written_to_until_it_ends() {
+        let mut calls = Calls::default();
+        calls.insert(1, 1000, Waiter::JavaScript);
+        assert!(!calls.has_in_flight(7), "it is written nowhere");
+        calls.route_over(1, 7, 3);
+        assert!(calls.has_in_flight(7) && !calls.has_in_flight(8));
+        assert_eq!((calls.deadline_there(1, 7), calls.deadline_there(1, 8)), (Some(1000), None));
+        assert!(calls.settle_there(1, 8).is_none() && calls.is_waiting(1));
+        assert_eq!(calls.settle_there(1, 7).map(|call| call.lane), Some(3));
+        assert!(!calls.has_in_flight(7));
+        calls.insert(2, 1000, Waiter::JavaScript);
+        calls.route(2, Place::Here { inbound: 7 });
+        assert!(!calls.has_in_flight(7), "a handler of this broker has it");
+    }
+
+    #[test]
+    fn draining_gives_every_call_that_waits_and_leaves_none() {
+        let mut calls = Calls::default();
+        for call in 1..=3 {
+            calls.insert(call, call * 1000, Waiter::JavaScript);
+        }
+        calls.settle(2);
+        let mut drained: Vec<_> = calls.drain().into_iter().map(|(call, _)| call).collect();
+        drained.sort_unstable();
+        assert_eq!(drained, [1, 3]);
+        assert!(calls.is_empty() && calls.next_deadline().is_none() && calls.expire(u64::MAX).is_empty());
+        assert!(calls.insert(4, 9000, Waiter::JavaScript), "it begins anew");
+    }
+
+    #[test]
+    fn a_call_that_is_too_late_says_whether_it_may_have_run() {
+        let mut calls = Calls::default();
+        calls.insert(1, 1000, Waiter::JavaScript);
+        calls.insert(2, 1000, Waiter::JavaScript);
+        calls.insert(3, 1000, Waiter::JavaScript);
+        calls.route(2, Place::There { connection: 7 });
+        calls.blame(3, &Arc::new(Failure::new(Code::Unreachable, "a wall")));
+        let mut end = |call| calls.settle(call).map(|call| (call.delivered(), call.too_late())).expect("it waits");
+        let (first, second, third) = (end(1), end(2), end(3));
+        assert_eq!((first.0, first.1.code, first.1.delivered), (Delivered::No, Code::Timeout, Delivered::No));
+        assert_eq!((second.0, second.1.code), (Delivered::Unknown, Code::Timeout));
+        assert_ne!(second.1.delivered, Delivered::No);
+        assert_eq!((third.1.code, &*third.1.message), (Code::Unreachable, "a wall"));
+    }
+
+    #[test]
     fn a_lost_connection_ends_what_was_written_to_it_alone() {
         let mut calls = Calls::default();
         for call in 1..=3 {

@@ -129,7 +129,7 @@ impl Life {
             match creator {
                 // Nobody waits any more: it timed out.
                 Creator::Internal(sender) => drop(sender.send(result.clone())),
-                Creator::Remote { connection, call } => {
+                Creator::Remote { place, call } => {
                     let message = match result {
                         Ok(()) => Message::Reply { call, payload: Payload::ABSENT },
                         Err(failure) => Message::Failure {
@@ -139,7 +139,7 @@ impl Life {
                             body: Bytes::new(),
                         },
                     };
-                    self.reply_to(&connection, &message);
+                    self.reply_to(place.connection(), &message);
                 }
             }
         }

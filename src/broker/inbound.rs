@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 
 /// Asks that one connection may have in flight here at most (DESIGN 5); beyond it the caller gets OVERLOADED.
 pub const MAX_PER_CONNECTION: usize = 4096;
+/// Workers that one connection may be waiting for to be taken up here; beyond it the caller gets OVERLOADED.
+pub const MAX_CREATING_PER_CONNECTION: usize = 16_384;
 /// Calls of one handler that are remembered at least before those are looked for which have ended.
 const SWEEP: usize = 64;
 

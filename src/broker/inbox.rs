@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 /// Messages that wait for JavaScript at most, before sockets are read no further: about 100 ms of work at 300 000/s.
 pub const MAX_MESSAGES: usize = 32_768;
-/// Bytes of payload that wait for JavaScript at most, before sockets are read no further.
+/// Bytes that wait for JavaScript at most, before sockets are read no further.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Locks, also after a panic elsewhere: the tables behind our locks are sound between any two statements.
@@ -24,7 +24,7 @@ struct Queues {
     control: VecDeque<Event>,
     /// Workers to be made: held back while the broker cannot prove that it lives.
     creations: VecDeque<Event>,
-    /// Asks and tells: held back likewise.
+    /// Asks and tells, held back likewise; what a router's peers send.
     messages: VecDeque<Event>,
     bytes: usize,
 }
@@ -50,7 +50,8 @@ pub struct Inbox {
 
 fn weight(event: &Event) -> usize {
     match event {
-        Event::Message(delivery) => delivery.envelope.payload.bytes.len(),
+        Event::Message(delivery) => delivery.envelope.held_bytes(),
+        Event::Request { data, .. } | Event::Response { data } => data.bytes.len(),
         _ => 0,
     }
 }
@@ -80,7 +81,12 @@ impl Inbox {
     pub fn push_quietly(&self, event: Event) {
         let mut queues = sync::lock(&self.queues);
         match event {
-            Event::Message(_) | Event::Mark(_) | Event::Direct { .. } => {
+            Event::Message(_)
+            | Event::Mark(_)
+            | Event::Direct { .. }
+            | Event::Request { .. }
+            | Event::Response { .. }
+            | Event::Disconnect { .. } => {
                 queues.bytes += weight(&event);
                 queues.messages.push_back(event);
                 self.note_full(&queues);

@@ -98,6 +98,11 @@ impl Lane {
         self.sequence
     }
 
+    /// Whether a message got this place already.
+    pub fn has_sent(&self, sequence: u32) -> bool {
+        !before(self.sequence, sequence)
+    }
+
     /// This message was written to the route.
     pub fn wrote(&mut self, sequence: u32) {
         if std::mem::take(&mut self.is_new) {
@@ -131,6 +136,17 @@ pub fn before(a: u32, b: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_got_a_place_was_sent() {
+        let mut lane = Lane::new(1, 0);
+        assert!(!lane.has_sent(1));
+        assert_eq!((lane.next_sequence(), lane.next_sequence()), (1, 2));
+        assert!(lane.has_sent(1) && lane.has_sent(2) && !lane.has_sent(3));
+        lane.sequence = u32::MAX;
+        assert_eq!(lane.next_sequence(), 0);
+        assert!(lane.has_sent(u32::MAX) && lane.has_sent(0) && !lane.has_sent(1));
+    }
 
     #[test]
     fn a_message_is_overtaken_once_a_later_one_was_written_to_a_newer_route() {

@@ -100,8 +100,11 @@ impl Lanes {
 
     /// A message came back over this connection.
     pub fn returned(&mut self, worker: &str, connection: &Arc<Connection>, sync: u64, message: Parked) -> Returned {
+        let has_room = self.has_room(worker, message.payload.bytes.len());
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
+            // A peer may send back what was never sent, as often as it likes.
+            _ if !has_room || !lane.has_sent(message.sequence) => return Returned::TooLate,
             _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
             Route::Remote { connection: current, .. } | Route::Doubted { connection: current, .. }
                 if current.id() == connection.id() =>
@@ -210,5 +213,132 @@ impl Lanes {
         self.parked_bytes = 0;
         self.fences.clear();
         self.lanes.drain().flat_map(|(_, lane)| lane.queue).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Epoch;
+    use crate::wire::chain::Chain;
+    use crate::wire::message::Payload;
+    use bytes::Bytes;
+
+    fn message(sequence: u32, bytes: usize) -> Parked {
+        Parked {
+            sequence,
+            call: u64::from(sequence),
+            tell_slot: 0,
+            deadline: 0,
+            method: Bytes::new(),
+            chain: Chain::EMPTY,
+            payload: Payload::json(Bytes::from(vec![b' '; bytes])),
+        }
+    }
+
+    fn sequences<'a>(parked: impl IntoIterator<Item = &'a Parked>) -> Vec<u32> {
+        parked.into_iter().map(|parked| parked.sequence).collect()
+    }
+
+    fn lanes() -> Lanes {
+        let mut lanes = Lanes::new(2, 30_000);
+        lanes.lane("w", 0);
+        lanes
+    }
+
+    #[test]
+    fn messages_wait_in_the_order_in_which_they_were_sent_whenever_they_come_back() {
+        let mut lanes = lanes();
+        for sequence in [3, 1, u32::MAX, 2, 0] {
+            lanes.park("w", message(sequence, 1));
+        }
+        assert_eq!(sequences(&lanes.take("w")), [u32::MAX, 0, 1, 2, 3]);
+        assert!(lanes.take("w").is_empty());
+    }
+
+    #[test]
+    fn the_bytes_of_all_lanes_and_the_messages_of_one_are_limited() {
+        let mut lanes = lanes();
+        lanes.lane("v", 0);
+        assert!(lanes.has_room("w", MAX_PARKED_BYTES) && !lanes.has_room("w", MAX_PARKED_BYTES + 1));
+        lanes.park("w", message(1, 1000));
+        assert!(lanes.has_room("v", MAX_PARKED_BYTES - 1000) && !lanes.has_room("v", MAX_PARKED_BYTES - 999));
+        lanes.take("w");
+        assert!(lanes.has_room("v", MAX_PARKED_BYTES));
+        (0..MAX_PARKED as u32 - 1).for_each(|sequence| lanes.park("w", message(sequence, 0)));
+        assert!(lanes.has_room("w", 0));
+        lanes.park("w", message(MAX_PARKED as u32, 0));
+        assert!(!lanes.has_room("w", 0) && lanes.has_room("v", 0) && lanes.has_room("unknown", 0));
+    }
+
+    #[test]
+    fn what_need_not_wait_is_taken_out_and_the_rest_keeps_its_order_and_its_bytes() {
+        let mut lanes = lanes();
+        (1..=5).for_each(|sequence| lanes.park("w", message(sequence, 100)));
+        assert_eq!(sequences(&lanes.take_if("w", |parked| parked.call % 2 == 0)), [2, 4]);
+        assert!(lanes.has_room("w", MAX_PARKED_BYTES - 300) && !lanes.has_room("w", MAX_PARKED_BYTES - 299));
+        assert!(lanes.take_if("w", |_| false).is_empty() && lanes.take_if("unknown", |_| true).is_empty());
+        assert_eq!(sequences(&lanes.take("w")), [1, 3, 5]);
+    }
+
+    #[test]
+    fn draining_takes_what_waits_everywhere_and_forgets_routes_and_fences() {
+        let mut lanes = lanes();
+        lanes.lane("v", 0);
+        lanes.park("w", message(1, 100));
+        lanes.park("v", message(2, 100));
+        lanes.fence_here("w", 9);
+        let mut drained = sequences(&lanes.drain());
+        drained.sort_unstable();
+        assert_eq!(drained, [1, 2]);
+        assert!(lanes.get_mut("w").is_none() && lanes.passed(9).is_none());
+        assert!(lanes.has_room("w", MAX_PARKED_BYTES));
+    }
+
+    #[test]
+    fn lanes_go_when_they_are_idle_for_the_age_and_the_longest_unused_ones_beyond_the_size() {
+        let mut lanes = Lanes::new(2, 30_000);
+        for (n, worker) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            lanes.lane(worker, 100_000 + 1000 * n as u64);
+        }
+        let left = |lanes: &mut Lanes, now| {
+            lanes.trim(now);
+            ["a", "b", "c", "d"].into_iter().filter(|worker| lanes.get_mut(worker).is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&mut lanes, 104_999), ["a", "b", "c", "d"], "too young");
+        assert_eq!(left(&mut lanes, 105_500), ["b", "c", "d"]);
+        assert_eq!(left(&mut lanes, 120_000), ["c", "d"], "as many as there is room for");
+        assert_eq!(left(&mut lanes, 131_999), ["c", "d"]);
+        assert_eq!(left(&mut lanes, 132_000), ["d"]);
+    }
+
+    #[test]
+    fn a_lane_with_a_message_a_search_or_a_fence_is_kept() {
+        let mut lanes = Lanes::new(2, 1_000);
+        for worker in ["waits", "resolves", "fenced", "idle"] {
+            lanes.lane(worker, 0);
+        }
+        lanes.park("waits", message(1, 1));
+        lanes.lane("resolves", 0).resolving = true;
+        lanes.fence_here("fenced", 7);
+        lanes.trim(1_000_000);
+        assert!(["waits", "resolves", "fenced"].iter().all(|worker| lanes.get_mut(worker).is_some()));
+        assert!(lanes.get_mut("idle").is_none());
+        assert_eq!(lanes.passed(7), Some(WorkerId::new("fenced")));
+        lanes.trim(1_000_000);
+        assert!(lanes.get_mut("fenced").is_none());
+    }
+
+    #[test]
+    fn what_comes_back_from_this_broker_closes_the_lane_once() {
+        let mut lanes = lanes();
+        lanes.lane("w", 0).route = Route::Local { epoch: Epoch(1) };
+        assert_eq!(lanes.returned_here("w", 5, message(1, 1)), Returned::Parked { fence: true });
+        assert_eq!(lanes.returned_here("w", 6, message(2, 1)), Returned::Parked { fence: false });
+        assert_eq!(lanes.returned_here("unknown", 7, message(3, 1)), Returned::TooLate);
+        assert_eq!(lanes.passed(6), None);
+        assert_eq!(lanes.passed(5), Some(WorkerId::new("w")));
+        assert!(matches!(lanes.lane("w", 0).route, Route::None));
+        assert_eq!(sequences(&lanes.take("w")), [1, 2]);
     }
 }

@@ -97,6 +97,28 @@ mod tests {
     }
 
     #[test]
+    fn the_gate_looks_at_the_local_clock_and_at_nothing_else() {
+        let config = LeaseConfig { ttl: 5000, renew: 500, strict: false };
+        let lease = Lease::new(&config, OnRedisLoss::Suspend);
+        assert!(!lease.holds(), "nothing was granted yet");
+        lease.extend(boot_millis());
+        assert!(lease.holds());
+        // As after a sleep: granted so long ago that the margin has begun.
+        let lease = Lease::new(&config, OnRedisLoss::Suspend);
+        lease.extend(boot_millis().saturating_sub(config.ttl - GATE_MARGIN));
+        assert!(!lease.holds());
+    }
+
+    #[test]
+    fn a_suspension_is_news_once() {
+        let lease = lease(OnRedisLoss::Suspend);
+        assert!(!lease.is_suspended() && !lease.set_suspended(false));
+        assert!(lease.set_suspended(true) && lease.is_suspended() && !lease.set_suspended(true));
+        assert!(lease.set_suspended(false) && !lease.is_suspended());
+        assert_eq!(lease.renew_interval(), Duration::from_millis(500));
+    }
+
+    #[test]
     fn an_answer_to_an_older_request_takes_nothing_away() {
         let lease = lease(OnRedisLoss::Suspend);
         lease.extend(9_000);

@@ -1,6 +1,7 @@
 //! What waits for a worker, bounded in number and bytes; whose turn it is at one that takes one message at a time.
 
 use crate::broker::event::Delivery;
+use crate::broker::inbound::Origin;
 use crate::clock::boot_millis;
 use crate::ids::WorkerId;
 use std::collections::VecDeque;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Messages that one worker's mailbox holds at most while it takes none: `Worker.maxQueue`'s default.
 pub const MAX_MAILBOX: usize = 10_000;
-/// Bytes of payload that one worker's mailbox holds at most: as much as one peer's outbox.
+/// Bytes that one worker's mailbox holds at most: as much as one peer's outbox.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// See the module.
@@ -19,31 +20,53 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Gives the message back where it does not fit: `limit` messages at most.
-    pub fn push(&mut self, delivery: Delivery, limit: usize) -> Option<Delivery> {
-        let bytes = self.bytes + delivery.envelope.payload.bytes.len();
-        if self.queue.len() >= limit || bytes > MAX_BYTES {
+    /// Gives the message back where it does not fit: `limit` messages at most, and no more bytes of one peer's than it
+    /// may let wait in all mailboxes together.
+    pub fn push(&mut self, mut delivery: Delivery, limit: usize) -> Option<Delivery> {
+        let bytes = delivery.envelope.held_bytes();
+        if self.queue.len() >= limit || self.bytes + bytes > MAX_BYTES {
             return Some(delivery);
         }
-        self.bytes = bytes;
+        if let Origin::Remote { connection, .. } = &delivery.origin {
+            if !connection.reserve_waiting(bytes) {
+                return Some(delivery);
+            }
+            delivery.envelope.detach();
+        }
+        self.bytes += bytes;
         self.queue.push_back(delivery);
         None
     }
 
     /// Puts a message in that was let in before: the limits do not count.
-    pub fn put_back(&mut self, delivery: Delivery) {
-        self.bytes += delivery.envelope.payload.bytes.len();
+    pub fn put_back(&mut self, mut delivery: Delivery) {
+        let bytes = delivery.envelope.held_bytes();
+        if let Origin::Remote { connection, .. } = &delivery.origin {
+            connection.add_waiting(bytes);
+            delivery.envelope.detach();
+        }
+        self.bytes += bytes;
         self.queue.push_back(delivery);
     }
 
     pub fn pop(&mut self) -> Option<Delivery> {
         let delivery = self.queue.pop_front()?;
-        self.bytes -= delivery.envelope.payload.bytes.len();
+        let bytes = delivery.envelope.held_bytes();
+        self.bytes -= bytes;
+        if let Origin::Remote { connection, .. } = &delivery.origin {
+            connection.release_waiting(bytes);
+        }
         Some(delivery)
     }
 
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
     }
 }
 
@@ -97,5 +120,47 @@ impl Turns {
     /// Whether the message that the worker is at waits for this one.
     pub fn is_waited_for(&self, worker: &WorkerId, delivery: &Delivery) -> bool {
         self.current > 0 && delivery.envelope.chain.holds(worker, self.current)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Epoch;
+    use crate::wire::chain::Chain;
+    use crate::wire::message::{Envelope, Payload};
+    use bytes::Bytes;
+
+    fn delivery(bytes: usize) -> Delivery {
+        Delivery {
+            handle: 1,
+            inbound: 0,
+            turn: false,
+            origin: Origin::Local { slot: 0 },
+            deadline: u64::MAX,
+            envelope: Envelope {
+                worker: WorkerId::new("w"),
+                epoch: Epoch(1),
+                sequence: 0,
+                method: Bytes::new(),
+                chain: Chain::EMPTY,
+                payload: Payload::json(Bytes::from(vec![b' '; bytes])),
+            },
+        }
+    }
+
+    #[test]
+    fn a_mailbox_is_limited_in_number_and_in_bytes_that_are_held() {
+        let mut mailbox = Mailbox::default();
+        assert!(mailbox.push(delivery(1), 2).is_none() && mailbox.push(delivery(1), 2).is_none());
+        assert!(mailbox.push(delivery(1), 2).is_some());
+        assert!(mailbox.bytes > 2 * 100, "a message takes more than its payload");
+        let large = MAX_BYTES / 4;
+        assert!(mailbox.push(delivery(large), 100).is_none());
+        assert!(mailbox.push(delivery(large), 100).is_some(), "its buffer may have twice its length");
+        while mailbox.pop().is_some() {}
+        assert_eq!((mailbox.bytes, mailbox.is_empty()), (0, true));
+        mailbox.put_back(delivery(MAX_BYTES));
+        assert!(!mailbox.is_empty());
     }
 }

@@ -7,7 +7,7 @@ use crate::broker::inbound::{Origin, MAX_PER_CONNECTION};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::proving::Sign;
-use crate::broker::residents::{Admission, Creator};
+use crate::broker::residents::{Admission, CreationPlace, Creator};
 use crate::broker::turns::cycle;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
@@ -235,7 +235,10 @@ impl Life {
     }
 
     fn receive_create(self: &Arc<Self>, from: &Arc<Connection>, call: u64, worker: WorkerId, _epoch: Epoch) {
-        let creator = Creator::Remote { connection: from.clone(), call };
+        let Some(place) = CreationPlace::take(from) else {
+            return self.refuse_call(from, call, Code::Overloaded, "Too many workers are being created for this peer.");
+        };
+        let creator = Creator::Remote { place, call };
         if self.is_leaving() {
             let failure = Failure::new(Code::WorkerNotFound, "The broker is leaving.");
             self.tell_creators(vec![creator], &Err(failure));

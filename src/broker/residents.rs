@@ -1,6 +1,7 @@
 //! The workers that live in this broker: their state, their mailbox, who waits for their creation. Pure.
 
 use crate::broker::event::{Delivery, Handle};
+use crate::broker::inbound::MAX_CREATING_PER_CONNECTION;
 use crate::broker::mailbox::{Mailbox, Turns, MAX_MAILBOX};
 use crate::coordination::Entry;
 use crate::error::Failure;
@@ -21,9 +22,32 @@ pub enum State {
     Leaving,
 }
 
+/// One of the workers that a peer waits for, counted against the limit of its connection until it is answered or dropped.
+pub struct CreationPlace(Arc<Connection>);
+
+impl CreationPlace {
+    /// `None`: the peer waits for too many already.
+    pub fn take(connection: &Arc<Connection>) -> Option<Self> {
+        let place = Self(connection.clone());
+        // A place that is not to be had is given back as it is dropped.
+        let taken = connection.creating().fetch_add(1, Ordering::AcqRel);
+        (taken < MAX_CREATING_PER_CONNECTION).then_some(place)
+    }
+
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.0
+    }
+}
+
+impl Drop for CreationPlace {
+    fn drop(&mut self) {
+        self.0.creating().fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Who waits until a worker is there.
 pub enum Creator {
-    Remote { connection: Arc<Connection>, call: u64 },
+    Remote { place: CreationPlace, call: u64 },
     Internal(oneshot::Sender<Result<(), Failure>>),
 }
 

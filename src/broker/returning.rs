@@ -75,7 +75,8 @@ impl Life {
     }
 
     /// A message of ours comes back unhandled.
-    pub fn came_back(self: &Arc<Self>, from: &Arc<Connection>, call: u64, code: Code, envelope: Envelope) {
+    pub fn came_back(self: &Arc<Self>, from: &Arc<Connection>, call: u64, code: Code, mut envelope: Envelope) {
+        envelope.detach();
         let deadline = if call > 0 {
             match lock(&self.calls).deadline_there(call, from.id()) {
                 Some(deadline) => deadline,

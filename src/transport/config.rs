@@ -9,6 +9,8 @@ use std::time::Duration;
 /// Bytes that wait for one peer: two turns of a busy event loop with frames of 16 MiB, and still little beside the
 /// heap of a Node process. A peer that does not read fills this and nothing else.
 pub const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of one peer's messages that wait in mailboxes: as much as wait for it on the other side.
+pub const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Open connections: twice what a cluster of 500 brokers needs, and the descriptors that a process has by default.
 pub const MAX_CONNECTIONS: usize = 1024;
 /// Peers that have not proven themselves yet: a handshake takes a millisecond, so more at once is an attack or a storm.

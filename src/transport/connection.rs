@@ -1,6 +1,6 @@
 //! The handle of one connection to a proven peer: what other parts of the program may do with it.
 
-use super::config::MAX_CLOSE_TEXT;
+use super::config::{MAX_CLOSE_TEXT, WAITING_BYTES};
 use super::outbox::Outbox;
 use super::outcome::{CloseReason, SendError};
 use crate::error::Code;
@@ -38,6 +38,8 @@ pub struct Connection {
     peer: Peer,
     route: Route,
     in_flight: AtomicUsize,
+    creating: AtomicUsize,
+    waiting: AtomicUsize,
     /// A frame went in or out since this was last asked.
     active: AtomicBool,
     pub(super) outbox: Outbox,
@@ -53,6 +55,8 @@ impl Connection {
             peer,
             route,
             in_flight: AtomicUsize::new(0),
+            creating: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             active: AtomicBool::new(true),
             outbox,
             stage: watch::Sender::new(Stage::Open),
@@ -138,6 +142,36 @@ impl Connection {
     /// Calls that run over this connection, counted by whoever makes them: above 0 it is never closed as idle.
     pub fn in_flight(&self) -> &AtomicUsize {
         &self.in_flight
+    }
+
+    /// Requests of the peer to take up a worker that were not answered yet, counted by whoever takes them.
+    pub fn creating(&self) -> &AtomicUsize {
+        &self.creating
+    }
+
+    /// Counts bytes of a message of the peer's that is to wait here; `false`: too many wait already.
+    pub fn reserve_waiting(&self, bytes: usize) -> bool {
+        let before = self.waiting.fetch_add(bytes, Relaxed);
+        if before + bytes > WAITING_BYTES {
+            self.waiting.fetch_sub(bytes, Relaxed);
+            return false;
+        }
+        true
+    }
+
+    /// Counts bytes of a message that was let in before and waits again, whatever waits already.
+    pub fn add_waiting(&self, bytes: usize) {
+        self.waiting.fetch_add(bytes, Relaxed);
+    }
+
+    /// A message that was counted waits no longer.
+    pub fn release_waiting(&self, bytes: usize) {
+        self.waiting.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Bytes of the peer's messages that wait here.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting.load(Relaxed)
     }
 
     /// Says goodbye. `send` refuses from here on; what was accepted is still written, for a while. What the peer had

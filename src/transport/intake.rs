@@ -31,7 +31,7 @@ pub(super) struct Intake {
     mode: Mode,
     /// Set when the mode leaves `Open`.
     reason: Option<CloseReason>,
-    /// An ask or tell arrived since room was last waited for: what carries pings alone is read whatever happens here.
+    /// Something that may have to wait arrived since room was last waited for: what carries pings alone is read whatever happens here.
     pub brought_work: bool,
     /// The reader waits for bytes, and for nothing that has to come before them.
     pub awaits: bool,
@@ -124,7 +124,10 @@ impl Intake {
     }
 
     fn hand_on(&mut self, message: Message) -> Result<(), CloseReason> {
-        self.brought_work |= matches!(message, Message::Ask { .. } | Message::Tell { .. });
+        self.brought_work |= matches!(
+            message,
+            Message::Ask { .. } | Message::Tell { .. } | Message::Sync { .. } | Message::Create { .. }
+        );
         if self.shared.on_message(&self.connection, message) {
             return Ok(());
         }

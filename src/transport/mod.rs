@@ -35,7 +35,7 @@ mod tls;
 
 pub use config::{
     TransportConfig, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_UNAUTHENTICATED,
-    MAX_UNAUTHENTICATED_PER_ADDRESS, OUTBOX_BYTES,
+    MAX_UNAUTHENTICATED_PER_ADDRESS, OUTBOX_BYTES, WAITING_BYTES,
 };
 pub use connection::Connection;
 pub use incidents::{Incident, IncidentCounts};

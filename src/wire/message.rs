@@ -33,6 +33,18 @@ impl Payload {
     }
 }
 
+/// A part of a read buffer up to this length is copied where its message waits. Longer ones had a buffer made for them.
+const DETACHED_BYTES: usize = 128 * 1024;
+/// What a message that waits takes beside its payload: itself, its place in a queue, its method and the worker's id.
+const MESSAGE_BYTES: usize = 512;
+
+/// Copies what is small, so that it does not keep the whole buffer that it was read into.
+fn detach(bytes: &mut Bytes) {
+    if bytes.len() <= DETACHED_BYTES {
+        *bytes = Bytes::copy_from_slice(bytes);
+    }
+}
+
 /// What an ask and a tell have in common.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
@@ -46,6 +58,21 @@ pub struct Envelope {
     /// Whose turns wait for the answer; of an ask.
     pub chain: Chain,
     pub payload: Payload,
+}
+
+impl Envelope {
+    /// For a message that was read from a socket and waits now: lets go of the buffer that others were read into, too.
+    pub fn detach(&mut self) {
+        detach(&mut self.payload.bytes);
+        detach(&mut self.method);
+    }
+
+    /// What the message takes as long as it waits, in bytes. A long payload's buffer may have twice its length.
+    pub fn held_bytes(&self) -> usize {
+        let payload = self.payload.bytes.len();
+        let buffer = if payload > DETACHED_BYTES { 2 * payload } else { payload };
+        MESSAGE_BYTES + buffer
+    }
 }
 
 /// One frame. The number of a kind is its first byte on the wire; an unknown kind is answered, not punished.

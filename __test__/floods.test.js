@@ -1,0 +1,132 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { test } = require('node:test');
+const { Broker, Router } = require('..');
+const { proveTo } = require('../scripts/support/hostile/attack');
+const { KIND, message, split } = require('../scripts/support/hostile/protocol');
+const { worker } = require('./helpers/classes');
+const { atEnd } = require('./helpers/cleanup');
+const { Member } = require('./helpers/members');
+const { freePort, startRedis } = require('./helpers/redis-server');
+const { until } = require('./helpers/wait');
+
+const MB = 1e6;
+const SECRET = 'the secret of the tests';
+/** How many workers of one connection may be taken up at the same time (src/broker/inbound.rs). */
+const MAX_CREATING = 16384;
+
+test('small messages that wait do not keep the large ones that came between them', async (t) => {
+  const server = await startRedis();
+  atEnd(t, () => server.stop());
+  const option = { redis: server.url, promise: 'native' };
+  const receiver = await Member.start(t, 'receiver', option, ['Room', 'Queue']);
+  await receiver.call('create', 'Room', { id: 'fast' });
+  await receiver.call('create', 'Queue', { id: 'slow' });
+  const sender = new Broker('sender', { ...option, clustername: 'clients' });
+  for (const name of ['Room', 'Queue']) sender.registerWorker(worker(name), { clustername: 'main' });
+  await sender.start();
+  atEnd(t, () => sender.destroy().then(() => sender.quit()));
+  const [fast, slow] = await Promise.all(['fast', 'slow'].map((id) => sender.findWorker(id)));
+  slow.ask('hang', 0).catch(() => {});
+  await fast.ask('where', 'x');
+  const before = await receiver.call('residentBytes');
+  // Each waiting message lies in another read buffer of 128 KiB: 500 of them would keep 64 MB.
+  const between = 'x'.repeat(120 * 1024);
+  for (let n = 0; n < 500; n += 1) {
+    await slow.tell('echo', 1);
+    await fast.ask('where', between);
+  }
+  const grown = (await receiver.call('residentBytes')) - before;
+  t.diagnostic(`grown by ${(grown / MB).toFixed(0)} MB`);
+  assert.ok(grown < 40 * MB, `grown by ${(grown / MB).toFixed(0)} MB`);
+});
+
+test('a member that asks for workers without end is refused, and fills no memory', async (t) => {
+  const server = await startRedis();
+  atEnd(t, () => server.stop());
+  const port = await freePort();
+  const member = await Member.start(t, 'member', { redis: server.url, ns: 'flood', secret: SECRET, listen: { port } });
+  const { socket } = await proveTo(port, { ns: 'flood', secret: SECRET, broker: 'hostile' });
+  atEnd(t, () => socket.destroy());
+  const before = await member.call('residentBytes');
+  const flood = 50000;
+  const counted = { refused: 0, others: 0 };
+  let rest = Buffer.alloc(0);
+  socket.on('data', (bytes) => {
+    const found = split(Buffer.concat([rest, bytes]));
+    rest = Buffer.from(found.rest);
+    for (const frame of found.frames) {
+      if (frame.includes('Too many workers')) counted.refused += 1;
+      else counted.others += 1;
+    }
+  });
+  server.pause();
+  try {
+    let block = [];
+    for (let call = 1; call <= flood; call += 1) {
+      const id = `worker-${call}-${'x'.repeat(200)}`;
+      block.push(message(KIND.create, { call }, Buffer.alloc(12), Buffer.from(id)));
+      if (block.length === 1000) {
+        if (!socket.write(Buffer.concat(block))) await once(socket, 'drain');
+        block = [];
+      }
+    }
+    await until('all that is too much is refused', () => counted.refused === flood - MAX_CREATING, 20000);
+  } finally {
+    server.resume();
+  }
+  const grown = (await member.call('residentBytes')) - before;
+  t.diagnostic(`grown by ${(grown / MB).toFixed(0)} MB`);
+  assert.ok(grown < 100 * MB, `grown by ${(grown / MB).toFixed(0)} MB`);
+  // The places are free again once they are answered.
+  await until('the others are answered', () => counted.others >= MAX_CREATING, 20000);
+  await member.call('create', 'Room', { id: 'honest' });
+  assert.equal(await member.call('ask', 'honest', 'echo', 1), 1);
+});
+
+test('a router that is busy reads no further, and its peer is refused', async (t) => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dworker-test-'));
+  atEnd(t, () => fs.rmSync(directory, { recursive: true, force: true }));
+  const goOn = path.join(directory, 'go-on');
+  const receiver = fork(path.join(__dirname, 'fixtures', 'router-receiver.js'), [goOn]);
+  const ended = once(receiver, 'exit');
+  atEnd(t, () => {
+    receiver.kill('SIGKILL');
+    return ended;
+  });
+  const [{ address, port }] = await once(receiver, 'message');
+  const residentBytes = () => 1024 * Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${receiver.pid}/status`, 'utf8'))[1]);
+  const router = new Router();
+  atEnd(t, () => router.close());
+  const text = 'y'.repeat(40000);
+  let [number, sent, refused, peak] = [0, 0, 0, 0];
+  const codes = new Set();
+  while (refused === 0 && sent < 20000) {
+    const requests = Array.from({ length: 100 }, () => router.request({ host: address, port }, { number: number++, text }));
+    for (const { status, reason } of await Promise.allSettled(requests)) {
+      if (status === 'fulfilled') sent += 1;
+      else (refused += 1), codes.add(reason.code);
+    }
+    if (process.platform === 'linux') peak = Math.max(peak, residentBytes());
+  }
+  assert.deepEqual([...codes], ['DW_ERR_OVERLOADED'], `${sent} were taken`);
+  if (process.platform === 'linux') peak = Math.max(peak, residentBytes());
+  t.diagnostic(`${sent} taken, ${refused} refused, at most ${(peak / MB).toFixed(0)} MB`);
+  assert.ok(peak < 200 * MB, `${(peak / MB).toFixed(0)} MB`);
+  fs.writeFileSync(goOn, '');
+  const asked = async () => {
+    receiver.send('how many');
+    return (await once(receiver, 'message'))[0];
+  };
+  const all = await until('what was taken arrives', async () => {
+    const state = await asked();
+    return state.handled === sent && state;
+  }, 20000);
+  assert.ok(all.inOrder);
+});
