@@ -68,7 +68,6 @@ describe('the garbage collector takes a broker', () => {
     track(broker);
     assert.equal((await rejection(broker.start())).code, 'DW_ERR_REDIS');
   }));
-
 });
 
 onRedis((system) => {
