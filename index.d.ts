@@ -104,7 +104,7 @@ export interface RedisTlsOptions {
 
 /** An unknown field is an error: the broker would connect to the wrong server. */
 export interface RedisOptions {
-  /** `redis[s]://`, `redis[s]-sentinel://`, `redis+unix://` (or `valkey…`), or `memory://`; instead of `host`, `port`, `path` and `sentinels`. */
+  /** `redis[s]://`, `redis[s]-sentinel://`, `redis+unix://` (or `valkey…`), or `memory://`; instead of `host`, `port`, `path`, `nodes` and `sentinels`. */
   url?: string | URL | null;
   /** Default: `'127.0.0.1'`. */
   host?: string | null;
@@ -115,6 +115,8 @@ export interface RedisOptions {
   username?: string | null;
   password?: string | null;
   db?: number | string | null;
+  /** Nodes of a Redis Cluster, instead of `host` and `port`. The default port is 6379. */
+  nodes?: { host: string; port?: number | string | null }[] | null;
   /** TLS to the server. `false`, with sentinels too: none. */
   tls?: boolean | RedisTlsOptions | null;
   /** The sentinels that name the master, all of them. The default port is 26379. */

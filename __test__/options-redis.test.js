@@ -10,7 +10,7 @@ const { assertCoreReads } = require('./options-core');
 const SENTINEL = { name: 'm', nodes: [{ host: 'a', port: 26379 }], username: null, password: null, tls: null };
 const TRUSTED_BY_NODE = 'what Node trusts';
 const TLS = { ca: TRUSTED_BY_NODE, cert: null, key: null, servername: null, rejectUnauthorized: true };
-const NOWHERE = { kind: 'redis', host: '127.0.0.1', port: 6379, path: null, username: null, password: null, db: 0, tls: null, sentinel: null };
+const NOWHERE = { kind: 'redis', host: '127.0.0.1', port: 6379, path: null, username: null, password: null, db: 0, tls: null, sentinel: null, nodes: [] };
 
 /** Hundreds of certificates as one word. */
 function shortened(options) {
@@ -38,6 +38,8 @@ describe('option.redis', () => {
     ['redis://:pw@h', { host: 'h', password: 'pw' }],
     ['redis://user:p%40%2F%3A%25%23%3F@h:1/15', { host: 'h', port: 1, username: 'user', password: 'p@/:%#?', db: 15 }],
     ['rediss://u:p@h:7000/1', { host: 'h', port: 7000, username: 'u', password: 'p', db: 1, tls: TLS }],
+    ['redis://a,b:7000', { host: 'a', nodes: [{ host: 'a', port: 6379 }, { host: 'b', port: 7000 }] }],
+    ['rediss://u:p%40@a:1,[::1]:2/0', { host: 'a', port: 1, username: 'u', password: 'p@', tls: TLS, nodes: [{ host: 'a', port: 1 }, { host: '::1', port: 2 }] }],
     ['redis-sentinel://a/m', { sentinel: SENTINEL }],
     ['redis-sentinel://a,b:1,[::1]:2/m', { sentinel: { ...SENTINEL, nodes: [...SENTINEL.nodes, { host: 'b', port: 1 }, { host: '::1', port: 2 }] } }],
     ['redis-sentinel://u:p%40@a/m/3', { username: 'u', password: 'p@', db: 3, sentinel: SENTINEL }],
@@ -144,6 +146,22 @@ describe('option.redis', () => {
     for (const [redis, message] of cases) assert.throws(() => coordinatorOf(redis), { code: 'DW_ERR_CONFIG', message });
   });
 
+  test('takes nodes of a cluster, and refuses what does not fit them', () => {
+    assert.deepEqual(coordinatorOf({ nodes: [{ host: 'a', port: '7' }, { host: '[::1]' }], password: 'p' }), {
+      ...NOWHERE, host: 'a', port: 7, password: 'p', nodes: [{ host: 'a', port: 7 }, { host: '::1', port: 6379 }],
+    });
+    const cases = [
+      [{ nodes: [] }, /^Expected an array of 1 to 64 objects \{host, port\} for redis\.nodes but/],
+      [{ nodes: ['a:1'] }, /^Expected an object for redis\.nodes\[0\] but/],
+      [{ nodes: [{ port: 1 }] }, /for redis\.nodes\[0\]\.host but/],
+      [{ nodes: [{ host: 'a' }], host: 'h' }, /nothing beside redis\.nodes for redis\.host but/],
+      [{ nodes: [{ host: 'a' }], db: 1 }, /one database\) for redis\.db but received 1/],
+      ['redis://a,b/1', /one database\) for redis\.db but received 1/],
+      [{ url: 'redis://a,b/1' }, /one database\) for redis\.db but received 1/],
+    ];
+    for (const [redis, message] of cases) assert.throws(() => coordinatorOf(redis), { code: 'DW_ERR_CONFIG', message });
+  });
+
   test('takes cluster, which changes nothing, and refuses another database beside it', () => {
     assert.deepEqual(coordinatorOf({ url: 'redis://h', cluster: true }), { ...NOWHERE, host: 'h' });
     assert.throws(() => coordinatorOf({ cluster: true, db: 1 }), { code: 'DW_ERR_CONFIG', message: /one database\) for redis\.db but received 1/ });
@@ -169,7 +187,7 @@ describe('option.redis', () => {
   const REFUSED_URLS = [
     'localhost:6379', 'http://h', 'redis:/h', 'redis//h', 'REDIS://h', 'redis://h:99999', 'redis://h:x', 'redis://h/x', 'redis://h/-1', 'redis://h/1.5',
     'redis://h/99999999999', 'redis://h?db=x', 'redis://h#1', 'redis://%zz@h', 'redis://u:%zz@h', 'redis+unix://tmp/x', 'redis+unix://u:p@/x', 'redis+unix://', 'redis+unix:///',
-    'redis-sentinel://', 'redis-sentinel://a', 'redis-sentinel://a/', 'redis-sentinel:///m', 'redis-sentinel://a,/m', 'redis-sentinel://a:x/m', 'redis-sentinel://a:99999/m',
+    'redis://a,', 'redis://,a', 'redis://a,b:x', 'redis://a,b:99999', 'redis://a,b/x', 'redis-sentinel://', 'redis-sentinel://a', 'redis-sentinel://a/', 'redis-sentinel:///m', 'redis-sentinel://a,/m', 'redis-sentinel://a:x/m', 'redis-sentinel://a:99999/m',
     'redis-sentinel://a/m/x', 'redis-sentinel://a/m/1/2', 'redis-sentinel://a/m#', 'redis-sentinel://%zz@a/m', 'redis-sentinel://a/m m', 'rediss://h:x', 'rediss://h/x',
     'redis+unix:///a%00b', 'redis+unix:///x?db=y', 'memory:', 'memory://a b', 'memory://a/b', 'memory://u:p@h', `memory://${'x'.repeat(129)}`, 'constructor://', '://',
   ];

@@ -10,7 +10,7 @@ const DEFAULTS = {
   id: 'b',
   ns: 'dw',
   clustername: 'main',
-  coordinator: { kind: 'redis', host: '127.0.0.1', port: 6379, path: null, username: null, password: null, db: 0, tls: null, sentinel: null },
+  coordinator: { kind: 'redis', host: '127.0.0.1', port: 6379, path: null, username: null, password: null, db: 0, tls: null, sentinel: null, nodes: [] },
   listen: null,
   advertise: null,
   rpcTimeout: 3000,
@@ -71,7 +71,7 @@ describe('the options of a broker', () => {
     assert.deepEqual(configOf(option), {
       id: 'b', ns: 'shop', clustername: 'rooms', rpcTimeout: 1000, ttl: 3600000, socketTimeout: 0, healthCheckInterval: 2500,
       routes: { max: 10, maxAge: 20 }, retries: { initialInterval: 1, maxInterval: 2, duration: 3 },
-      coordinator: { kind: 'redis', host: 'redis.local', port: 7000, path: null, username: 'app', password: 'pw', db: 2, tls: null, sentinel: null },
+      coordinator: { kind: 'redis', host: 'redis.local', port: 7000, path: null, username: 'app', password: 'pw', db: 2, tls: null, sentinel: null, nodes: [] },
       listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
       lease: { ttl: 10000, renew: 1000, strict: true }, onRedisLoss: 'serve', stall: { after: 2000, action: 'abort' },
       maxMessageBytes: 65536, destroyTimeout: 100, sockets: 'task', localSockets: false,

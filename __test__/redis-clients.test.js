@@ -153,7 +153,7 @@ describe('a client object that cannot be read', () => {
       });
       const redis = { pub: client, username: USER.name, password: USER.password };
       const { coordinator } = normalizeBrokerOptions('b', { redis }, {}).config;
-      assert.deepEqual(coordinator, { kind: 'redis', host: 'localhost', port: 6379, path: null, username: USER.name, password: USER.password, db: 0, tls: null, sentinel: null });
+      assert.deepEqual(coordinator, { kind: 'redis', host: 'localhost', port: 6379, path: null, username: USER.name, password: USER.password, db: 0, tls: null, sentinel: null, nodes: [] });
     });
   }
 });

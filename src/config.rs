@@ -98,6 +98,9 @@ pub struct RedisConfig {
     pub tls: Option<RedisTlsConfig>,
     /// The server is the master that they name; then host, port and path say nothing.
     pub sentinel: Option<SentinelConfig>,
+    /// Nodes of a Redis Cluster, tried in turn until one says which of them serves the namespace; then host and port say
+    /// nothing.
+    pub nodes: Vec<NodeConfig>,
 }
 
 /// Certificates and keys are PEM.

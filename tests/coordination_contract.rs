@@ -115,9 +115,9 @@ cases! {
         a_broker_learns_the_secret_before_it_joins
         registering_again_renews_the_lease_replaces_the_record_and_keeps_the_load
         a_broker_id_in_use_is_refused_and_the_answer_says_by_whom
-        a_broker_id_is_free_when_its_lease_ran_out_and_the_old_incarnation_stays_to_be_evicted
+        a_broker_id_whose_lease_ran_out_is_free_once_that_life_was_evicted
+        a_life_that_is_not_known_cannot_announce_itself_over_another_of_its_broker
         a_broker_id_is_free_after_its_broker_left
-        of_two_incarnations_that_a_clock_step_revived_the_lowest_is_named
         a_renewed_lease_lasts_for_the_new_ttl
         a_renewal_tells_which_other_lease_runs_out_next
         an_expired_lease_that_nobody_evicted_can_be_renewed

@@ -581,7 +581,7 @@ async fn the_longest_that_twenty_thousand_workers_keep_the_server_busy() {
         remembered: (0..100).map(|_| Incarnation::random()).collect(),
         patience: TTL,
     };
-    let joined = coordinator.announce(&word).await.unwrap();
+    let Registration::Joined(joined) = coordinator.announce(&word).await.unwrap() else { panic!("the id is in use") };
     report("announcing, with 100 others", began);
     for what in ["restoring into nothing", "restoring what stands"] {
         let began = Instant::now();

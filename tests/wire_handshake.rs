@@ -315,3 +315,28 @@ proptest! {
         prop_assert_eq!(peer.unwrap().identity, identity);
     }
 }
+
+#[test]
+fn a_proof_that_fails_says_whether_the_expected_broker_was_met() {
+    let expecting = |target: &Party| Party { target: Some(target.identity.incarnation.clone()), ..party("a", &["s"]) };
+    let (one, another) = (party("b", &["other"]), party("c", &["other"]));
+    for (target, error, refusal) in [
+        (&one, HandshakeError::WrongSecret, Refusal::WrongSecret),
+        (&another, HandshakeError::AnotherSystem, Refusal::AnotherSystem),
+    ] {
+        let (mut ours, hello) = Handshake::initiate(expecting(target), [1; 32]).unwrap();
+        let mut theirs = Handshake::respond(one.clone(), [2; 32]).unwrap();
+        let proof = sent(ours.receive(&sent(theirs.receive(&inner(&hello)).unwrap())).unwrap());
+        assert_eq!(theirs.receive(&proof), Err(error));
+        let farewell = inner(&error.farewell().unwrap());
+        assert_eq!(ours.receive(&farewell), Err(HandshakeError::Refused(refusal)));
+    }
+}
+
+#[test]
+fn a_port_that_is_used_again_is_named_as_such() {
+    let text = HandshakeError::AnotherSystem.to_string();
+    assert!(text.contains("the port is probably used again") && text.contains("no secret in common"), "{text}");
+    let text = HandshakeError::WrongSecret.to_string();
+    assert!(text.contains("option.secret"), "{text}");
+}

@@ -56,6 +56,7 @@ interface RedisOptionsTable {
   password?: string | null;
   db?: number | string | null;
   tls?: boolean | RedisTlsOptions | null;
+  nodes?: { host: string; port?: number | string | null }[] | null;
   sentinels?: { host: string; port?: number | string | null }[] | null;
   name?: string | null;
   sentinelUsername?: string | null;

@@ -9,10 +9,12 @@ const { secretRefusal } = require('./refusal');
 /** Valkey's own schemes mean the same as those of Redis. */
 const VALKEY = /^valkey(?=s?(?:-sentinel)?:|\+unix:)/;
 const FORMS =
-  'a URL redis[s]://[user:password@]host[:port][/db], redis[s]-sentinel://[user:password@]host[:port][,host[:port]…]/name[/db], ' +
+  'a URL redis[s]://[user:password@]host[:port][,host[:port]…][/db], redis[s]-sentinel://[user:password@]host[:port][,host[:port]…]/name[/db], ' +
   'redis+unix:///path[?user=&pass=&db=] (or valkey in place of redis) or memory://[name]';
 const SENTINEL = /^rediss?-sentinel:\/\/(?:([^/?#]*)@)?([^/?#]*)(?:\/([^/?#]*)(?:\/([^/?#]*))?)?(?:\?([^#]*))?$/;
-const SENTINEL_NODE = /^(\[[\da-f:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/i;
+const NODE = /^(\[[\da-f:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/i;
+/** Before the hosts, the hosts, and what follows them. */
+const HOSTS = /^(rediss?:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/s;
 const MEMORY = 'memory://';
 const LONGEST_MEMORY_NAME = 128;
 
@@ -30,8 +32,8 @@ function parseRedisUrl(given, name) {
   const text = String(given).replace(VALKEY, 'redis');
   if (text.startsWith(MEMORY)) return { memory: memoryName(text, name) };
   const scheme = /^([a-z+-]+:)\/\//.exec(text)?.[1];
-  if (scheme === 'redis:') return tcp(parse(text, name), name);
-  if (scheme === 'rediss:') return { ...tcp(parse(text, name), name), tls: true };
+  if (scheme === 'redis:') return nodes(text, name) ?? tcp(parse(text, name), name);
+  if (scheme === 'rediss:') return { ...(nodes(text, name) ?? tcp(parse(text, name), name)), tls: true };
   if (scheme === 'redis-sentinel:') return sentinel(text, name);
   if (scheme === 'rediss-sentinel:') return { ...sentinel(text, name), tls: true };
   if (scheme === 'redis+unix:') return unix(parse(text, name), name);
@@ -56,10 +58,20 @@ function tcp(url, name) {
   };
 }
 
+/** Several hosts are nodes of a Redis Cluster. The parser of URLs knows one host, so it gets the first. */
+function nodes(text, name) {
+  const [, before, hosts = '', after] = HOSTS.exec(text) ?? [];
+  if (!hosts.includes(',')) return undefined;
+  const each = hosts.split(',').map((node) => NODE.exec(node));
+  if (each.includes(null)) throw secretRefusal(FORMS, name, text);
+  const { username, password, db } = tcp(parse(before + each[0][0] + after, name), name);
+  return { username, password, db, nodes: each.map(([, host, port]) => ({ host, port })) };
+}
+
 /** By hand: the parser of URLs knows one host. The account is the one on Redis; that on the sentinels stands in the query. */
 function sentinel(text, name) {
   const [, account = '', hosts, master = '', db, query = ''] = SENTINEL.exec(text) ?? [];
-  const nodes = (hosts ?? '').split(',').map((each) => SENTINEL_NODE.exec(each));
+  const nodes = (hosts ?? '').split(',').map((each) => NODE.exec(each));
   if (nodes.includes(null)) throw secretRefusal(FORMS, name, text);
   const [, username, password = ''] = /^([^:]*)(?::(.*))?$/s.exec(account);
   const parameters = new URLSearchParams(query);

@@ -6,6 +6,7 @@
 const { readClients } = require('../redis-clients');
 const { credential, database, host, orNone, port, reader, socketPath } = require('./checks');
 const { failure } = require('../errors');
+const { normalizeNodes } = require('./redis-nodes');
 const { FORMS, parseRedisUrl } = require('./redis-url');
 const { normalizeSentinel } = require('./redis-sentinel');
 const { normalizeTls } = require('./redis-tls');
@@ -15,7 +16,7 @@ const { ELSEWHERE, unknownOptions } = require('./unknown');
 
 const ENVIRONMENT_URL = 'DWORKER_REDIS_URL';
 /** What names a place; only one of them may. */
-const PLACES = ['url', 'host', 'port', 'path', 'sentinels'];
+const PLACES = ['url', 'host', 'port', 'path', 'nodes', 'sentinels'];
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 6379;
 const DEFAULT_DB = 0;
@@ -57,7 +58,7 @@ function refuseUnknown(redis) {
 function place(given) {
   if (given.pub !== undefined || given.sub !== undefined) {
     // host and port beside client objects had no effect in the original, so they have none here
-    refuseBeside(given, ['url', 'path', 'sentinels'], 'redis.pub or redis.sub');
+    refuseBeside(given, ['url', 'path', 'nodes', 'sentinels'], 'redis.pub or redis.sub');
     const { facts, name } = readClients({ pub: given.pub, sub: given.sub, passwordKnown: Boolean(given.password) });
     return fromParts(withTls(facts, given.tls), name);
   }
@@ -65,7 +66,9 @@ function place(given) {
     refuseBeside(given, PLACES.slice(1), 'redis.url');
     return fromUrl(given.url, 'redis.url', given);
   }
-  if (!isNone(given.sentinels)) refuseBeside(given, PLACES.slice(0, -1), 'redis.sentinels');
+  for (const several of ['sentinels', 'nodes']) {
+    if (!isNone(given[several])) refuseBeside(given, PLACES.filter((key) => key !== several), `redis.${several}`);
+  }
   return fromParts(given, 'redis');
 }
 
@@ -79,7 +82,7 @@ function refuseBeside(given, keys, other) {
 function checkCluster(cluster, { db }) {
   if (isNone(cluster)) return;
   if (typeof cluster !== 'boolean') throw refusal('true or false', 'redis.cluster', cluster);
-  if (cluster && db > 0) throw refusal('0 (Redis Cluster has one database)', 'redis.db', db);
+  if (cluster === true && db > 0) throw refusal('0 (Redis Cluster has one database)', 'redis.db', db);
 }
 
 function isNone(value) {
@@ -114,7 +117,10 @@ function fromParts(parts, name) {
   };
   if (tls !== null && server.path !== null) throw refusal('none with a Unix socket', tlsName, parts.tls);
   const sentinel = isNone(parts.sentinels) ? null : normalizeSentinel(parts, name, tls);
-  return { ...server, ...account(parts, name, DEFAULT_DB), tls, sentinel };
+  const nodes = isNone(parts.nodes) ? [] : normalizeNodes(parts.nodes, `${name}.nodes`);
+  const own = account(parts, name, DEFAULT_DB);
+  if (nodes.length > 0) checkCluster(true, own);
+  return { ...server, ...nodes[0], ...own, tls, sentinel, nodes };
 }
 
 /** `absent` is the database where none is named. */
@@ -131,6 +137,7 @@ function account(parts, name, absent) {
 function withAccount(coordinator, given) {
   const own = account(given, 'redis', null);
   if (coordinator.kind === 'memory') return coordinator;
+  if (coordinator.nodes.length > 0) checkCluster(true, own);
   return {
     ...coordinator,
     username: own.username ?? coordinator.username,

@@ -161,7 +161,7 @@ const BROKER = {
 
 /** All of them are read by lib/options/redis.js: which of them may be combined depends on the others. */
 const REDIS = {
-  url: { apart: true, form: '[URL](redis.md)', type: 'string | URL | null', shown: 'none', text: 'Names the server instead of `host`, `port`, `path` and `sentinels`.' },
+  url: { apart: true, form: '[URL](redis.md)', type: 'string | URL | null', shown: 'none', text: 'Names the server instead of `host`, `port`, `path`, `nodes` and `sentinels`.' },
   host: { check: orNone(host), default: '127.0.0.1', text: 'The server.' },
   port: { check: orNone(port), default: 6379, text: 'Its port.' },
   path: { check: orNone(socketPath), default: null, shown: 'none', text: 'A Unix socket, instead of `host` and `port`.' },
@@ -169,6 +169,13 @@ const REDIS = {
   password: { check: orNone(credential), default: null, shown: 'none', text: 'Its password. Goes before the one in a URL.' },
   db: { check: orNone(database), default: 0, text: 'Database number. Goes before the one in a URL.' },
   tls: { apart: true, form: 'boolean or object', type: 'boolean | RedisTlsOptions | null', shown: '`false`', text: '[TLS to the server](redis.md#tls-to-redis): `true`, or `{ca, cert, key, passphrase, servername, rejectUnauthorized}`.' },
+  nodes: {
+    apart: true,
+    form: 'array of `{host, port}`',
+    type: '{ host: string; port?: number | string | null }[] | null',
+    shown: 'none',
+    text: 'Nodes of a [Redis Cluster](redis.md#redis-cluster), instead of `host` and `port`. The default port is 6379.',
+  },
   sentinels: {
     apart: true,
     form: 'array of `{host, port}`',

@@ -115,11 +115,14 @@ impl Life {
         if self.is_at_home().await? {
             return Ok(true);
         }
-        // Others may have taken over what it holds: the gate stays closed until all of them have spoken.
-        let lapsed = !self.lease.holds();
         let writing = self.registrar.turn.write().await;
         let sent = boot_millis();
-        let joined = self.coordinator.announce(&self.announcement()).await?;
+        let Some(joined) = self.announce_alone().await? else {
+            self.step_aside();
+            return Ok(true);
+        };
+        // Others may have taken over what it holds: the gate stays closed until all of them have spoken.
+        let lapsed = !self.lease.holds();
         self.hear_time(sent, joined.now);
         self.accept_secret(&joined.secret);
         if !self.restore_all().await? {
@@ -155,6 +158,14 @@ impl Life {
         Ok(sighting.member.is_some() && known && sighting.settled)
     }
 
+    /// Another life of this broker joined while this one was not known: of the two exactly one goes on.
+    fn step_aside(&self) {
+        self.lease.lose();
+        let text = format!("Another live broker has the id \"{}\": the workers here end.", self.broker);
+        self.log(Level::Error, text);
+        self.fenced.notify_one();
+    }
+
     fn moved_in_with(&self, joined: &Joined) {
         lock(&self.remembered).settled_in(joined);
         self.well_since.store(boot_millis(), Ordering::Release);
@@ -162,9 +173,17 @@ impl Life {
         self.log(Level::Info, "Redis lost what it knew, or is another: this broker has put back what it holds.");
         self.look.notify_one();
         self.publish.notify_one();
+        self.warn_of_server();
     }
 
-    fn announcement(&self) -> Announcement {
+    /// Logs what is wrong with the settings of the coordinator's server.
+    pub fn warn_of_server(&self) {
+        if let Some(text) = self.coordinator.warning() {
+            self.log(Level::Warn, text);
+        }
+    }
+
+    pub fn announcement(&self) -> Announcement {
         let remembered = lock(&self.remembered);
         let others = remembered.members.values().filter(|record| record.incarnation != self.incarnation);
         let ttl = self.config.lease.ttl();

@@ -126,6 +126,7 @@ impl Core {
 
     /// Starts the tasks of a life. Only now it takes up workers, and what JavaScript says about them finds this life.
     pub fn set_going(&self, life: &Arc<Life>) {
+        life.warn_of_server();
         life.tasks.spawn_on("lease", &lease_thread::handle(), life.clone().keep_lease());
         life.spawn("log", life.clone().keep_log());
         life.spawn("deadlines", life.clone().keep_deadlines());

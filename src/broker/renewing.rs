@@ -21,6 +21,9 @@ const RETRY: Duration = Duration::from_millis(50);
 /// Between two looks: more means that the process or the machine was stopped meanwhile.
 const OVERSLEPT: u64 = 1500;
 
+/// Between two log lines about renewals that go on to fail.
+const LOG_INTERVAL: u64 = 1000;
+
 /// A renewal, sent at this time on the local clock.
 type Answer = (u64, CoordinationResult<Renewal>);
 
@@ -28,6 +31,8 @@ type Answer = (u64, CoordinationResult<Renewal>);
 struct Keeper {
     /// The last renewal failed.
     failing: bool,
+    /// When a failure was logged last.
+    logged: u64,
     looked: u64,
     /// When the thread woke from a stop since which no renewal was sent and answered: others may have taken this broker
     /// for dead.
@@ -44,7 +49,8 @@ enum Next {
 impl Life {
     /// Keeps the lease as long as the life goes on; tells when it holds no longer, when it holds again, when it is lost.
     pub async fn keep_lease(self: Arc<Self>) {
-        let mut keeper = Keeper { failing: false, looked: boot_millis(), overslept: None, stall: Stall::default() };
+        let mut keeper =
+            Keeper { failing: false, logged: 0, looked: boot_millis(), overslept: None, stall: Stall::default() };
         let mut answers = JoinSet::new();
         let (mut due, mut looks) = (interval(self.lease.renew_interval()), interval(LOOK));
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -144,8 +150,12 @@ impl Life {
             Err(error) => error.to_string(),
         };
         let level = if keeper.failing { Level::Debug } else { Level::Warn };
+        let now = boot_millis();
+        if !keeper.failing || now - keeper.logged >= LOG_INTERVAL {
+            keeper.logged = now;
+            self.log(level, format!("The lease could not be renewed: {problem}"));
+        }
         keeper.failing = true;
-        self.log(level, format!("The lease could not be renewed: {problem}"));
         Next::Retry
     }
 

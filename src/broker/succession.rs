@@ -1,78 +1,122 @@
-//! A broker id that is in use when a life begins: whether its holder lives, is silent, or is dead.
+//! A broker id that another life has: whether that one lives, is silent, or is dead; it goes on, or this one takes over.
 
 use crate::broker::event::Level;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::clock::boot_millis;
-use crate::coordination::{Death, Eviction, Registration, CHUNK};
+use crate::coordination::{CoordinationResult, Death, Eviction, Holder, Joined, Registration, CHUNK};
 use crate::error::{Code, Failure, Outcome};
-use crate::ids::{Endpoint, Incarnation, ServerTime};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Between two looks at a broker id that is in use: a crashed program that is started again should not notice it.
 const ID_CHECK: Duration = Duration::from_millis(100);
-/// How much longer than a lease a start waits for the last holder of its id to be silent.
+/// How much longer than a lease a life waits for the other one to be silent.
 const ID_GRACE: u64 = 1000;
 /// How long the holder's address is given to refuse: a host that is up does so at once.
 const REFUSAL: Duration = Duration::from_millis(500);
 
-/// The life that holds the broker id.
-struct Holder {
-    incarnation: Incarnation,
-    address: Endpoint,
-    lease_expires: ServerTime,
-    strict: bool,
+/// Another life of the same broker, as it looked so far.
+#[derive(Default)]
+struct Rival {
+    seen: Option<Seen>,
+}
+
+struct Seen {
+    holder: Holder,
+    /// When this lease was first seen, on the local clock.
+    since: u64,
+}
+
+impl Rival {
+    /// Whether it lives: it renewed its lease since the first look, or yet another life has the id by now.
+    fn lives(&mut self, holder: &Holder, now: u64) -> bool {
+        let seen = self.seen.get_or_insert_with(|| Seen { holder: holder.clone(), since: now });
+        seen.holder.incarnation != holder.incarnation || seen.holder.lease_expires < holder.lease_expires
+    }
+
+    /// How long its lease has stood still, as far as this life can tell.
+    fn silence(&self, now: u64) -> u64 {
+        self.seen.as_ref().map_or(0, |seen| now - seen.since)
+    }
 }
 
 impl Life {
-    /// Registers. A dead holder of the broker id is evicted at once, a silent one outwaited; one that lives is left
+    /// Registers. A dead holder of the broker id is evicted at once, a silent one after its lease; one that lives is left
     /// alone, and the start fails.
     pub async fn register(self: &Arc<Self>) -> Outcome<()> {
         let ttl = self.config.lease.ttl();
-        let give_up = boot_millis() + self.config.lease.ttl + ID_GRACE;
-        let mut seen: Option<Holder> = None;
+        let mut rival = Rival::default();
         loop {
             let sent = boot_millis();
             let holder = match self.coordinator.register(&self.record(), ttl).await.map_err(Failure::from)? {
                 Registration::Joined(joined) => {
-                    self.hear_time(sent, joined.now);
-                    self.lease.extend(sent);
-                    self.renewed_at.store(sent, Ordering::Release);
-                    self.well_since.store(sent, Ordering::Release);
-                    lock(&self.remembered).settled_in(&joined);
+                    self.registered(sent, &joined);
                     return Ok(());
                 }
-                Registration::IdInUse { incarnation, address, lease_expires, strict } => {
-                    Holder { incarnation, address, lease_expires, strict }
-                }
+                Registration::IdInUse(holder) => holder,
             };
-            let renewed = seen.as_ref().is_some_and(|seen| {
-                seen.incarnation != holder.incarnation || seen.lease_expires < holder.lease_expires
-            });
-            if renewed || sent >= give_up {
+            if !self.displace(&mut rival, &holder).await {
                 let text =
                     format!("Another live broker has the id \"{}\": it listens on {}.", self.broker, holder.address);
                 return Err(Failure::new(Code::BrokerIdInUse, text));
             }
-            let succeeded = self.is_dead(&holder).await && self.succeed(&holder).await;
-            seen = Some(holder);
-            if !succeeded {
-                tokio::time::sleep(ID_CHECK).await;
+        }
+    }
+
+    fn registered(&self, sent: u64, joined: &Joined) {
+        self.hear_time(sent, joined.now);
+        self.lease.extend(sent);
+        self.renewed_at.store(sent, Ordering::Release);
+        self.well_since.store(sent, Ordering::Release);
+        lock(&self.remembered).settled_in(joined);
+    }
+
+    /// Announces this life in a database that it has not put itself into. `None`: another life of this broker joined
+    /// there meanwhile, and goes on instead of this one.
+    pub async fn announce_alone(self: &Arc<Self>) -> CoordinationResult<Option<Joined>> {
+        let mut rival = Rival::default();
+        loop {
+            match self.coordinator.announce(&self.announcement()).await? {
+                Registration::Joined(joined) => return Ok(Some(joined)),
+                Registration::IdInUse(holder) if self.displace(&mut rival, &holder).await => {}
+                Registration::IdInUse(_) => return Ok(None),
             }
         }
     }
 
+    /// Evicts the other life where it is dead, and otherwise waits a moment. `false`: it lives, or it cannot be told.
+    async fn displace(self: &Arc<Self>, rival: &mut Rival, holder: &Holder) -> bool {
+        let now = boot_millis();
+        let ttl = holder.lease_ttl.as_millis() as u64;
+        if rival.lives(holder, now) || rival.silence(now) >= ttl.max(self.config.lease.ttl) + ID_GRACE {
+            return false;
+        }
+        let expired = holder.lease_expires <= holder.now;
+        // The clock of the coordinator may have jumped, this one did not: whoever did not renew for a whole lease has
+        // stopped by itself.
+        let silent = expired && rival.silence(now) >= ttl;
+        if (silent || self.is_dead(holder, expired).await) && self.succeed(holder).await {
+            *rival = Rival::default();
+        } else {
+            tokio::time::sleep(ID_CHECK).await;
+        }
+        true
+    }
+
     /// The proof of death, for one that has no lease and no connection of its own: the eviction checks that the lease
-    /// was not renewed meanwhile. A strict holder's lease is waited for.
-    async fn is_dead(&self, holder: &Holder) -> bool {
+    /// was not renewed meanwhile. A strict holder's silence is waited for.
+    async fn is_dead(&self, holder: &Holder, expired: bool) -> bool {
         if holder.strict {
             return false;
         }
         // First what costs a living one nothing.
         if self.coordinator.is_listening(&holder.incarnation).await.unwrap_or(true) {
             return false;
+        }
+        if expired {
+            return true;
         }
         // This life listens where the holder did: then that one does not.
         let own = self.address.get() == Some(&holder.address);
@@ -95,7 +139,34 @@ impl Life {
                 _ => return false,
             }
         }
-        self.log(Level::Warn, format!("The last broker of the id \"{}\" is dead: this one succeeds it.", self.broker));
+        self.log(Level::Warn, format!("Taking over the broker id \"{}\" from a dead incarnation.", self.broker));
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Endpoint, ServerTime};
+
+    fn holder(incarnation: &str, lease_expires: u64) -> Holder {
+        Holder {
+            incarnation: incarnation.into(),
+            address: Endpoint { host: "h".into(), port: 1 },
+            lease_expires: ServerTime(lease_expires),
+            now: ServerTime(0),
+            lease_ttl: Duration::from_secs(5),
+            strict: false,
+        }
+    }
+
+    #[test]
+    fn a_rival_lives_that_renews_or_was_succeeded_and_its_silence_counts_from_the_first_look() {
+        let mut rival = Rival::default();
+        assert!(!rival.lives(&holder("a", 5), 100));
+        assert!(!rival.lives(&holder("a", 5), 300));
+        assert_eq!(rival.silence(400), 300);
+        assert!(rival.lives(&holder("a", 6), 500));
+        assert!(rival.lives(&holder("b", 5), 500));
     }
 }

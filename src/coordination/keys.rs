@@ -11,6 +11,7 @@
 //! | `{ns}:changes` | zset: incarnation → version of the members at which it came or last changed its record |
 //! | `{ns}:departed` | zset: incarnation:dead or incarnation:left → version of the members at which it went. The last 1 000, none while nobody is a member |
 //! | `{ns}:sums` | hash: of each class that brokers host who are not draining: `n:<cluster>:<class>` how many, `l:<cluster>:<class>` the sum of their loads |
+//! | `{ns}:ids` | hash: broker id → the incarnation that has it, its lease valid or expired |
 //! | `{ns}:load:<cluster>` | zset: incarnation → load, reservations included |
 //! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause (0: no activation has ended well yet), attempt (activations since the last one that did), created, recoverable, load, attributes, activated (ms), deaths and returns (`history.rs`) |
 //! | `{ns}:own:<incarnation>` | zset: worker id → created |

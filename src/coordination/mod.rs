@@ -103,15 +103,22 @@ pub struct Joined {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Registration {
     Joined(Joined),
-    /// Another incarnation of this broker id holds a lease that has not expired; of several (the clock stepped back)
-    /// the lowest.
-    IdInUse {
-        incarnation: Incarnation,
-        address: Endpoint,
-        lease_expires: ServerTime,
-        /// Only the end of its lease frees the id.
-        strict: bool,
-    },
+    /// Another incarnation has this broker id.
+    IdInUse(Holder),
+}
+
+/// The life that has a broker id, whether its lease is valid or has expired: until it is evicted it may renew.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Holder {
+    pub incarnation: Incarnation,
+    pub address: Endpoint,
+    pub lease_expires: ServerTime,
+    /// The coordinator's clock at the answer.
+    pub now: ServerTime,
+    /// For how long it leases.
+    pub lease_ttl: Duration,
+    /// Only the end of its lease frees the id.
+    pub strict: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -436,20 +443,24 @@ pub trait Coordinator: Send + Sync + 'static {
     /// The server that commands go to now; `None` while there is none.
     fn server(&self) -> Option<ServerId>;
 
+    /// What is wrong with the settings of the server; `None`: nothing, or it cannot be told.
+    fn warning(&self) -> Option<String>;
+
     /// The secret of the namespace, so that a broker knows it before any other broker can find it. In an empty
     /// namespace the first call makes the secret and the generation.
     async fn secret(&self) -> CoordinationResult<String>;
 
     /// Joins the namespace with a lease of `ttl`. On a server that the cluster has not agreed on all who have a lease
-    /// there are awaited, run out or not (after an outage the living look expired too); with none it is agreed at once. Refused while another incarnation of this broker id has a lease that
-    /// has not expired; an expired one stays and is evicted like any other. Repeating it renews and replaces the record.
+    /// there are awaited, run out or not (after an outage the living look expired too); with none it is agreed at once. Refused while another incarnation has this broker id, its lease valid
+    /// or expired: whoever wants the id evicts that one first. Repeating it renews and replaces the record.
     /// Signals `Members`.
     async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration>;
 
     /// Puts back what a member knows of the namespace: its lease and record, maxima, secret. On a server or in a
     /// generation that the cluster has not agreed on, this is where it agrees: who is remembered and who has a lease
-    /// there is awaited. Repeating it is harmless. Signals `Members`.
-    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Joined>;
+    /// there is awaited. Refused as in [`Coordinator::register`]: a life that started meanwhile may have the id.
+    /// Repeating it is harmless. Signals `Members`.
+    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Registration>;
 
     /// Puts back workers that live with `owner`, over anything that stands under a lower epoch: a pending one, or
     /// another owner's (signals `Overruled`). Each counts by itself, and more than [`CHUNK`] may be several steps.

@@ -122,6 +122,7 @@ async fn attempt(
             Reached::Socket(socket) => Link::over(shared, Role::Initiator, socket).await.map_err(refused)?,
             Reached::Memory(stream) => Link::new(stream::memory(stream)),
         };
+        link.target = expect.cloned();
         let shaken = session::shake_hands(shared, Role::Initiator, &mut link, place).await;
         let (peer, place) = shaken.map_err(refused)?;
         Ok::<_, ConnectError>((place, peer, link))
@@ -148,6 +149,7 @@ async fn attempt_locally(
     };
     let Ok(stream) = local::dial(incarnation).await else { return Err(Some(place)) };
     let mut link = Link::locally(stream);
+    link.target = expect.cloned();
     let shaken = session::shake_hands(shared, Role::Initiator, &mut link, Some(place));
     match timeout(shared.config.handshake_timeout / LOCAL_SHARE, shaken).await {
         Ok(Ok((peer, place))) if peer.identity.incarnation == *incarnation => Ok((place, peer, link)),

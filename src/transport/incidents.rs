@@ -38,6 +38,8 @@ incidents! {
     ForeignNamespace = "foreign namespace";
     NoCommonVersion = "no common version";
     WrongSecret = "wrong secret";
+    /// A port that was used again.
+    AnotherSystem = "a broker of another system";
     Reflected = "reflected handshake";
     Replayed = "replayed handshake";
     /// The other side did not let us in.
@@ -71,6 +73,7 @@ impl From<HandshakeError> for Incident {
             HandshakeError::ForeignNamespace => Incident::ForeignNamespace,
             HandshakeError::NoCommonVersion => Incident::NoCommonVersion,
             HandshakeError::WrongSecret => Incident::WrongSecret,
+            HandshakeError::AnotherSystem => Incident::AnotherSystem,
             HandshakeError::Reflected => Incident::Reflected,
             HandshakeError::Replayed => Incident::Replayed,
             HandshakeError::Refused(_) => Incident::RefusedByPeer,

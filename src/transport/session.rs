@@ -10,6 +10,7 @@ use super::shared::{Place, Shared};
 use super::stream::{DirectOutput, Input, Output};
 use super::{local, stream, tls};
 use crate::error::Code;
+use crate::ids::Incarnation;
 use crate::wire::codec::{self, MAX_FRAME_DEFAULT};
 use crate::wire::handshake::{
     take_frame, Channel, Handshake, HandshakeError, Nonce, Party, Peer, Role, Step, HANDSHAKE_MAX_FRAME,
@@ -33,11 +34,13 @@ pub(super) struct Link {
     pub buffer: BytesMut,
     /// What only its two ends know, where it is encrypted.
     channel: Option<Channel>,
+    /// The life of a broker that is expected at the other end.
+    pub target: Option<Incarnation>,
 }
 
 impl Link {
     pub fn new((input, output): (Input, Output)) -> Self {
-        Self { input, output, buffer: BytesMut::with_capacity(HANDSHAKE_BUFFER), channel: None }
+        Self { input, output, buffer: BytesMut::with_capacity(HANDSHAKE_BUFFER), channel: None, target: None }
     }
 
     /// To a process of this host: never encrypted, see [`TransportConfig::local_sockets`](super::TransportConfig).
@@ -119,7 +122,7 @@ async fn exchange(
 ) -> Result<(Peer, Place), ShakeError> {
     let mut nonce: Nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
-    let party = Party { channel: link.channel, ..shared.party() };
+    let party = Party { channel: link.channel, target: link.target.clone(), ..shared.party() };
     let mut handshake = match role {
         Role::Responder => Handshake::respond(party, nonce)?,
         Role::Initiator => {

@@ -81,6 +81,8 @@ pub type Channel = [u8; 32];
 pub struct Party {
     pub identity: Identity,
     pub purpose: Purpose,
+    /// The life of a broker that the side that connects expects; it is told why a proof fails that is meant for another.
+    pub target: Option<Incarnation>,
     pub secrets: Secrets,
     /// Longest frame that this side reads.
     pub max_frame: usize,
@@ -92,7 +94,15 @@ pub struct Party {
 
 impl Party {
     pub fn new(identity: Identity, secrets: Secrets, max_frame: usize) -> Self {
-        Self { identity, purpose: Purpose::default(), secrets, max_frame, versions: PROTOCOL, channel: None }
+        Self {
+            identity,
+            purpose: Purpose::default(),
+            target: None,
+            secrets,
+            max_frame,
+            versions: PROTOCOL,
+            channel: None,
+        }
     }
 }
 
@@ -125,8 +135,10 @@ pub enum HandshakeError {
     ForeignNamespace,
     #[error("no protocol version in common")]
     NoCommonVersion,
-    #[error("no secret in common")]
+    #[error("no secret in common: option.secret (or DWORKER_SECRET) of the two brokers differs")]
     WrongSecret,
+    #[error("no secret in common with a broker that is not the one expected at this address: the port is probably used again, by a system with the same namespace on another Redis server or database")]
+    AnotherSystem,
     #[error("our own frame came back")]
     Reflected,
     #[error("a frame of another handshake was replayed")]
@@ -142,6 +154,7 @@ pub enum Refusal {
     NoCommonVersion = 2,
     WrongSecret = 3,
     Other = 4,
+    AnotherSystem = 5,
 }
 
 impl fmt::Display for Refusal {
@@ -149,7 +162,12 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Refusal::ForeignNamespace => "another namespace",
             Refusal::NoCommonVersion => "no protocol version in common",
-            Refusal::WrongSecret => "no secret in common",
+            Refusal::WrongSecret => {
+                "no secret in common: option.secret (or DWORKER_SECRET) of the two brokers differs"
+            }
+            Refusal::AnotherSystem => {
+                "no secret in common, and it is not the broker that was expected at this address: the port is probably used again, by a system with the same namespace on another Redis server or database"
+            }
             Refusal::Other => "an invalid handshake",
         })
     }
@@ -162,6 +180,7 @@ impl HandshakeError {
             HandshakeError::ForeignNamespace => Refusal::ForeignNamespace,
             HandshakeError::NoCommonVersion => Refusal::NoCommonVersion,
             HandshakeError::WrongSecret => Refusal::WrongSecret,
+            HandshakeError::AnotherSystem => Refusal::AnotherSystem,
             _ => Refusal::Other,
         }
     }
@@ -227,7 +246,7 @@ impl Handshake {
                     return Err(HandshakeError::Replayed);
                 }
                 let proven = transcript.verify(self.role.other(), &self.party.secrets, &proof.macs);
-                let index = proven.ok_or(HandshakeError::WrongSecret)?;
+                let index = proven.ok_or_else(|| self.unproven(&peer))?;
                 let send = (self.role == Role::Responder).then(|| {
                     let macs = transcript.prove(self.role, &self.party.secrets.0[index..=index]);
                     frames::proof(self.role, &peer.nonce, &macs)
@@ -240,6 +259,18 @@ impl Handshake {
                 Ok(Step::Done { peer, send })
             }
             _ => Err(HandshakeError::OutOfTurn),
+        }
+    }
+
+    /// Why two brokers of one namespace have no secret in common. The ids are not proven, so this only explains.
+    fn unproven(&self, peer: &Hello) -> HandshakeError {
+        let (expected, found) = match self.role {
+            Role::Initiator => (&self.party.target, &peer.identity.incarnation),
+            Role::Responder => (&peer.target, &self.party.identity.incarnation),
+        };
+        match expected {
+            Some(expected) if expected != found => HandshakeError::AnotherSystem,
+            _ => HandshakeError::WrongSecret,
         }
     }
 

@@ -158,7 +158,10 @@ impl Broker {
     }
 
     pub async fn announce(&self, announcement: &Announcement) -> Joined {
-        self.coordinator.announce(announcement).await.expect("announce")
+        match self.coordinator.announce(announcement).await.expect("announce") {
+            Registration::Joined(joined) => joined,
+            refused => panic!("{:?} cannot announce itself: {refused:?}", self.record.broker),
+        }
     }
 
     pub async fn restore(&self, held: &[Held]) -> Vec<bool> {

@@ -72,7 +72,7 @@ pub async fn no_proof_counts_against_the_valid_lease_of_a_strict_broker(cluster:
     let lease_expires = other.scan().await.members[0].lease_expires;
     let next = BrokerRecord { incarnation: "next".into(), ..strict.record.clone() };
     let answer = cluster.visitor().await.register(&next, LEASE).await;
-    assert!(matches!(answer, Ok(Registration::IdInUse { strict: true, .. })), "{answer:?}");
+    assert!(matches!(answer, Ok(Registration::IdInUse(Holder { strict: true, .. }))), "{answer:?}");
     for death in [other.proof(lease_expires), Death::Succeeded { lease_expires }] {
         assert_eq!(other.evict(&strict, &death, CHUNK).await, Eviction::Alive { lease_expires });
     }

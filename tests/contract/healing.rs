@@ -451,7 +451,7 @@ pub async fn the_next_life_of_a_broker_takes_over_while_nothing_is_settled(clust
         coordinator: cluster.visitor().await,
         record: BrokerRecord { incarnation: "f".repeat(32).as_str().into(), ..dead.record.clone() },
     };
-    assert!(matches!(next.register(LEASE).await, Registration::IdInUse { .. }));
+    assert!(matches!(next.register(LEASE).await, Registration::IdInUse(_)));
     let evicted = next.evict(&dead, &Death::Succeeded { lease_expires }, CHUNK).await;
     assert_eq!(evicted, Eviction::Evicted { recovered: 1, deleted: 0, remaining: 0, quarantined: vec![] });
     assert!(settled(&other).await, "the dead one is awaited no more");

@@ -1,6 +1,7 @@
 //! Leases and records.
 
 use super::cluster::*;
+use crate::disturbance::Disturbance;
 use dworker::coordination::*;
 use dworker::ids::*;
 use std::time::Duration;
@@ -82,48 +83,56 @@ pub async fn a_broker_id_in_use_is_refused_and_the_answer_says_by_whom(cluster: 
     let held = first.scan().await;
     let second = BrokerRecord { incarnation: "another".into(), ..record("a") };
     let answer = cluster.visitor().await.register(&second, LEASE).await;
-    let in_use = Registration::IdInUse {
-        incarnation: first.incarnation().clone(),
-        address: first.record.address.clone(),
-        lease_expires: held.members[0].lease_expires,
-        strict: false,
-    };
-    assert_eq!(answer, Ok(in_use));
+    let Ok(Registration::IdInUse(holder)) = answer else { panic!("{answer:?}") };
+    assert_eq!(
+        holder,
+        Holder {
+            incarnation: first.incarnation().clone(),
+            address: first.record.address.clone(),
+            lease_expires: held.members[0].lease_expires,
+            now: holder.now,
+            lease_ttl: first.record.lease_ttl,
+            strict: false,
+        }
+    );
+    assert!(holder.now >= held.now && holder.now < holder.lease_expires);
     assert_eq!(first.scan().await.members, held.members);
 }
 
-pub async fn a_broker_id_is_free_when_its_lease_ran_out_and_the_old_incarnation_stays_to_be_evicted(cluster: Cluster) {
+pub async fn a_broker_id_whose_lease_ran_out_is_free_once_that_life_was_evicted(cluster: Cluster) {
     let old = cluster.broker("a").await;
     cluster.expire(&old).await;
-    let new = cluster.broker_like(BrokerRecord { incarnation: "another".into(), ..record("a") }).await;
-    assert_eq!(incarnations(&new.scan().await), [old.incarnation().as_str(), "another"]);
-    assert!(matches!(new.evict_expired(&old, CHUNK).await, Eviction::Evicted { .. }));
+    let second = BrokerRecord { incarnation: "another".into(), ..record("a") };
+    let visitor = cluster.visitor().await;
+    let answer = visitor.register(&second, LEASE).await;
+    let Ok(Registration::IdInUse(holder)) = answer else { panic!("{answer:?}") };
+    assert!(holder.now >= holder.lease_expires);
+    let death = Death::Succeeded { lease_expires: holder.lease_expires };
+    let evicted = visitor.evict(&second.incarnation, old.incarnation(), &death, CHUNK).await;
+    assert!(matches!(evicted, Ok(Eviction::Evicted { .. })), "{evicted:?}");
+    let new = cluster.broker_like(second).await;
     assert_eq!(incarnations(&new.scan().await), ["another"]);
+    assert!(matches!(old.renew(LEASE).await, Renewal::Evicted { .. }));
+}
+
+pub async fn a_life_that_is_not_known_cannot_announce_itself_over_another_of_its_broker(cluster: Cluster) {
+    let old = cluster.broker("a").await;
+    let knew = old.joined().await;
+    cluster.disturb(Disturbance::Wipe).await;
+    let second = BrokerRecord { incarnation: "another".into(), ..record("a") };
+    let new = cluster.broker_like(second).await;
+    let answer = old.coordinator.announce(&old.word(&knew, &[])).await;
+    assert!(
+        matches!(&answer, Ok(Registration::IdInUse(holder)) if holder.incarnation == *new.incarnation()),
+        "{answer:?}"
+    );
+    new.leave(Fate::Recover, CHUNK).await;
+    old.announce(&old.word(&knew, &[])).await;
 }
 
 pub async fn a_broker_id_is_free_after_its_broker_left(cluster: Cluster) {
     cluster.broker("a").await.leave(Fate::Delete, CHUNK).await;
     cluster.broker_like(BrokerRecord { incarnation: "another".into(), ..record("a") }).await;
-}
-
-pub async fn of_two_incarnations_that_a_clock_step_revived_the_lowest_is_named(cluster: Cluster) {
-    if !cluster.clock_stands() {
-        return;
-    }
-    let low = cluster.broker("a").await;
-    cluster.pass(LEASE.as_millis() as u64).await;
-    let high = cluster.broker_like(BrokerRecord { incarnation: "zz".into(), ..record("a") }).await;
-    cluster.turn_back(1000);
-    for (record, holder) in [
-        (BrokerRecord { incarnation: "zzz".into(), ..record("a") }, &low),
-        (high.record.clone(), &low),
-        (low.record.clone(), &high),
-    ] {
-        match high.coordinator.register(&record, LEASE).await {
-            Ok(Registration::IdInUse { incarnation, .. }) => assert_eq!(incarnation, *holder.incarnation()),
-            other => panic!("{other:?}"),
-        }
-    }
 }
 
 pub async fn a_renewed_lease_lasts_for_the_new_ttl(cluster: Cluster) {

@@ -179,8 +179,8 @@ pub async fn a_broker_may_have_any_id_and_any_host(cluster: Cluster) {
         let broker = cluster.broker_like(said).await;
         let rival = BrokerRecord { incarnation: "rival".into(), ..broker.record.clone() };
         match broker.coordinator.register(&rival, LEASE).await {
-            Ok(Registration::IdInUse { incarnation, address: at, .. }) => {
-                assert_eq!((&incarnation, at), (broker.incarnation(), address), "{id:?}");
+            Ok(Registration::IdInUse(holder)) => {
+                assert_eq!((&holder.incarnation, holder.address), (broker.incarnation(), address), "{id:?}");
             }
             other => panic!("{id:?}: {other:?}"),
         }

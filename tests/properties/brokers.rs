@@ -130,7 +130,7 @@ impl Brokers {
             (Operation::Register(record, _), Answer::Registration(Registration::Joined(joined))) => {
                 self.note_joined(&record.incarnation, joined);
             }
-            (Operation::Announce(announcement), Answer::Joined(joined)) => {
+            (Operation::Announce(announcement), Answer::Registration(Registration::Joined(joined))) => {
                 self.note_joined(&announcement.record.incarnation, joined);
             }
             (_, Answer::Renewal(Renewal::Renewed { now, .. } | Renewal::Evicted { now, .. })) => self.now = *now,

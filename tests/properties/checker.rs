@@ -44,7 +44,7 @@ impl Checker {
                     *highest = n;
                 }
             }
-            (Operation::Announce(announcement), Answer::Joined(joined)) => {
+            (Operation::Announce(announcement), Answer::Registration(Registration::Joined(joined))) => {
                 self.highest = self.highest.max(announcement.epoch);
                 self.restarts = self.restarts.max(announcement.restart_number);
                 assert_eq!(joined.restart_number, self.restarts);

@@ -49,7 +49,6 @@ pub enum Answer {
     Server(Option<ServerId>),
     Secret(String),
     Registration(Registration),
-    Joined(Joined),
     Restoration(Restoration),
     Renewal(Renewal),
     Look(Box<Look>),
@@ -130,7 +129,7 @@ impl Operation {
             Operation::Secret => on.secret().await.map(Answer::Secret),
             Operation::Register(record, ttl) => on.register(record, *ttl).await.map(Answer::Registration),
             Operation::Server => Ok(Answer::Server(on.server())),
-            Operation::Announce(announcement) => on.announce(announcement).await.map(Answer::Joined),
+            Operation::Announce(announcement) => on.announce(announcement).await.map(Answer::Registration),
             Operation::Restore(owner, held) => on.restore(owner, held).await.map(Answer::Restoration),
             Operation::Settle(owner, joined) => {
                 on.settle(owner, joined).await.map(|counted| Answer::Flags(vec![counted]))
@@ -179,7 +178,6 @@ impl Answer {
             Answer::Done
             | Answer::Server(_)
             | Answer::Secret(_)
-            | Answer::Joined(_)
             | Answer::Host(_)
             | Answer::Time(_)
             | Answer::Number(_) => vec!["done"],
@@ -191,7 +189,7 @@ impl Answer {
             Answer::Restoration(Restoration::Restored(flags)) => each(flags),
             Answer::Failed(kind) => vec![kind],
             Answer::Registration(Registration::Joined(_)) => vec!["joined"],
-            Answer::Registration(Registration::IdInUse { .. }) => vec!["id in use"],
+            Answer::Registration(Registration::IdInUse(_)) => vec!["id in use"],
             Answer::Renewal(Renewal::Evicted { generation: None, .. }) => vec!["wiped"],
             Answer::Renewal(Renewal::Evicted { server_agreed: false, .. }) => vec!["evicted, another server"],
             Answer::Renewal(Renewal::Evicted { .. }) => vec!["evicted"],
@@ -282,7 +280,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("server", &["done"]),
     ("secret", &["done", "unavailable"]),
     ("register", &["joined", "id in use", "unavailable"]),
-    ("announce", &["done", "unavailable"]),
+    ("announce", &["joined", "id in use", "unavailable"]),
     ("restore", &["yes", "no", "not a member", "unavailable"]),
     ("settle", &["yes", "no", "unavailable"]),
     (

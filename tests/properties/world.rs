@@ -112,7 +112,7 @@ impl World {
         match &mut answer {
             Answer::Secret(secret) => *secret = self.common(secret),
             Answer::Server(Some(server)) => self.common_server(server),
-            Answer::Registration(Registration::Joined(joined)) | Answer::Joined(joined) => self.common_joined(joined),
+            Answer::Registration(Registration::Joined(joined)) => self.common_joined(joined),
             Answer::Renewal(Renewal::Renewed { generation, server, .. }) => {
                 *generation = self.common(generation);
                 self.common_server(server);

@@ -60,6 +60,7 @@ impl RedisServer {
             db: 0,
             tls: None,
             sentinel: None,
+            nodes: Vec::new(),
         }
     }
 

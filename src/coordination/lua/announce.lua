@@ -3,16 +3,20 @@
 --      12 highest epoch, 13 restart number, 14 patience in ms, 15 how many counters, then a class (escaped) and an n each, then
 --      the incarnations that it remembers
 -- Replies: {'joined', now, expires, restart number, generation, secret, server}
+--          {'used', …} as in register: another life of this broker has a lease; nothing changed
 --          {'schema', version}: the namespace belongs to another version; nothing changed
 -- Never half-done: as in register; a generation or server agreed on before its first announcer is awaited.
--- Cost: about 30 µs, 3 µs a broker and 2 µs a class.
+-- Cost: about 35 µs, 3 µs a broker and 2 µs a class.
 -- Full memory: refused.
 local incarnation, record, ttl, schema, generation, knew = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10]
 local secret, patience, counters = ARGV[11], tonumber(ARGV[14]), 15 + 2 * tonumber(ARGV[15])
 
 local foreign = foreign_schema(schema)
 if foreign then return foreign end
-join(incarnation, record, ttl, schema, generation, secret)
+local broker = broker_of(record)
+local used = other_life(broker, incarnation)
+if used then return used end
+join(incarnation, broker, record, ttl, schema, generation, secret)
 
 saw_epoch(ARGV[12])
 keep_epoch()

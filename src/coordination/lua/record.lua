@@ -1,9 +1,16 @@
 -- record: where a broker's record is read. Its form is cluster:draining:host:port:broker:low:high:ttl:strict:,class,class,
 -- with every text escaped, so that neither ':' nor ',' occurs in one.
+local IDS = PREFIX .. 'ids'
+
 local function address(incarnation)
   local record = redis.call('HGET', BROKERS, incarnation)
   local host, port = string.match(record or '', '^[^:]*:[^:]*:([^:]*):([^:]*):')
   return host or false, port or false
+end
+
+-- The id of the broker, escaped as in the record.
+local function broker_of(record)
+  return string.match(record or '', '^[^:]*:[^:]*:[^:]*:[^:]*:([^:]*):')
 end
 
 local function cluster_of(incarnation)

@@ -17,6 +17,7 @@ end
 check(META, 'hash')
 check(LEASES, 'zset')
 check(BROKERS, 'hash')
+check(IDS, 'hash')
 check(PREFIX .. 'dead', 'hash')
 check(PREFIX .. 'awaited', 'hash')
 check(PREFIX .. 'trials', 'hash')

@@ -1,7 +1,7 @@
 //! How tables that may have lost something become whole again: who is awaited, what is put back, when that is over.
 
 use super::super::*;
-use super::membership::join;
+use super::membership::{join, other_life};
 use super::tables::{Healing, Hold, Tables};
 use std::collections::BTreeMap;
 
@@ -67,9 +67,12 @@ pub(super) fn look_at_the_clock(tables: &mut Tables, now: ServerTime) {
     }
 }
 
-pub(super) fn announce(tables: &mut Tables, announcement: &Announcement, now: ServerTime) -> Joined {
+pub(super) fn announce(tables: &mut Tables, announcement: &Announcement, now: ServerTime) -> Registration {
     let Announcement { record, ttl, generation, secret, epoch, counters, restart_number, remembered, patience } =
         announcement;
+    if let Some(holder) = other_life(tables, record, now) {
+        return Registration::IdInUse(holder);
+    }
     let joined = join(tables, record, *ttl, Some(secret), now);
     tables.saw_epoch(*epoch);
     tables.restart_number = tables.restart_number.max(*restart_number);
@@ -91,7 +94,7 @@ pub(super) fn announce(tables: &mut Tables, announcement: &Announcement, now: Se
             await_return(tables, incarnation);
         }
     }
-    Joined { restart_number: tables.restart_number, ..joined }
+    Registration::Joined(Joined { restart_number: tables.restart_number, ..joined })
 }
 
 pub(super) fn settle(tables: &mut Tables, owner: &Incarnation, joined: &Joined) -> bool {

@@ -13,17 +13,25 @@ fn lease(now: ServerTime, ttl: Duration) -> ServerTime {
     ServerTime(now.0 + ttl.as_millis() as u64)
 }
 
+/// Another life of the broker, its lease valid or expired.
+pub(super) fn other_life(tables: &Tables, record: &BrokerRecord, now: ServerTime) -> Option<Holder> {
+    let is_other = |(incarnation, member): &(&Incarnation, &Registered)| {
+        **incarnation != record.incarnation && member.record.broker == record.broker
+    };
+    let (incarnation, member) = tables.members.iter().find(is_other)?;
+    Some(Holder {
+        incarnation: incarnation.clone(),
+        address: member.record.address.clone(),
+        lease_expires: member.lease_expires,
+        now,
+        lease_ttl: member.record.lease_ttl,
+        strict: member.record.strict,
+    })
+}
+
 pub(super) fn register(tables: &mut Tables, record: &BrokerRecord, ttl: Duration, now: ServerTime) -> Registration {
-    let rival = tables.members.iter().find(|(incarnation, member)| {
-        **incarnation != record.incarnation && member.record.broker == record.broker && member.lease_expires > now
-    });
-    if let Some((incarnation, Registered { record, lease_expires })) = rival {
-        return Registration::IdInUse {
-            incarnation: incarnation.clone(),
-            address: record.address.clone(),
-            lease_expires: *lease_expires,
-            strict: record.strict,
-        };
+    if let Some(holder) = other_life(tables, record, now) {
+        return Registration::IdInUse(holder);
     }
     if tables.agreed.as_ref() != Some(&tables.server) {
         agree(tables, Duration::ZERO, Some(&record.incarnation), now);

@@ -197,6 +197,10 @@ impl Coordinator for MemoryCoordinator {
         self.handle.with_listening(|_| ()).ok().map(|()| lock(&self.store.shared.tables).server.clone())
     }
 
+    fn warning(&self) -> Option<String> {
+        None
+    }
+
     async fn secret(&self) -> CoordinationResult<String> {
         self.step(|tables, _| membership::identity(tables, None).secret.clone())
     }
@@ -205,7 +209,7 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, now| membership::register(tables, record, ttl, now))
     }
 
-    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Joined> {
+    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Registration> {
         self.step(|tables, now| healing::announce(tables, announcement, now))
     }
 

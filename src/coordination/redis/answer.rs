@@ -3,7 +3,7 @@
 use super::record;
 use super::reply::{flags, load, number, text, Parts};
 use crate::coordination::{
-    BrokerRecord, Changes, Claim, Departure, Entry, Eviction, Expiry, Joined, Known, Location, Look, Member,
+    BrokerRecord, Changes, Claim, Departure, Entry, Eviction, Expiry, Holder, Joined, Known, Location, Look, Member,
     Membership, Placement, Registration, Renewal, Sighting,
 };
 use crate::ids::{Epoch, Incarnation, ServerTime, WorkerId};
@@ -41,8 +41,9 @@ pub fn registered(value: Value) -> Option<Result<Registration, String>> {
         })),
         "used" => {
             let incarnation = parts.incarnation()?;
-            let BrokerRecord { address, strict, .. } = record::decode(incarnation.clone(), &parts.text()?)?;
-            Ok(Registration::IdInUse { incarnation, address, lease_expires: parts.time()?, strict })
+            let BrokerRecord { address, strict, lease_ttl, .. } = record::decode(incarnation.clone(), &parts.text()?)?;
+            let (lease_expires, now) = (parts.time()?, parts.time()?);
+            Ok(Registration::IdInUse(Holder { incarnation, address, lease_expires, now, lease_ttl, strict }))
         }
         "schema" => Err(parts.text()?),
         _ => return None,

@@ -1,7 +1,7 @@
 //! A new connection: to whom, how, and whether it may be used.
 
 use super::failure::{foreign, judge, late, translate, Verdict};
-use super::greeting::{greet, login, Account, Greeting, Unfit};
+use super::greeting::{cluster_nodes, greet, is_cluster, login, Account, Greeting, Unfit};
 use super::sentinel::Sentinels;
 use super::socket::{open, Dialed, Place, Socket};
 use super::tls::Tls;
@@ -43,16 +43,17 @@ pub struct Dialer {
 
 impl Dialer {
     pub fn new(config: &RedisConfig, key: String) -> Self {
-        let origin = match (&config.sentinel, &config.path) {
-            (Some(_), _) => None,
-            (None, Some(path)) => Some(Place::Unix(path.clone())),
-            (None, None) => Some(Place::tcp(&config.host, config.port)),
+        let origins = match (&config.sentinel, &config.path) {
+            (Some(_), _) => Vec::new(),
+            (None, Some(path)) => vec![Place::Unix(path.clone())],
+            (None, None) if config.nodes.is_empty() => vec![Place::tcp(&config.host, config.port)],
+            (None, None) => config.nodes.iter().map(|node| Place::tcp(&node.host, node.port)).collect(),
         };
-        let place = match (&origin, &config.sentinel) {
-            (None, Some(sentinel)) => format!("the master {:?} of its sentinels", sentinel.name),
-            (origin, _) => origin.as_ref().map(Place::to_string).unwrap_or_default(),
+        let place = match &config.sentinel {
+            Some(sentinel) => format!("the master {:?} of its sentinels", sentinel.name),
+            None => origins.iter().map(Place::to_string).collect::<Vec<_>>().join(", "),
         };
-        let whereabouts = Arc::new(Whereabouts::new(origin));
+        let whereabouts = Arc::new(Whereabouts::new(origins));
         let sentinels =
             config.sentinel.as_ref().map(|sentinel| Arc::new(Sentinels::new(sentinel, whereabouts.clone())));
         Self {
@@ -81,14 +82,18 @@ impl Dialer {
         self.sentinels.as_ref()
     }
 
-    /// One attempt, with a deadline. News that Redis is elsewhere ends it early and leads there.
+    /// One attempt at each place that is known, with a deadline for each. News that Redis is elsewhere ends it early and leads there.
     pub async fn connect(&self) -> CoordinationResult<Entered> {
         let what = if self.tls.is_some() { "connecting over TLS" } else { "connecting" };
         let mut failure = late(&self.place, what, CONNECT_DEADLINE);
-        for _ in 0..TURNS {
+        let (mut turns, mut failed) = (0, Vec::new());
+        while turns < TURNS {
             let target = self.seek().await?;
             let entered = tokio::select! {
-                () = self.whereabouts.moved(&target) => continue,
+                () = self.whereabouts.moved(&target) => {
+                    turns += 1;
+                    continue;
+                }
                 entered = timeout(CONNECT_DEADLINE, self.enter(&target)) => entered,
             };
             failure = match entered {
@@ -99,14 +104,20 @@ impl Dialer {
                 Ok(Err(Refusal { moved: Some(place), error })) => {
                     self.whereabouts.redirect(&target, place);
                     failure = error;
+                    turns += 1;
                     continue;
                 }
                 Ok(Err(Refusal { moved: None, error })) => error,
                 Err(_) => late(&target.place, what, CONNECT_DEADLINE),
             };
             self.whereabouts.fail(&target);
-            self.avoid(Some(target.place));
-            break;
+            self.avoid(Some(target.place.clone()));
+            failed.push(target.place);
+            // Each other place is tried once.
+            let untried = |target: &Target| self.sentinels.is_none() && !failed.contains(&target.place);
+            if !self.whereabouts.target().as_ref().is_some_and(untried) {
+                break;
+            }
         }
         Err(failure)
     }
@@ -136,7 +147,14 @@ impl Dialer {
             .map_err(|error| CoordinationError::Unavailable(format!("Redis at {place}: cannot connect: {error}")))?;
         let unfit = |unfit| refusal(place, unfit);
         login(&mut socket, &self.account).await.map_err(|error| unfit(Unfit::Failed("AUTH", error)))?;
-        let greeting = greet(&mut socket, self.db, &self.key).await.map_err(unfit)?;
+        let greeting = greet(&mut socket, self.db, &self.key).await;
+        if self.sentinels.is_none() && is_cluster(&greeting) {
+            let nodes = cluster_nodes(&mut socket, place).await;
+            if !nodes.is_empty() {
+                self.whereabouts.learn_nodes(nodes);
+            }
+        }
+        let greeting = greeting.map_err(unfit)?;
         Ok(Entered { socket, local, target: target.clone(), greeting })
     }
 }

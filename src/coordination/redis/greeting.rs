@@ -3,8 +3,8 @@
 //! By hand, because the redis crate keeps the server's reason for a refused password to itself.
 
 use super::failure::{reason, text_of};
-use super::reply::text;
-use super::socket::Socket;
+use super::reply::{number, text};
+use super::socket::{Place, Socket};
 use crate::ids::ServerId;
 use redis::{parse_redis_value_async, Cmd, RedisError, Value};
 use tokio::io::AsyncWriteExt;
@@ -12,6 +12,9 @@ use tokio::io::AsyncWriteExt;
 /// Whether scripts may ask for the time and write afterwards (Redis 3.2 and later). It names a key, so that a node of a
 /// cluster says at once whether that is its own, and a user without rights on the namespace is told so at the start.
 const PROBE: &str = "return (redis.replicate_commands or redis.REDIS_VERSION_NUM) and 1 or 0";
+
+/// Nodes of a cluster that are remembered at most.
+const MOST_NODES: usize = 64;
 
 /// A name and a password, where there are any.
 #[derive(Clone, Default)]
@@ -27,6 +30,10 @@ pub struct Greeting {
     pub script_clock: bool,
     /// The life of the server process.
     pub server: ServerId,
+    /// The policy by which it may evict keys without a TTL when its memory is full.
+    pub evicts: Option<String>,
+    /// It is a node of a Redis Cluster.
+    pub clustered: bool,
 }
 
 /// Why a connection is not used.
@@ -55,31 +62,78 @@ pub async fn login(socket: &mut Box<dyn Socket>, account: &Account) -> Result<()
 
 /// Chooses the database and asks for what must be known, in one round trip.
 pub async fn greet(socket: &mut Box<dyn Socket>, db: u32, key: &str) -> Result<Greeting, Unfit> {
-    let mut commands = vec![redis::cmd("ROLE"), redis::cmd("INFO").arg("server").to_owned()];
+    let info = |section: &str| redis::cmd("INFO").arg(section).to_owned();
+    let mut commands = vec![redis::cmd("ROLE"), info("server"), info("memory")];
     if db != 0 {
         commands.push(redis::cmd("SELECT").arg(db).to_owned());
     }
     commands.push(redis::cmd("EVAL").arg(PROBE).arg(1).arg(key).to_owned());
     let mut answers = ask_all(socket, &commands).await.map_err(|error| Unfit::Failed("ROLE", error))?.into_iter();
     let mut next = || answers.next().unwrap_or(Value::Nil).extract_error();
-    check_role(next())?;
-    let server = next().map(run_id).map_err(|error| Unfit::Failed("INFO server", error))?;
-    if db != 0 {
-        next().map_err(|error| Unfit::Failed("SELECT", error))?;
-    }
-    let probe = next().map_err(|error| Unfit::Failed("EVAL", error))?;
-    let server = server.ok_or(Unfit::Nameless)?;
-    Ok(Greeting { script_clock: probe == Value::Int(1), server })
+    let (role, server, memory) = (next(), next(), next());
+    let selected = if db != 0 { next().map(drop) } else { Ok(()) };
+    let probe = next();
+    // A replica in a cluster names the node that serves the key, which is what matters.
+    let probe = match probe {
+        Err(error) if error.code() == Some("MOVED") => return Err(Unfit::Failed("EVAL", error)),
+        probe => probe,
+    };
+    check_role(role)?;
+    let server = server.map_err(|error| Unfit::Failed("INFO server", error))?;
+    selected.map_err(|error| Unfit::Failed("SELECT", error))?;
+    let probe = probe.map_err(|error| Unfit::Failed("EVAL", error))?;
+    let server_info = info_text(server).unwrap_or_default();
+    let server = field(&server_info, "run_id:").map(ServerId::new).ok_or(Unfit::Nameless)?;
+    let clustered = field(&server_info, "redis_mode:") == Some("cluster");
+    // Policies that begin with "volatile" touch only keys with a TTL, and there are none here.
+    let memory_info = memory.ok().and_then(info_text).unwrap_or_default();
+    let evicts = field(&memory_info, "maxmemory_policy:").filter(|policy| policy.starts_with("allkeys"));
+    let evicts = evicts.map(str::to_owned);
+    Ok(Greeting { script_clock: probe == Value::Int(1), server, evicts, clustered })
 }
 
-/// The run id that INFO tells.
-fn run_id(info: Value) -> Option<ServerId> {
-    let info = match info {
-        Value::VerbatimString { text, .. } => text,
-        info => text(info)?,
-    };
-    let id = info.lines().find_map(|line| line.strip_prefix("run_id:"))?.trim();
-    (!id.is_empty()).then(|| ServerId::new(id))
+fn info_text(info: Value) -> Option<String> {
+    match info {
+        Value::VerbatimString { text, .. } => Some(text),
+        info => text(info),
+    }
+}
+
+/// A field that INFO tells.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    let value = info.lines().find_map(|line| line.strip_prefix(name))?.trim();
+    (!value.is_empty()).then_some(value)
+}
+
+/// The nodes of the cluster that this server belongs to, those first that it names for the slots; none where it is no
+/// node of a cluster, or does not say.
+pub async fn cluster_nodes(socket: &mut Box<dyn Socket>, here: &Place) -> Vec<Place> {
+    let answer = ask(socket, redis::cmd("CLUSTER").arg("SLOTS")).await;
+    let Ok(Value::Array(ranges)) = answer else { return Vec::new() };
+    let mut nodes = Vec::new();
+    for range in ranges {
+        let Value::Array(parts) = range else { continue };
+        for node in parts.into_iter().skip(2) {
+            let Value::Array(node) = node else { continue };
+            let Some(place) = node_place(node, here) else { continue };
+            if nodes.len() < MOST_NODES && !nodes.contains(&place) {
+                nodes.push(place);
+            }
+        }
+    }
+    nodes
+}
+
+/// A node that does not know its own name leaves it out: it is where the others are.
+fn node_place(node: Vec<Value>, here: &Place) -> Option<Place> {
+    let mut parts = node.into_iter();
+    let host = parts.next().and_then(text).unwrap_or_default();
+    let port = u16::try_from(number(parts.next()?)?).ok()?;
+    match (host.as_str(), here) {
+        ("" | "?", Place::Tcp { host, .. }) => Some(Place::tcp(host, port)),
+        ("" | "?", Place::Unix(_)) => None,
+        (host, _) => Some(Place::tcp(host, port)),
+    }
 }
 
 /// A server that keeps its role to itself (a proxy, a user without that right) is taken for a master: a write would say
@@ -100,6 +154,15 @@ fn check_role(answer: Result<Value, RedisError>) -> Result<(), Unfit> {
         "slave" => Err(Unfit::Replica(Some(format!("{}:{}", word(1), word(2))))),
         "sentinel" => Err(Unfit::Replica(None)),
         _ => Ok(()),
+    }
+}
+
+/// Whether an answer to [`greet`] came from a node of a Redis Cluster.
+pub fn is_cluster(greeting: &Result<Greeting, Unfit>) -> bool {
+    match greeting {
+        Ok(greeting) => greeting.clustered,
+        Err(Unfit::Failed(_, error)) => matches!(error.code(), Some("MOVED" | "CLUSTERDOWN")),
+        Err(_) => false,
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Live {
     pub local: Option<IpAddr>,
     /// The life of the server process that this leads to.
     pub server: ServerId,
+    /// Its policy, where that allows it to evict our keys.
+    pub evicts: Option<String>,
 }
 
 impl Live {
@@ -224,8 +226,8 @@ impl Link {
         let (connection, driver) = MultiplexedConnection::new_with_config(&login, socket, config)
             .await
             .map_err(|error| translate(&target.place, "connecting", &error))?;
-        let Greeting { script_clock, server } = greeting;
-        let live = Live { connection, number, target, script_clock, local, server };
+        let Greeting { script_clock, server, evicts, .. } = greeting;
+        let live = Live { connection, number, target, script_clock, local, server, evicts };
         Ok((live, Box::pin(driver)))
     }
 }

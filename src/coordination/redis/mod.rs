@@ -134,6 +134,15 @@ impl Coordinator for RedisCoordinator {
         self.client.commands.live().ok().map(|live| live.server)
     }
 
+    fn warning(&self) -> Option<String> {
+        let live = self.client.commands.live().ok()?;
+        let policy = live.evicts.as_ref()?;
+        Some(format!(
+            "Redis at {} may evict the keys of brokers and workers when its memory is full (maxmemory-policy {policy}): set maxmemory-policy noeviction.",
+            live.place()
+        ))
+    }
+
     async fn secret(&self) -> CoordinationResult<String> {
         let (generation, secret) = (crate::ids::random_hex::<16>(), crate::ids::random_hex::<32>());
         let arguments = Arguments::of([SCHEMA_VERSION.to_string(), generation, secret]);
@@ -160,11 +169,10 @@ impl Coordinator for RedisCoordinator {
         }
     }
 
-    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Joined> {
+    async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Registration> {
         let answer = self.client.run(&script::ANNOUNCE, question::announce(announcement)).await?;
         match self.client.read("announce", answer::registered(answer))? {
-            Ok(Registration::Joined(joined)) => Ok(joined),
-            Ok(Registration::IdInUse { .. }) => self.client.read("announce", None),
+            Ok(registration) => Ok(registration),
             Err(version) => Err(schema::foreign_version(&self.client, &version)),
         }
     }

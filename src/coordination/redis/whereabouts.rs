@@ -13,6 +13,8 @@ pub struct Target {
 #[derive(Clone)]
 struct Known {
     place: Option<Place>,
+    /// What a cluster said about its nodes.
+    nodes: Vec<Place>,
     /// Of the sentinels' configuration; their older answers are stale.
     epoch: u64,
     /// Counts what every connection must be dialed again for.
@@ -21,15 +23,15 @@ struct Known {
 
 /// All connections of a coordinator share this.
 pub struct Whereabouts {
-    /// The configured place; none where sentinels name it.
-    origin: Option<Place>,
+    /// The configured places, of a cluster several; none where sentinels name it.
+    origins: Vec<Place>,
     known: watch::Sender<Known>,
 }
 
 impl Whereabouts {
-    pub fn new(origin: Option<Place>) -> Self {
-        let known = Known { place: origin.clone(), epoch: 0, news: 0 };
-        Self { origin, known: watch::Sender::new(known) }
+    pub fn new(origins: Vec<Place>) -> Self {
+        let known = Known { place: origins.first().cloned(), nodes: Vec::new(), epoch: 0, news: 0 };
+        Self { origins, known: watch::Sender::new(known) }
     }
 
     pub fn target(&self) -> Option<Target> {
@@ -62,22 +64,43 @@ impl Whereabouts {
         })
     }
 
+    /// A node of a cluster names all of them: any may be asked for the way when others are down.
+    pub fn learn_nodes(&self, nodes: Vec<Place>) {
+        self.known.send_if_modified(|known| {
+            known.nodes = nodes;
+            // Nobody has to be dialed again because of it.
+            false
+        });
+    }
+
     /// A server says that another node of the cluster has our keys.
     pub fn redirect(&self, target: &Target, place: Place) {
         self.change(target, Some(place));
     }
 
-    /// What answers there is no master (any more): everybody leaves, to the place that names and sentinels give now.
+    /// What answers there is no master (any more): everybody leaves, to the place that names and sentinels give now, or
+    /// to the next node of a cluster.
     pub fn doubt(&self, target: &Target) {
-        let place = self.origin.clone().or_else(|| self.known.borrow().place.clone());
+        let place = self.after(&target.place).or_else(|| self.known.borrow().place.clone());
         self.change(target, place);
     }
 
-    /// A node that we were sent to cannot be reached: the next attempt begins where the configuration says.
+    /// A place cannot be reached: the next attempt is made at another one, where there is one.
     pub fn fail(&self, target: &Target) {
-        if self.origin.as_ref().is_some_and(|origin| *origin != target.place) {
-            self.change(target, self.origin.clone());
+        let next = self.after(&target.place);
+        if next.as_ref().is_some_and(|next| *next != target.place) {
+            self.change(target, next);
         }
+    }
+
+    /// The place to try after this one: the configured places and the nodes of the cluster in turn. With one configured
+    /// place and no cluster it is always that one.
+    fn after(&self, place: &Place) -> Option<Place> {
+        let known = self.known.borrow();
+        let learned = known.nodes.iter().filter(|node| !self.origins.contains(node));
+        let all: Vec<&Place> = self.origins.iter().chain(learned).collect();
+        let next = all.iter().position(|known| *known == place).map_or(0, |at| at + 1);
+        all.get(next).or_else(|| all.first()).map(|place| (*place).clone())
     }
 
     /// Only the first of those who know the same counts.
@@ -104,7 +127,7 @@ mod tests {
     #[test]
     fn a_redirect_moves_everybody_once_and_a_failure_leads_back() {
         let (seed, node) = (Place::tcp("a", 1), Place::tcp("b", 2));
-        let whereabouts = Whereabouts::new(Some(seed.clone()));
+        let whereabouts = Whereabouts::new(vec![seed.clone()]);
         let first = whereabouts.target().unwrap();
         whereabouts.redirect(&first, node.clone());
         whereabouts.redirect(&first, Place::tcp("late", 3));
@@ -120,8 +143,25 @@ mod tests {
     }
 
     #[test]
+    fn the_nodes_of_a_cluster_are_tried_in_turn_the_configured_ones_first() {
+        let node = |port| Place::tcp("n", port);
+        let whereabouts = Whereabouts::new(vec![node(1), node(2)]);
+        let next = |whereabouts: &Whereabouts| {
+            whereabouts.fail(&whereabouts.target().unwrap());
+            whereabouts.target().unwrap().place
+        };
+        assert_eq!(whereabouts.target().unwrap().place, node(1));
+        assert_eq!([next(&whereabouts), next(&whereabouts)], [node(2), node(1)]);
+        whereabouts.learn_nodes(vec![node(2), node(3)]);
+        whereabouts.redirect(&whereabouts.target().unwrap(), node(9));
+        assert_eq!([(); 4].map(|()| next(&whereabouts)), [node(1), node(2), node(3), node(1)]);
+        whereabouts.doubt(&whereabouts.target().unwrap());
+        assert_eq!(whereabouts.target().unwrap().place, node(2));
+    }
+
+    #[test]
     fn sentinels_move_everybody_only_by_another_place_and_older_answers_are_stale() {
-        let whereabouts = Whereabouts::new(None);
+        let whereabouts = Whereabouts::new(Vec::new());
         assert!(whereabouts.target().is_none());
         assert!(whereabouts.learn(Place::tcp("a", 1), Some(3)));
         let first = whereabouts.target().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! u32 length of the rest, at most 1 024
-//! hello    'DWRK' u8 1 u8 role   u8 purpose   u16 lowest u16 highest version   32 nonce   u32 limit   3 × (u16 length, text)
+//! hello    'DWRK' u8 1 u8 role   u8 purpose   u16 lowest u16 highest version   32 nonce   u32 limit   3 or 4 × (u16 length, text)
 //! proof    'DWRK' u8 2 u8 role   32 nonce that it answers   u8 count   count × 32
 //! refusal  'DWRK' u8 3 u8 reason
 //! ```
@@ -32,6 +32,8 @@ pub struct Hello {
     pub nonce: Nonce,
     pub max_frame: usize,
     pub identity: Identity,
+    /// Which life of a broker it expects here.
+    pub target: Option<Incarnation>,
 }
 
 pub struct Proof {
@@ -85,7 +87,8 @@ pub fn hello(role: Role, party: &Party, nonce: &Nonce) -> Result<Bytes, Handshak
         out.put_u16(party.versions.1);
         out.put_slice(nonce);
         out.put_u32(u32::try_from(party.max_frame).unwrap_or(u32::MAX));
-        for text in [namespace.as_str(), broker.as_str(), incarnation.as_str()] {
+        let target = party.target.as_ref().map(Incarnation::as_str);
+        for text in [namespace.as_str(), broker.as_str(), incarnation.as_str()].into_iter().chain(target) {
             // A text beyond 65 535 bytes is cut here, and the frame is refused below for its length.
             let text = &text.as_bytes()[..text.len().min(u16::MAX as usize)];
             out.put_u16(text.len() as u16);
@@ -152,7 +155,8 @@ fn parse_hello(rest: &mut &[u8], role: Role) -> Result<Hello, HandshakeError> {
         broker: BrokerId::new(text(rest)?),
         incarnation: Incarnation::new(text(rest)?),
     };
-    Ok(Hello { role, purpose, versions, nonce, max_frame, identity })
+    let target = if rest.is_empty() { None } else { Some(Incarnation::new(text(rest)?)) };
+    Ok(Hello { role, purpose, versions, nonce, max_frame, identity, target })
 }
 
 fn parse_proof(rest: &mut &[u8], role: Role) -> Result<Proof, HandshakeError> {
@@ -186,6 +190,7 @@ fn reason(number: u8) -> Refusal {
         1 => Refusal::ForeignNamespace,
         2 => Refusal::NoCommonVersion,
         3 => Refusal::WrongSecret,
+        5 => Refusal::AnotherSystem,
         _ => Refusal::Other,
     }
 }
