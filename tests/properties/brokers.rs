@@ -37,6 +37,7 @@ const WEIGHTS: [(&str, usize); 31] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
+    ("warning", 4),
     ("signals", 4),
     ("time", 4),
     ("server", 4),
@@ -281,7 +282,7 @@ impl Brokers {
     pub fn refusable(&self, random: &mut Random) -> Operation {
         loop {
             let name = random.of(&WEIGHTS).0;
-            if !matches!(name, "close" | "local_host" | "signals" | "server") {
+            if !matches!(name, "close" | "local_host" | "warning" | "signals" | "server") {
                 return self.draw(name, random);
             }
         }
@@ -308,6 +309,7 @@ impl Brokers {
             "open" => Operation::Open,
             "close" => Operation::Close,
             "local_host" => Operation::LocalHost,
+            "warning" => Operation::Warning,
             "signals" => {
                 let loud = [
                     "register",

@@ -10,6 +10,7 @@ pub enum Operation {
     Open,
     Close,
     LocalHost,
+    Warning,
     /// Listens for hints while this is done.
     Signals(Box<Operation>),
     Time,
@@ -45,6 +46,7 @@ pub enum Operation {
 pub enum Answer {
     Done,
     Host(bool),
+    Warned(bool),
     Time(ServerTime),
     Server(Option<ServerId>),
     Secret(String),
@@ -75,6 +77,7 @@ impl Operation {
             Operation::Open => "open",
             Operation::Close => "close",
             Operation::LocalHost => "local_host",
+            Operation::Warning => "warning",
             Operation::Signals(_) => "signals",
             Operation::Time => "time",
             Operation::Server => "server",
@@ -124,6 +127,7 @@ impl Operation {
                 Ok(Answer::Done)
             }
             Operation::LocalHost => Ok(Answer::Host(on.local_host().is_some())),
+            Operation::Warning => Ok(Answer::Warned(on.warning().is_some())),
             Operation::Signals(inner) => return Box::pin(inner.perform(on)).await,
             Operation::Time => on.time().await.map(Answer::Time),
             Operation::Secret => on.secret().await.map(Answer::Secret),
@@ -179,6 +183,7 @@ impl Answer {
             | Answer::Server(_)
             | Answer::Secret(_)
             | Answer::Host(_)
+            | Answer::Warned(_)
             | Answer::Time(_)
             | Answer::Number(_) => vec!["done"],
             Answer::Listening(flag) => each(&[*flag]),
@@ -275,6 +280,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("open", &["done", "unavailable"]),
     ("close", &["done"]),
     ("local_host", &["done"]),
+    ("warning", &["done"]),
     ("signals", &["members", "pending", "dead", "restart", "settled", "overruled"]),
     ("time", &["done", "unavailable"]),
     ("server", &["done"]),
