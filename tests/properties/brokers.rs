@@ -33,7 +33,7 @@ const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
 const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 31] = [
+const WEIGHTS: [(&str, usize); 32] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
