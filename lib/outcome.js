@@ -192,10 +192,34 @@ class StepOutcome extends Outcome {
     this.record = record;
     this.step = step;
     this.next = next;
+    this.opened = -1;
+  }
+
+  /** The number that the core knows the step by: its calls say who waits for them. Most steps make none. */
+  get inbound() {
+    if (this.opened < 0) {
+      const { channel } = this.workers.core;
+      this.opened = channel === null ? 0 : channel.native.openStep(this.record.handle);
+    }
+    return this.opened;
+  }
+
+  /** No message is being handled. */
+  context() {
+    return undefined;
+  }
+
+  whatIsKnown() {
+    return { left: Infinity, cancelled: false };
+  }
+
+  limit(timeout) {
+    return timeout;
   }
 
   end(failed, value) {
     if (failed) this.workers.report(this.record, this.step, this.step, value, 'warn');
+    if (this.opened > 0) this.workers.done(this.opened);
     this.next.call(this.workers, this.record);
   }
 }

@@ -274,14 +274,13 @@ class Workers {
   begin(record) {
     record.state = State.DESTROYING;
     if (this.active.get(record.id) === record) this.active.delete(record.id);
+    this.native.destroying(record.handle, record.ending.recover);
+    this.direct.close(record);
+    this.core.channel.touch();
     if (record.ending.cause !== DestroyCause.SELF) {
-      this.direct.close(record);
       this.destroy(record);
       return;
     }
-    this.native.destroying(record.handle);
-    this.direct.close(record);
-    this.core.channel.touch();
     this.changeLoad(record, 0);
     // Not inside of worker.destroy(): what the handler that called it does next comes before onDestroy.
     outside(setImmediate, () => this.destroy(record));
@@ -339,7 +338,7 @@ class Workers {
 
   /** Runs `onCreate` or `onDestroy`, then `next`, whatever came of it. */
   step(record, name, info, next) {
-    outside(runStep, new StepOutcome(this, record, name, next), info);
+    runHandler(new StepOutcome(this, record, name, next), runStep, undefined, info);
   }
 
   changeLoad(record, load) {

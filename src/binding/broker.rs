@@ -183,9 +183,11 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    pub fn destroying(&self, handle: Handle) {
+    /// No handler of this worker starts any more. `recover`: it is to be made again elsewhere.
+    pub fn destroying(&self, handle: Handle, recover: bool) {
         if let Ok(life) = self.core.life() {
-            life.destroying(handle);
+            let recover = recover && !life.no_recover.load(Ordering::Acquire);
+            life.destroying(handle, recover);
         }
     }
 

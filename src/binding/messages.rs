@@ -82,6 +82,12 @@ impl NativeBroker {
         }
     }
 
+    /// `onCreate` or `onDestroy` of this worker makes a call: the number that its calls name. [`NativeBroker::done`] gives it back.
+    #[napi(catch_unwind)]
+    pub fn open_step(&self, handle: Handle) -> f64 {
+        self.core.life().map_or(0.0, |life| life.open_step(handle) as f64)
+    }
+
     /// The handler of a tell ended, of a worker that takes one message at a time.
     #[napi(catch_unwind)]
     pub fn done(&self, inbound: f64) {

@@ -8,7 +8,7 @@ use crate::broker::lanes::Lanes;
 use crate::broker::life::Life;
 use crate::broker::residents::Admission;
 use crate::broker::sending::{send_failure, time_left};
-use crate::broker::turns::cycle;
+use crate::broker::turns::{cycle, ending};
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
 use crate::ids::WorkerId;
@@ -112,6 +112,7 @@ impl Life {
                     Admission::Full(_) => Err(Some(Failure::new(Code::Overloaded, "The worker's mailbox is full."))),
                     Admission::Absent(_) => Err(None),
                     Admission::Cycle(delivery) => Err(Some(cycle(&delivery))),
+                    Admission::Ending(delivery, refusal) => Err(Some(ending(&delivery, refusal))),
                 }
             }
             Route::None | Route::Doubted { .. } | Route::Fence { .. } => return Err(None),

@@ -2,12 +2,13 @@
 
 use crate::broker::calls::{Call, Place, Settled};
 use crate::broker::event::Event;
+use crate::broker::inbound::Scope;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::sending::Outgoing;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
-use crate::wire::chain::Link;
+use crate::wire::chain::{Chain, Link};
 use crate::wire::message::Message;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -89,6 +90,21 @@ impl Life {
         self.withdraw(places);
     }
 
+    /// Who waits for the calls of this handler.
+    pub fn chain_of_calls(&self, inbound: u64, scope: &Scope) -> Chain {
+        // A parallel worker is named only where somebody waits: it blocks nothing itself.
+        let worker = if scope.chain.is_empty() { scope.turn_of } else { scope.turn_of.max(scope.worker) };
+        if worker == 0 {
+            return scope.chain.clone();
+        }
+        let id = lock(&self.residents).get_mut(worker).map(|resident| resident.id.clone());
+        match id {
+            None => scope.chain.clone(),
+            Some(id) if scope.turn_of > 0 => scope.chain.with(Link { worker: id, turn: inbound }),
+            Some(id) => scope.chain.with(Link::through(id)),
+        }
+    }
+
     /// An ask of the handler of `inbound`: it ends with the call that is being handled, and knows whose turns wait.
     pub fn ask_for(self: &Arc<Self>, inbound: u64, mut outgoing: Outgoing<'_>) {
         let now = boot_millis();
@@ -107,11 +123,7 @@ impl Life {
                 self.inbox.push(Event::failed(outgoing.slot, failure));
                 return;
             }
-            let waits = lock(&self.residents).get_mut(scope.turn_of).map(|resident| resident.id.clone());
-            outgoing.chain = match waits {
-                Some(worker) => scope.chain.with(Link { worker, turn: inbound }),
-                None => scope.chain,
-            };
+            outgoing.chain = self.chain_of_calls(inbound, &scope);
             let is_waiting = |call| lock(&self.calls).is_waiting(call);
             lock(&self.inbound).add_call(inbound, outgoing.slot, is_waiting);
         }

@@ -178,7 +178,8 @@ impl Life {
                 Ok(Location::Quarantined { deaths, .. }) => return Err(quarantined(id, deaths)),
                 Err(error) => return Err(Failure::new(Code::Redis, error.to_string())),
             };
-            if boot_millis() >= give_up {
+            // A broker that leaves waits for no recovery: its own departure may have to wait for that.
+            if boot_millis() >= give_up || self.is_leaving() {
                 return Err(problem);
             }
             self.wait_to_settle(backoff.next_wait()).await;

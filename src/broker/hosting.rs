@@ -9,10 +9,12 @@ use crate::broker::life::Life;
 use crate::broker::mailbox::Turns;
 use crate::broker::residents::{Creator, State};
 use crate::broker::sending::send_failure;
+use crate::broker::turns::ending;
 use crate::coordination::{Fate, Release};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, WorkerId};
 use crate::transport::{Connection, SendError};
+use crate::wire::chain::{Chain, Link};
 use crate::wire::codec;
 use crate::wire::message::{Message, Payload};
 use bytes::Bytes;
@@ -145,11 +147,38 @@ impl Life {
         }
     }
 
-    /// `worker.destroy()` was called: what arrives from now on waits, and goes back when it is gone.
-    pub fn destroying(&self, handle: Handle) {
-        if let Some(resident) = lock(&self.residents).get_mut(handle) {
+    /// No handler of it starts any more. What arrives from now on waits, and goes back when it is gone, but for asks that cannot
+    /// wait for that. `recover`: it is to be made again elsewhere, where it is recoverable.
+    pub fn destroying(&self, handle: Handle, recover: bool) {
+        let mut refused = Vec::new();
+        {
+            let mut residents = lock(&self.residents);
+            let Some(resident) = residents.get_mut(handle) else { return };
             resident.state = State::Leaving;
+            resident.ends = !(recover && resident.entry.recoverable);
+            for delivery in resident.mailbox.take_all() {
+                match resident.refusal(&delivery) {
+                    None => resident.mailbox.put_back(delivery),
+                    Some(refusal) => refused.push((delivery, refusal)),
+                }
+            }
         }
+        refused.iter().for_each(|(delivery, refusal)| self.refuse_ask(delivery, ending(delivery, *refusal)));
+    }
+
+    /// Its `onCreate` or `onDestroy` begins to make calls: a number for them, so that they know who waits. Given back by
+    /// [`Life::handled`].
+    pub fn open_step(&self, handle: Handle) -> u64 {
+        let chain = {
+            let mut residents = lock(&self.residents);
+            let Some(resident) = residents.get_mut(handle) else { return 0 };
+            let (worker, epoch) = (resident.id.clone(), resident.epoch);
+            match resident.state {
+                State::Leaving => Chain::EMPTY.with(Link::ending(worker, epoch)),
+                _ => Chain::EMPTY.with(Link::creating(worker, epoch)),
+            }
+        };
+        lock(&self.inbound).open(Origin::Local { slot: 0 }, u64::MAX, chain)
     }
 
     /// Its `onDestroy` ended: it is given up in the registry, then forgotten here.
@@ -205,10 +234,16 @@ impl Life {
     pub fn refuse(self: &Arc<Self>, delivery: Delivery) {
         let mut residents = lock(&self.residents);
         match residents.get_mut(delivery.handle) {
-            Some(resident) if resident.state == State::Leaving => {
-                lock(&self.inbound).give_to(delivery.inbound, 0);
-                resident.mailbox.put_back(delivery);
-            }
+            Some(resident) if resident.state == State::Leaving => match resident.refusal(&delivery) {
+                None => {
+                    lock(&self.inbound).give_to(delivery.inbound, 0);
+                    resident.mailbox.put_back(delivery);
+                }
+                Some(refusal) => {
+                    drop(residents);
+                    self.refuse_ask(&delivery, ending(&delivery, refusal));
+                }
+            },
             _ => {
                 drop(residents);
                 let (turn, worker, inbound) = (delivery.turn, delivery.handle, delivery.inbound);

@@ -82,6 +82,8 @@ pub struct Scope {
     pub deadline: u64,
     pub chain: Chain,
     pub turn_of: Handle,
+    /// The worker whose handler it is; 0: of none, or it is not known.
+    pub worker: Handle,
     pub cancelled: bool,
 }
 
@@ -218,6 +220,7 @@ impl Inbound {
             deadline: open.deadline,
             chain: open.chain.clone(),
             turn_of: open.turn_of,
+            worker: open.worker,
             cancelled: open.cancelled,
         })
     }

@@ -59,6 +59,12 @@ impl Mailbox {
         Some(delivery)
     }
 
+    /// Everything, in order.
+    pub fn take_all(&mut self) -> VecDeque<Delivery> {
+        self.bytes = 0;
+        std::mem::take(&mut self.queue)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

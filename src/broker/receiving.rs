@@ -8,7 +8,7 @@ use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::proving::Sign;
 use crate::broker::residents::{Admission, CreationPlace, Creator};
-use crate::broker::turns::cycle;
+use crate::broker::turns::{cycle, ending};
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{Epoch, WorkerId};
@@ -200,7 +200,8 @@ impl Life {
             Admission::Held => {}
             Admission::Full(delivery) => self.send_back(delivery, Code::Overloaded),
             Admission::Absent(delivery) => self.refuse_from(from, delivery, Code::WorkerNotFound),
-            Admission::Cycle(delivery) => self.refuse_cycle(delivery),
+            Admission::Cycle(delivery) => self.refuse_ask(&delivery, cycle(&delivery)),
+            Admission::Ending(delivery, refusal) => self.refuse_ask(&delivery, ending(&delivery, refusal)),
         }
     }
 
@@ -214,12 +215,16 @@ impl Life {
         }
     }
 
-    /// The worker is at a message that waits for this one.
-    fn refuse_cycle(&self, delivery: Delivery) {
+    /// An ask that never starts: its caller is told why.
+    pub fn refuse_ask(&self, delivery: &Delivery, failure: Failure) {
         let closed = lock(&self.inbound).close(delivery.inbound);
-        if let Some(Origin::Remote { connection, call }) = closed.map(|closed| closed.origin) {
-            connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-            self.refuse_call(&connection, call, Code::Cycle, &cycle(&delivery).message);
+        match closed.map(|closed| closed.origin) {
+            None => {}
+            Some(Origin::Local { slot }) => self.fail_call(slot, failure.with_delivered(Delivered::No)),
+            Some(Origin::Remote { connection, call }) => {
+                connection.in_flight().fetch_sub(1, Ordering::AcqRel);
+                self.refuse_call(&connection, call, failure.code, &failure.message);
+            }
         }
     }
 

@@ -64,6 +64,8 @@ pub struct Resident {
     pub creators: Vec<Creator>,
     /// Its activation ended well and the registry is being told: creators wait until it knows.
     pub confirming: bool,
+    /// It ends for good: there is no next instance that its messages could wait for.
+    pub ends: bool,
     /// As the registry has it.
     pub load: u64,
     /// Why it could not be made; its creators are told when it is given up in the registry, so that they find no trace.
@@ -75,7 +77,28 @@ pub struct Resident {
 }
 
 impl Resident {
+    /// Why this ask cannot wait until the worker is gone; `None`: it can.
+    pub fn refusal(&self, delivery: &Delivery) -> Option<Refusal> {
+        let chain = &delivery.envelope.chain;
+        let waits = |turns: &Turns| turns.is_waited_for(&self.id, delivery);
+        match self.state {
+            _ if !delivery.origin.is_ask() => None,
+            State::Active => None,
+            _ if chain.waits_in_step(&self.id, self.epoch) || self.turns.as_ref().is_some_and(waits) => {
+                Some(Refusal::Cycle)
+            }
+            State::Leaving if self.ends => Some(Refusal::Ends),
+            State::Leaving if chain.has_ending() => Some(Refusal::Moves),
+            _ => None,
+        }
+    }
+
     fn admit(&mut self, mut delivery: Delivery, last_inbound: &AtomicU64) -> Admission {
+        match self.refusal(&delivery) {
+            None => {}
+            Some(Refusal::Cycle) => return Admission::Cycle(delivery),
+            Some(refusal) => return Admission::Ending(delivery, refusal),
+        }
         let limit = match (&mut self.turns, self.state) {
             (None, State::Active) => return Admission::Ready(delivery),
             (Some(turns), State::Active) => {
@@ -95,6 +118,17 @@ impl Resident {
             Some(delivery) => Admission::Full(delivery),
         }
     }
+}
+
+/// Why an ask cannot wait for a worker that starts no handler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The worker waits for this ask, in its turn, its `onCreate` or its `onDestroy`.
+    Cycle,
+    /// The worker ends for good.
+    Ends,
+    /// The worker is being handed over, and who asks is ending: the two could wait for each other.
+    Moves,
 }
 
 /// What became of a worker that is to live here.
@@ -119,6 +153,8 @@ pub enum Admission {
     Absent(Delivery),
     /// The worker is at a message that waits for this one.
     Cycle(Delivery),
+    /// The worker is going, and this ask cannot wait for that.
+    Ending(Delivery, Refusal),
 }
 
 /// See the module.
@@ -158,6 +194,7 @@ impl Residents {
             turns: None,
             creators,
             confirming: false,
+            ends: false,
             load,
             failure: None,
             successor: None,

@@ -92,7 +92,10 @@ impl Life {
                     let failure = Arc::new(failure);
                     let (expired, empty) = {
                         let mut lanes = lock(&self.lanes);
-                        let expired = lanes.take_if(worker.as_str(), |parked| parked.deadline <= now);
+                        let expired = lanes.take_if(worker.as_str(), |parked| {
+                            // An onDestroy does not wait for others that are being handed over: they may wait for it.
+                            parked.deadline <= now || parked.chain.has_ending()
+                        });
                         let lane = lanes.lane(worker.as_str(), now);
                         lane.resolving = !lane.queue.is_empty();
                         let mut calls = lock(&self.calls);

@@ -7,7 +7,7 @@ use crate::broker::inbox::lock;
 use crate::broker::lane::{Parked, Route};
 use crate::broker::life::Life;
 use crate::broker::residents::Admission;
-use crate::broker::turns::cycle;
+use crate::broker::turns::{cycle, ending};
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::{Epoch, WorkerId};
@@ -141,6 +141,7 @@ impl Life {
                             return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full."))
                         }
                         Admission::Cycle(delivery) => return Err(cycle(&delivery)),
+                        Admission::Ending(delivery, refusal) => return Err(ending(&delivery, refusal)),
                         Admission::Absent(_) => {
                             let sync = self.internal_call();
                             lanes.fence_here(outgoing.worker, sync);

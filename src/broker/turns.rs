@@ -4,6 +4,7 @@ use crate::broker::event::{Delivery, Event, Handle};
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
+use crate::broker::residents::Refusal;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
 use std::sync::atomic::Ordering;
@@ -12,6 +13,24 @@ use std::sync::atomic::Ordering;
 pub fn cycle(delivery: &Delivery) -> Failure {
     let envelope = &delivery.envelope;
     Failure::new(Code::Cycle, format!("The call would wait for itself: {} → \"{}\".", envelope.chain, envelope.worker))
+}
+
+/// What the sender of an ask is told that cannot wait for a worker which starts no handler any more.
+pub fn ending(delivery: &Delivery, refusal: Refusal) -> Failure {
+    let worker = &delivery.envelope.worker;
+    match refusal {
+        Refusal::Cycle => cycle(delivery),
+        Refusal::Ends => {
+            Failure::new(Code::WorkerNotFound, format!("The worker \"{worker}\" is ending and takes no more messages."))
+        }
+        Refusal::Moves => {
+            let text = format!(
+                "The worker \"{worker}\" is being handed over, and an onDestroy ({}) cannot wait for that.",
+                delivery.envelope.chain
+            );
+            Failure::new(Code::Unreachable, text)
+        }
+    }
 }
 
 impl Life {

@@ -1,6 +1,9 @@
-//! Who waits for an ask: the turn-based workers whose handlers led to it, so that one that is asked again can tell.
+//! Who waits for an ask: the workers whose handlers, `onCreate` or `onDestroy` led to it, so that one that is asked again can tell.
+//!
+//! A link that says which turn waits refers to a worker that takes one message at a time. The links of parallel workers block
+//! nothing. They are there so that an error can name every hop, and go first where a chain is too long.
 
-use crate::ids::WorkerId;
+use crate::ids::{Epoch, WorkerId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +14,15 @@ pub const MAX_CHAIN_BYTES: usize = 4096;
 /// Turn, and the length of the worker's id.
 pub(super) const LINK_BYTES: usize = 10;
 
-/// A worker that takes one message at a time, and the message that it is at.
+/// The turn of a worker that takes other messages meanwhile.
+const THROUGH: u64 = 0;
+/// Set in the turn of a worker that is in `onCreate` or `onDestroy`; the rest of it is the epoch. Numbers of messages and epochs (µs)
+/// never get that far.
+const STEP: u64 = 1 << 63;
+/// Set beside [`STEP`] where it is `onDestroy`.
+const ENDING: u64 = 1 << 62;
+
+/// A worker, and what of it waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
     pub worker: WorkerId,
@@ -20,6 +31,25 @@ pub struct Link {
 }
 
 impl Link {
+    /// A handler of a worker that takes other messages meanwhile.
+    pub fn through(worker: WorkerId) -> Self {
+        Self { worker, turn: THROUGH }
+    }
+
+    /// `onCreate` of this activation.
+    pub fn creating(worker: WorkerId, epoch: Epoch) -> Self {
+        Self { worker, turn: STEP | epoch.0 }
+    }
+
+    /// `onDestroy` of this activation.
+    pub fn ending(worker: WorkerId, epoch: Epoch) -> Self {
+        Self { worker, turn: STEP | ENDING | epoch.0 }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.turn & (STEP | ENDING) == STEP | ENDING
+    }
+
     fn bytes(&self) -> usize {
         LINK_BYTES + self.worker.as_str().len()
     }
@@ -48,7 +78,21 @@ impl Chain {
 
     /// One worker more waits.
     pub fn with(&self, link: Link) -> Self {
-        Self::new(self.links().iter().cloned().chain([link]).collect())
+        let mut links: Vec<Link> = self.links().iter().cloned().chain([link]).collect();
+        if links.len() > MAX_LINKS || links.iter().map(Link::bytes).sum::<usize>() > MAX_CHAIN_BYTES {
+            links.retain(|link| link.turn != THROUGH);
+        }
+        Self::new(links)
+    }
+
+    /// Whether `onCreate` or `onDestroy` of this activation waits.
+    pub fn waits_in_step(&self, worker: &WorkerId, epoch: Epoch) -> bool {
+        self.holds(worker, STEP | epoch.0) || self.holds(worker, STEP | ENDING | epoch.0)
+    }
+
+    /// Whether an `onDestroy` waits.
+    pub fn has_ending(&self) -> bool {
+        self.links().iter().any(Link::is_ending)
     }
 
     pub fn links(&self) -> &[Link] {
@@ -75,7 +119,12 @@ impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, link) in self.links().iter().enumerate() {
             let arrow = if index > 0 { " → " } else { "" };
-            write!(f, "{arrow}\"{}\"", link.worker)?;
+            let step = match link.turn {
+                turn if turn & STEP == 0 => "",
+                _ if link.is_ending() => " (onDestroy)",
+                _ => " (onCreate)",
+            };
+            write!(f, "{arrow}\"{}\"{step}", link.worker)?;
         }
         Ok(())
     }
@@ -95,6 +144,26 @@ mod tests {
         assert!(chain.holds(&WorkerId::new("a"), 1));
         assert!(!chain.holds(&WorkerId::new("a"), 2));
         assert_eq!(chain.to_string(), "\"a\" → \"b\"");
+    }
+
+    #[test]
+    fn a_chain_says_who_waits_in_which_step_and_names_every_hop() {
+        let (a, b, c) = (WorkerId::new("a"), WorkerId::new("b"), WorkerId::new("c"));
+        let creating = Chain::EMPTY.with(Link::creating(a.clone(), Epoch(7))).with(Link::through(b.clone()));
+        assert!(creating.waits_in_step(&a, Epoch(7)) && !creating.waits_in_step(&a, Epoch(8)));
+        assert!(!creating.waits_in_step(&b, Epoch(7)) && !creating.has_ending());
+        let ending = creating.with(Link::ending(c.clone(), Epoch(9)));
+        assert!(ending.waits_in_step(&c, Epoch(9)) && ending.has_ending());
+        assert_eq!(ending.to_string(), "\"a\" (onCreate) → \"b\" → \"c\" (onDestroy)");
+    }
+
+    #[test]
+    fn links_that_block_nothing_go_first() {
+        let mut chain = Chain::EMPTY.with(link("a", 1));
+        for _ in 0..3 * MAX_LINKS {
+            chain = chain.with(Link::through(WorkerId::new("b")));
+        }
+        assert!(chain.holds(&WorkerId::new("a"), 1) && chain.links().len() <= MAX_LINKS);
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl Host {
         };
         let (Some(handle), Ok(life)) = (handle, self.core.life()) else { return false };
         self.workers.lock().expect("no test panics with it").remove(&handle);
-        life.destroying(handle);
+        life.destroying(handle, true);
         life.destroyed(handle, Fate::Recover, Ended::Moved);
         true
     }
