@@ -34,6 +34,8 @@ pub struct Host {
     pub made: AtomicU64,
     /// Workers that ended here because they live elsewhere.
     pub fenced: AtomicU64,
+    /// Brokers that were reported dead, in that order.
+    pub deaths: Mutex<Vec<String>>,
 }
 
 pub fn config(id: &str) -> BrokerConfig {
@@ -85,6 +87,7 @@ impl Host {
             handler,
             made: AtomicU64::new(0),
             fenced: AtomicU64::new(0),
+            deaths: Mutex::default(),
         });
         let weak = Arc::downgrade(&host);
         tokio::spawn(async move {
@@ -190,6 +193,11 @@ impl Host {
         self.core.life().is_ok_and(|life| !life.watch.suspects.lock().expect("no test panics with it").is_empty())
     }
 
+    /// Brokers that this one was told are dead, in that order.
+    pub fn deaths(&self) -> Vec<String> {
+        self.deaths.lock().expect("no test panics with it").clone()
+    }
+
     pub fn crash(&self) {
         self.core.crash();
         self.workers.lock().expect("no test panics with it").clear();
@@ -226,6 +234,7 @@ impl Host {
                             DestroyCause::Fenced => drop(self.fenced.fetch_add(1, Ordering::Relaxed)),
                         }
                     }
+                    Event::BrokerDead { broker } => self.deaths.lock().expect("no test panics with it").push(broker),
                     Event::Message(delivery) if delivery.deadline < boot_millis() => life.drop_message(&delivery),
                     Event::Message(delivery) => {
                         let worker =
