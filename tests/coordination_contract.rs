@@ -263,6 +263,8 @@ cases! {
         an_evictor_with_a_wrong_idea_of_the_clock_is_refused
         a_proof_from_another_server_proves_nothing
         a_lease_too_far_away_is_cut
+        an_owner_that_makes_progress_is_awaited_until_it_is_done
+        what_is_restored_later_prolongs_nothing
     }
     histories {
         a_worker_whose_third_process_died_is_quarantined

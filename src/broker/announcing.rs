@@ -125,10 +125,11 @@ impl Life {
         let lapsed = !self.lease.holds();
         self.hear_time(sent, joined.now);
         self.accept_secret(&joined.secret);
+        // First: restoring prolongs the time that this broker is awaited, reading does not.
+        self.give_up_what_does_not_live_here().await?;
         if !self.restore_all().await? {
             return Ok(false);
         }
-        self.give_up_what_does_not_live_here().await?;
         if !self.coordinator.settle(&self.incarnation, &joined).await? {
             return Ok(false);
         }

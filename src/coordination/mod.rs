@@ -35,6 +35,8 @@ pub const CLOCK_TOLERANCE: Duration = Duration::from_millis(500);
 /// The longest that the brokers wait, after a wipe, for one that does not come back: leases may have been written by another
 /// program.
 pub const MAX_PATIENCE: Duration = Duration::from_secs(600);
+/// How long the restoration of one worker may take: whoever restores 1 000 a second is awaited until it is done.
+pub const SLOWEST_RESTORATION: Duration = Duration::from_millis(1);
 /// A larger load counts as this: the sum of a million such loads is still exact in a sorted set's double.
 pub const MAX_LOAD: u64 = 1 << 32;
 
@@ -463,7 +465,8 @@ pub trait Coordinator: Send + Sync + 'static {
     async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Registration>;
 
     /// Puts back workers that live with `owner`, over anything that stands under a lower epoch: a pending one, or
-    /// another owner's (signals `Overruled`). Each counts by itself, and more than [`CHUNK`] may be several steps.
+    /// another owner's (signals `Overruled`). While the owner is awaited each worker prolongs that by
+    /// [`SLOWEST_RESTORATION`], up to the patience from now on: who makes progress is not given up. Each counts by itself, and more than [`CHUNK`] may be several steps.
     async fn restore(&self, owner: &Incarnation, held: &[Held]) -> CoordinationResult<Restoration>;
 
     /// The owner has put back everything and given up what stands under it without living there. When it was the last

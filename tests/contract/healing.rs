@@ -549,3 +549,59 @@ pub async fn a_lease_too_far_away_is_cut(cluster: Cluster) {
     cluster.pass(SHORT.as_millis() as u64 + 1).await;
     assert!(matches!(a.evict_expired(&b, CHUNK).await, Eviction::Evicted { .. }));
 }
+
+pub async fn an_owner_that_makes_progress_is_awaited_until_it_is_done(cluster: Cluster) {
+    if !cluster.clock_stands() {
+        return;
+    }
+    let (a, b) = (leasing(&cluster, "a", SHORT).await, leasing(&cluster, "b", SHORT).await);
+    let knew = a.joined().await;
+    a.create("r").await;
+    let owner = if a.activate("r").await.is_some() { &a } else { &b };
+    let held = owner.hold("r", 1).await;
+    let numbered = |number: usize| {
+        let id = WorkerId::new(format!("r{number}"));
+        Held { entry: Entry { id, ..held.entry.clone() }, ..held.clone() }
+    };
+    let chunk = |from: usize| -> Vec<Held> { (from..from + CHUNK).map(numbered).collect() };
+    cluster.disturb(Wipe).await;
+    let word = Announcement { patience: SHORT, ..owner.word(&knew, &[]) };
+    let joined = owner.announce(&word).await;
+    // Ten times as long as the patience, a worker a millisecond.
+    for round in 0..30 {
+        cluster.pass(CHUNK as u64).await;
+        assert_eq!(owner.restore(&chunk(round * CHUNK)).await.len(), CHUNK);
+        owner.renew(LEASE).await;
+        assert!(!settled(owner).await, "given up in round {round}");
+    }
+    // Slower than that: it is given up.
+    for round in 30..40 {
+        cluster.pass(CHUNK as u64 * 2).await;
+        owner.restore(&chunk(round * CHUNK)).await;
+        owner.renew(LEASE).await;
+    }
+    assert!(settled(owner).await, "it is awaited for ever");
+    assert!(owner.settle(&joined).await);
+}
+
+pub async fn what_is_restored_later_prolongs_nothing(cluster: Cluster) {
+    if !cluster.clock_stands() {
+        return;
+    }
+    let (a, b) = (leasing(&cluster, "a", SHORT).await, leasing(&cluster, "b", SHORT).await);
+    let knew = a.joined().await;
+    a.create("r").await;
+    let owner = if a.activate("r").await.is_some() { &a } else { &b };
+    let held = owner.hold("r", 1).await;
+    let other = if owner.incarnation() == a.incarnation() { &b } else { &a };
+    cluster.disturb(Wipe).await;
+    let joined = owner.announce(&Announcement { patience: SHORT, ..owner.word(&knew, &[other]) }).await;
+    owner.restore(std::slice::from_ref(&held)).await;
+    assert!(owner.settle(&joined).await && !settled(owner).await, "the other is awaited");
+    for _ in 0..SHORT.as_millis() {
+        cluster.pass(1).await;
+        owner.restore(&[held.clone(), held.clone(), held.clone()]).await;
+    }
+    owner.renew(LEASE).await;
+    assert!(settled(owner).await);
+}

@@ -10,6 +10,9 @@
 -- Full memory: refused.
 local own, owner = KEYS[4], ARGV[5]
 
+-- Milliseconds a worker: an owner that restores fewer than 1 000 a second is awaited as long as its lease lasts, and no longer.
+local SLOWEST = 1
+
 if not lease(owner) then return 0 end
 local reply, change, told = {}, 0, {}
 
@@ -55,4 +58,12 @@ for i = 6, #ARGV, 13 do
 end
 keep_epoch()
 add_load(owner, change)
+-- What an awaited owner puts back buys as much time as it takes at the slowest rate that is waited for.
+if redis.call('HGET', AWAITED, owner) == '1' then
+  local meta = redis.call('HMGET', META, 'healing', 'patience')
+  local ends, patience = whole(meta[1]), whole(meta[2])
+  if ends and patience and ends > now then
+    redis.call('HSET', META, 'healing', text(math.min(ends + #reply * SLOWEST, now + patience)))
+  end
+end
 return reply

@@ -108,11 +108,23 @@ pub(super) fn settle(tables: &mut Tables, owner: &Incarnation, joined: &Joined) 
     same
 }
 
-pub(super) fn restore(tables: &mut Tables, owner: &Incarnation, held: &[Held]) -> Restoration {
+/// What an awaited owner puts back buys as much time as it takes at the slowest rate that is waited for.
+fn gain_time(tables: &mut Tables, owner: &Incarnation, restored: usize, now: ServerTime) {
+    let Some(healing) = &mut tables.healing else { return };
+    if healing.awaited.get(owner) == Some(&true) && healing.ends > now {
+        let latest = now.0 + healing.patience.as_millis() as u64;
+        let gained = healing.ends.0 + restored as u64 * SLOWEST_RESTORATION.as_millis() as u64;
+        healing.ends = ServerTime(gained.min(latest));
+    }
+}
+
+pub(super) fn restore(tables: &mut Tables, owner: &Incarnation, held: &[Held], now: ServerTime) -> Restoration {
     if !tables.members.contains_key(owner) && !held.is_empty() {
         return Restoration::NotMember;
     }
-    Restoration::Restored(held.iter().map(|held| restore_one(tables, owner, held)).collect())
+    let stand = held.iter().map(|held| restore_one(tables, owner, held)).collect();
+    gain_time(tables, owner, held.len(), now);
+    Restoration::Restored(stand)
 }
 
 fn restore_one(tables: &mut Tables, owner: &Incarnation, held: &Held) -> bool {

@@ -214,7 +214,7 @@ impl Coordinator for MemoryCoordinator {
     }
 
     async fn restore(&self, owner: &Incarnation, held: &[Held]) -> CoordinationResult<Restoration> {
-        self.step(|tables, _| healing::restore(tables, owner, held))
+        self.step(|tables, now| healing::restore(tables, owner, held, now))
     }
 
     async fn settle(&self, owner: &Incarnation, joined: &Joined) -> CoordinationResult<bool> {

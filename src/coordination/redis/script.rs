@@ -35,7 +35,7 @@ scripts! {
     SECRET = "secret":;
     REGISTER = "register": "clock" "record" "load" "roll" "healing" "heal" "member";
     ANNOUNCE = "announce": "clock" "record" "load" "roll" "epoch" "healing" "heal" "member";
-    RESTORE = "restore": "clock" "record" "load" "epoch" "history";
+    RESTORE = "restore": "clock" "record" "load" "healing" "epoch" "history";
     SETTLE = "settle": "room" "healing";
     RENEW = "renew": "clock" "room" "healing";
     UPDATE = "update": "clock" "room" "record" "load" "roll";
