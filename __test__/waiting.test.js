@@ -25,7 +25,8 @@ class Caller extends Worker {
     return new Agent(id, this.__priv.br);
   }
   async onCreate() {
-    const { onCreate } = this.attributes;
+    const { onCreate, creates } = this.attributes;
+    if (creates) Caller.outcomes.push(await outcomeOf(this.__priv.br.createWorker('Caller', { id: this.id })));
     if (onCreate) Caller.outcomes.push(await outcomeOf(this.agent(onCreate).ask('get')));
   }
   async onAsk(method, data) {
@@ -40,7 +41,8 @@ class Caller extends Worker {
     return this.id;
   }
   async onDestroy() {
-    const { onDestroy } = this.attributes;
+    const { onDestroy, creates } = this.attributes;
+    if (creates) Caller.outcomes.push(await outcomeOf(this.__priv.br.createWorker('Caller', { id: this.id })));
     if (!onDestroy) return;
     const found = await this.__priv.br.findWorker(onDestroy);
     Caller.outcomes.push(found === null ? { value: null, atOnce: true } : await outcomeOf(found.ask('get')));
@@ -102,6 +104,17 @@ onEachCoordinator((system) => {
       const [{ atOnce, code, message }] = Caller.outcomes;
       assert.deepEqual([atOnce, code], [true, 'DW_ERR_CYCLE']);
       assert.match(message, /"x" \(onCreate\) → "x"/);
+    });
+
+    test('where onCreate or onDestroy creates its own worker', async (t) => {
+      const [broker] = await start(t);
+      const agent = await broker.createWorker('Caller', { id: 'x', attributes: { creates: true } });
+      await agent.ask('go');
+      await until('onDestroy has run', () => Caller.outcomes.length === 2);
+      for (const { atOnce, code, message } of Caller.outcomes) {
+        assert.deepEqual([atOnce, code], [true, 'DW_ERR_CYCLE']);
+        assert.match(message, /"x" \((onCreate|onDestroy)\) → createWorker "x"/);
+      }
     });
 
     test('through parallel workers and other brokers', async (t) => {

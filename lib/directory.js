@@ -5,6 +5,7 @@
 
 const { Agent } = require('./agent');
 const { badArgument, checkId, checkName, fits, optionsObject } = require('./arguments');
+const { current } = require('./context');
 const { failure } = require('./errors');
 const { toJson } = require('./messages');
 const { CREATE } = require('./options/table');
@@ -28,9 +29,17 @@ function createWorker(core, name, option) {
   // A class that only a registry of the application's has was never registered by name: others learn of it here.
   if (cluster === core.config.clustername) core.host(name);
   const workerId = ownId === undefined && isStatic ? name : ownId;
+  refuseOwnStep(workerId);
   return channel
     .call((native, slot) => native.create(slot, name, cluster, workerId, recoverable, json, core.config.rpcTimeout))
     .then((created) => agentOf(core, WorkerClass, created.id));
+}
+
+/** `createWorker` waits for `onCreate` of a worker that is starting, and for the end of one that is ending: both would wait for it. */
+function refuseOwnStep(workerId) {
+  const turn = current();
+  if (turn === undefined || turn.step === undefined || turn.record.id !== workerId) return;
+  throw failure('DW_ERR_CYCLE', `The call would wait for itself: "${workerId}" (${turn.step}) → createWorker "${workerId}".`);
 }
 
 function findWorker(core, id) {
