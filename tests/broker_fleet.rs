@@ -3,7 +3,6 @@
 #[allow(dead_code)]
 #[path = "support/host.rs"]
 mod host;
-#[allow(dead_code)]
 #[path = "support/redis_server.rs"]
 mod redis_server;
 
