@@ -113,6 +113,7 @@ class TellOutcome extends Turn {
     this.unwatch();
     if (failed) this.workers.report(this.record, 'onTell', this.method, value, 'error');
     if (this.inbound > 0) this.workers.done(this.inbound);
+    if (this.record !== null && this.record.turn === this) this.workers.endTurn(this);
   }
 }
 
@@ -124,6 +125,7 @@ class AskOutcome extends Turn {
     this.unwatch();
     if (failed) this.workers.answerFailure(this.inbound, value);
     else this.workers.answer(this.inbound, value, this.record, this.method);
+    if (this.record !== null && this.record.turn === this) this.workers.endTurn(this);
   }
 }
 

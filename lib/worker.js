@@ -68,6 +68,9 @@ class WorkerRecord {
     this.provenAt = 0;
     /** Ends the wait for an `onDestroy` that never does. */
     this.overdue = undefined;
+    /** The message that it is at, where it takes one at a time; and what follows when that has settled. */
+    this.turn = null;
+    this.afterTurn = null;
     /** Hears of each answer that the worker's end waits for. */
     this.answered = null;
   }

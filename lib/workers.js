@@ -9,7 +9,8 @@ const { failure } = require('./errors');
 const { describe, stackOf } = require('./failures');
 const { isPlain } = require('./messages');
 const { ASK_WITH_CALLBACK, AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
-const { applicationClock, clearTimeout, setImmediate, setTimeout } = require('./timers');
+const { Slow } = require('./slow');
+const { applicationClock, clearTimeout, monotonicClock, setImmediate, setTimeout } = require('./timers');
 const { Worker, construct } = require('./worker');
 
 const { State, CreateCause, DestroyCause, DEFAULT_LOAD } = Worker;
@@ -17,6 +18,8 @@ const { State, CreateCause, DestroyCause, DEFAULT_LOAD } = Worker;
 /** A step that declares this many parameters has the callback among them. */
 const STEP_WITH_CALLBACK = 2;
 
+/** Of `destroyTimeout`, how much a serial worker's running handler gets before `onDestroy` runs beside it. */
+const SHARE_OF_TURN = 0.9;
 /** How long the event loop goes on after the `onCreate` of a suspect before the next one is tried, ms. */
 const TRIAL = 50;
 
@@ -42,6 +45,7 @@ class Workers {
     this.load = 0;
     /** What `Worker.context()` gave, by the number of the message (or its turn), until the handler has settled. */
     this.contexts = new Map();
+    this.slow = new Slow((kind, text) => core.logOften(kind, 'warn', text));
     /** How often this broker was suspended. */
     this.suspensions = 0;
     /** When the core last said that this broker can prove that it lives; ms, any jump of this clock only asks anew. */
@@ -85,6 +89,7 @@ class Workers {
     const { worker } = outcome.record;
     const callback = outcome.callback();
     if (!this.mayStart(index)) return;
+    if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
       const result = worker.onAsk(outcome.method, data, callback);
       outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
@@ -145,11 +150,30 @@ class Workers {
 
   runTell(outcome, data, index) {
     if (!this.mayStart(index)) return;
+    if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
       outcome.returned(outcome.record.worker.onTell(outcome.method, data), false);
     } catch (error) {
       outcome.settle(true, error);
     }
+  }
+
+  /** A worker that takes one message at a time is at this one. */
+  beginTurn(turn) {
+    turn.record.turn = turn;
+    this.slow.begin(turn, turn.record, turn.method);
+  }
+
+  /** Its handler has settled: what waited for that comes next. */
+  endTurn(turn) {
+    const { record } = turn;
+    this.slow.end(turn);
+    if (record.turn !== turn) return;
+    record.turn = null;
+    if (record.afterTurn === null) return;
+    const { afterTurn } = record;
+    record.afterTurn = null;
+    afterTurn();
   }
 
   /** A tell of a worker that takes one message at a time. */
@@ -240,6 +264,8 @@ class Workers {
 
   activated(record) {
     if (record.state !== State.ACTIVATING) return;
+    this.slow.end(record);
+    clearTimeout(record.overdue);
     if (record.load === 0) this.changeLoad(record, DEFAULT_LOAD);
     record.state = State.ACTIVE;
     this.native.created(record.handle, MADE, '', record.maxQueue);
@@ -261,6 +287,17 @@ class Workers {
     if (record.ending !== null || record.state === State.DESTROYED) return;
     record.ending = { cause, recover };
     if (record.state === State.ACTIVE) this.begin(record);
+    else this.awaitActivation(record);
+  }
+
+  /** Its `onCreate` still runs, and may never end. */
+  awaitActivation(record) {
+    const { destroyTimeout } = this.core.config;
+    record.overdue = outside(setTimeout, () => {
+      if (record.state !== State.ACTIVATING) return;
+      this.core.logOften('overdue', 'warn', `onCreate of worker ${record.id} did not end within ${destroyTimeout} ms: the worker is destroyed without it`);
+      this.begin(record);
+    }, destroyTimeout);
   }
 
   /** The core wants the worker of `handle` to go. */
@@ -286,7 +323,29 @@ class Workers {
     outside(setImmediate, () => this.destroy(record));
   }
 
+  /** `onDestroy` takes its turn behind the handler of a serial worker, as long as that gets its share of the time. */
   destroy(record) {
+    if (record.state !== State.DESTROYING) return;
+    const { destroyTimeout } = this.core.config;
+    if (record.turn === null) {
+      this.runOnDestroy(record, destroyTimeout);
+      return;
+    }
+    const share = Math.floor(destroyTimeout * SHARE_OF_TURN);
+    record.overdue = outside(setTimeout, () => {
+      record.afterTurn = null;
+      const { method } = record.turn;
+      this.core.logOften('overdue', 'warn', `Worker ${record.id} is still in '${method}' after ${share} ms: its onDestroy runs beside it`);
+      this.runOnDestroy(record, destroyTimeout - share);
+    }, share);
+    const began = monotonicClock();
+    record.afterTurn = () => {
+      clearTimeout(record.overdue);
+      this.runOnDestroy(record, Math.max(destroyTimeout - (monotonicClock() - began), destroyTimeout - share));
+    };
+  }
+
+  runOnDestroy(record, left) {
     if (record.state !== State.DESTROYING) return;
     const { id: broker, config } = this.core;
     // Where the broker cannot prove that it lives, the worker may have been made again elsewhere: it must know.
@@ -294,13 +353,15 @@ class Workers {
     record.overdue = outside(setTimeout, () => {
       this.core.logOften('overdue', 'warn', `Worker ${record.id} did not end within ${config.destroyTimeout} ms: broker ${broker} gives it up`);
       this.destroyed(record);
-    }, config.destroyTimeout);
+    }, left);
     this.step(record, 'onDestroy', { cause }, this.destroyed);
   }
 
   destroyed(record) {
     if (record.state !== State.DESTROYING) return;
     clearTimeout(record.overdue);
+    this.slow.end(record);
+    if (record.turn !== null) this.slow.end(record.turn);
     this.changeLoad(record, 0);
     record.state = State.DESTROYED;
     this.records.delete(record.handle);
@@ -310,6 +371,9 @@ class Workers {
 
   /** Its handlers may answer before its id is free. */
   awaitAnswers(record) {
+    // Whatever they do: from here on it is not recovered.
+    this.native.finished(record.handle);
+    this.core.channel.touch();
     this.parting.add(record);
     record.overdue = outside(setTimeout, () => this.release(record, false), this.core.config.destroyTimeout);
     record.answered = () => {
@@ -338,6 +402,7 @@ class Workers {
 
   /** Runs `onCreate` or `onDestroy`, then `next`, whatever came of it. */
   step(record, name, info, next) {
+    this.slow.begin(record, record, name);
     runHandler(new StepOutcome(this, record, name, next), runStep, undefined, info);
   }
 
@@ -360,6 +425,7 @@ class Workers {
 
   /** The broker is gone: what still runs here belongs to nobody. */
   abandon() {
+    this.slow.stop();
     for (const record of this.records.values()) {
       clearTimeout(record.overdue);
       record.state = State.DESTROYED;

@@ -148,6 +148,14 @@ impl NativeBroker {
         }
     }
 
+    /// `onDestroy` of this worker ended for good, and its handlers may still answer.
+    #[napi(catch_unwind)]
+    pub fn finished(&self, handle: Handle) {
+        if let Ok(life) = self.core.life() {
+            life.finished(handle);
+        }
+    }
+
     /// Frees a quarantined worker.
     #[napi(catch_unwind)]
     pub fn pardon(&self, slot: f64, id: String) {

@@ -6,10 +6,10 @@ use crate::broker::inbox::{lock, Inbox};
 use crate::broker::joining::Home;
 use crate::broker::life::Life;
 use crate::broker::numbers::Numbers;
-use crate::broker::residents::State;
+use crate::broker::residents::{Resident, State};
 use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, Credentials};
-use crate::coordination::{Fate, CHUNK};
+use crate::coordination::{Fate, Held, CHUNK};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, Incarnation};
 use crate::transport::{SocketLoop, Tls};
@@ -262,8 +262,16 @@ impl Core {
         if let Some(life) = life {
             life.tasks.end();
             abort(&life);
+            let finished: Vec<Held> = {
+                let mut residents = lock(&life.residents);
+                residents.iter_mut().filter(|resident| resident.finished).map(Resident::finish).collect()
+            };
             self.runtime.spawn(async move {
                 let leaving = async {
+                    // What ended for good is not to be recovered, even if its end was not yet written.
+                    if !finished.is_empty() {
+                        let _ = life.coordinator.restore(&life.incarnation, &finished).await;
+                    }
                     match crashed {
                         true => drop(life.coordinator.leave(&life.incarnation, Fate::Crash, 0).await),
                         false => leave_registry(&life, Fate::Recover).await,

@@ -147,6 +147,17 @@ impl Life {
         }
     }
 
+    /// Its `onDestroy` ended for good, while its handlers may still answer: the registry learns now that it is not to be
+    /// recovered.
+    pub fn finished(&self, handle: Handle) {
+        let held = {
+            let mut residents = lock(&self.residents);
+            let Some(resident) = residents.get_mut(handle) else { return };
+            resident.finish()
+        };
+        self.registrar.finish(held);
+    }
+
     /// No handler of it starts any more. What arrives from now on waits, and goes back when it is gone, but for asks that cannot
     /// wait for that. `recover`: it is to be made again elsewhere, where it is recoverable.
     pub fn destroying(&self, handle: Handle, recover: bool) {
@@ -154,6 +165,10 @@ impl Life {
         {
             let mut residents = lock(&self.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
+            if resident.state == State::Activating {
+                let text = format!("The worker \"{}\" was destroyed before its onCreate ended.", resident.id);
+                resident.failure = Some(Failure::new(Code::WorkerNotFound, text));
+            }
             resident.state = State::Leaving;
             resident.ends = !(recover && resident.entry.recoverable);
             for delivery in resident.mailbox.take_all() {
@@ -186,6 +201,7 @@ impl Life {
         let mut residents = lock(&self.residents);
         let Some(resident) = residents.get_mut(handle) else { return };
         resident.state = State::Leaving;
+        resident.finished = fate == Fate::Delete;
         let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
         drop(residents);
         self.part_with(handle, release, ended);

@@ -5,6 +5,7 @@ use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::ranking;
 use crate::broker::residents::State;
+use crate::clock::boot_millis;
 use crate::coordination::{Claim, ClaimRequest, CHUNK};
 use crate::ids::{ClassName, ClusterName, Epoch, WorkerId};
 use std::collections::{BTreeSet, HashMap};
@@ -14,8 +15,10 @@ use tokio::sync::Notify;
 
 /// Workers that one claim takes at most: 100 take Redis 1.5 ms.
 const BATCH: usize = 100;
-/// Workers that are being made here at most while more are claimed: `onCreate` may be slow.
+/// Activations of one class that run here at most while more workers of it are claimed: `onCreate` may be slow.
 const MAX_ACTIVATING: usize = 500;
+/// An activation that takes longer does not count towards these any more, ms: it may never end.
+const SLOW_ACTIVATION: u64 = 5_000;
 /// How long a broker with more than its share leaves workers to the others, who may be slow or gone.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Of what still waits then it takes one part in so many.
@@ -79,14 +82,20 @@ impl Life {
             self.claims.wake.notified().await;
             let classes = std::mem::take(&mut *lock(&self.claims.classes));
             let mut overflow = 0;
-            while !self.is_leaving() && !self.is_stalled() && self.lease.holds() {
-                if self.activating() >= MAX_ACTIVATING {
+            while !classes.is_empty() && !self.is_leaving() && !self.is_stalled() && self.lease.holds() {
+                let full = self.classes_without_place();
+                let open: BTreeSet<ClassName> = classes.difference(&full).cloned().collect();
+                if open.is_empty() {
                     tokio::time::sleep(BUSY).await;
                     continue;
                 }
-                let Some((claimed, remaining)) = self.claim_some(&classes, overflow).await else { break };
+                let Some((claimed, remaining)) = self.claim_some(&open, overflow).await else { break };
                 if remaining == 0 {
-                    break;
+                    if full.is_disjoint(&classes) {
+                        break;
+                    }
+                    tokio::time::sleep(BUSY).await;
+                    continue;
                 }
                 overflow = 0;
                 if claimed == 0 {
@@ -100,8 +109,17 @@ impl Life {
         }
     }
 
-    fn activating(&self) -> usize {
-        lock(&self.residents).iter().filter(|(_, resident)| resident.state == State::Activating).count()
+    /// Classes of which as many activations as may be run here. Each has places of its own, so that a slow class holds up
+    /// no other.
+    fn classes_without_place(&self) -> BTreeSet<ClassName> {
+        let now = boot_millis();
+        let mut running: HashMap<ClassName, usize> = HashMap::new();
+        for (_, resident) in lock(&self.residents).iter() {
+            if resident.state == State::Activating && now.saturating_sub(resident.since) < SLOW_ACTIVATION {
+                *running.entry(resident.class.clone()).or_default() += 1;
+            }
+        }
+        running.into_iter().filter(|(_, count)| *count >= MAX_ACTIVATING).map(|(class, _)| class).collect()
     }
 
     /// How many were claimed, and how many are left; `None` when it could not be told.

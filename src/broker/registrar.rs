@@ -5,7 +5,7 @@ use crate::broker::event::{Event, Handle, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::residents::{Creator, Insertion};
-use crate::coordination::{Activation, Entry, Fate, LoadChange, Release, CHUNK, RESERVED_LOAD};
+use crate::coordination::{Activation, Entry, Fate, Held, LoadChange, Release, CHUNK, RESERVED_LOAD};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
 use std::collections::HashMap;
@@ -20,6 +20,7 @@ const RETRY: Duration = Duration::from_millis(200);
 struct Work {
     take_up: HashMap<WorkerId, Vec<Creator>>,
     confirm: Vec<(Handle, WorkerId, Epoch)>,
+    finish: Vec<Held>,
     release: Vec<(Option<Handle>, Release)>,
     loads: HashMap<WorkerId, (Epoch, u64)>,
 }
@@ -53,6 +54,12 @@ impl Registrar {
         self.wake.notify_one();
     }
 
+    /// This worker, which still stands here, is not to be recovered.
+    pub fn finish(&self, held: Held) {
+        lock(&self.work).finish.push(held);
+        self.wake.notify_one();
+    }
+
     /// A new load; only the latest is sent.
     pub fn load(&self, id: WorkerId, epoch: Epoch, load: u64) {
         lock(&self.work).loads.insert(id, (epoch, load));
@@ -70,6 +77,7 @@ impl Registrar {
         }
         let confirms = work.confirm.len().min(CHUNK);
         next.confirm = work.confirm.drain(..confirms).collect();
+        next.finish = std::mem::take(&mut work.finish);
         let releases = work.release.len().min(CHUNK);
         next.release = work.release.drain(..releases).collect();
         let ids: Vec<WorkerId> = work.loads.keys().take(CHUNK).cloned().collect();
@@ -78,8 +86,11 @@ impl Registrar {
                 next.loads.insert(id, load);
             }
         }
-        let idle =
-            next.take_up.is_empty() && next.confirm.is_empty() && next.release.is_empty() && next.loads.is_empty();
+        let idle = next.finish.is_empty()
+            && next.take_up.is_empty()
+            && next.confirm.is_empty()
+            && next.release.is_empty()
+            && next.loads.is_empty();
         (!idle).then_some(next)
     }
 }
@@ -95,6 +106,8 @@ impl Life {
                     // A worker that ended right after its activation is confirmed first.
                     async {
                         self.send_confirms(work.confirm).await;
+                        // An entry that is released must not be put back after it.
+                        self.send_finished(work.finish).await;
                         self.send_releases(work.release).await;
                     },
                     self.send_loads(work.loads),
@@ -201,6 +214,24 @@ impl Life {
                 Err(error) => {
                     drop(turn);
                     self.log(Level::Warn, format!("Workers could not be given up yet: {error}"));
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Each is put back under the same owner and epoch as one that is not recoverable.
+    async fn send_finished(&self, work: Vec<Held>) {
+        while !work.is_empty() {
+            let turn = self.registrar.turn.read().await;
+            match self.coordinator.restore(&self.incarnation, &work).await {
+                Ok(_) => return,
+                Err(error) => {
+                    drop(turn);
+                    self.log(
+                        Level::Warn,
+                        format!("The end of workers could not be written to the registry yet: {error}"),
+                    );
                     tokio::time::sleep(RETRY).await;
                 }
             }

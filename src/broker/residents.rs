@@ -3,7 +3,8 @@
 use crate::broker::event::{Delivery, Handle};
 use crate::broker::inbound::MAX_CREATING_PER_CONNECTION;
 use crate::broker::mailbox::{Mailbox, Turns, MAX_MAILBOX};
-use crate::coordination::Entry;
+use crate::clock::boot_millis;
+use crate::coordination::{Entry, EntryState, Held};
 use crate::error::Failure;
 use crate::ids::{ClassName, Epoch, WorkerId};
 use crate::transport::Connection;
@@ -72,6 +73,10 @@ pub struct Resident {
     pub failure: Option<Failure>,
     /// The same worker again, which came to stand here before this one was gone.
     pub successor: Option<(Entry, Vec<Creator>)>,
+    /// It ended for good: whatever becomes of this broker, it is not recovered.
+    pub finished: bool,
+    /// When it came here, on the local clock.
+    pub since: u64,
     /// It was made again after its broker ended.
     pub recovered: bool,
 }
@@ -91,6 +96,13 @@ impl Resident {
             State::Leaving if chain.has_ending() => Some(Refusal::Moves),
             _ => None,
         }
+    }
+
+    /// It is not recovered from now on: its entry as the registry is to have it.
+    pub fn finish(&mut self) -> Held {
+        self.finished = true;
+        self.entry = Arc::new(Entry { recoverable: false, ..(*self.entry).clone() });
+        Held { entry: (*self.entry).clone(), state: EntryState::Active, load: self.load }
     }
 
     fn admit(&mut self, mut delivery: Delivery, last_inbound: &AtomicU64) -> Admission {
@@ -198,6 +210,8 @@ impl Residents {
             load,
             failure: None,
             successor: None,
+            finished: false,
+            since: boot_millis(),
             recovered: entry.cause == crate::coordination::Cause::Recovery,
         };
         self.by_id.insert(entry.id.clone(), handle);
@@ -254,6 +268,10 @@ impl Residents {
 
     pub fn iter(&self) -> impl Iterator<Item = (Handle, &Resident)> {
         self.by_handle.iter().map(|(handle, resident)| (*handle, resident))
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Resident> {
+        self.by_handle.values_mut()
     }
 
     pub fn len(&self) -> usize {
