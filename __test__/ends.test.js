@@ -5,7 +5,7 @@ const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { Broker, Worker } = require('..');
+const { Agent, Broker, Worker } = require('..');
 const { atEnd } = require('./helpers/cleanup');
 const { startRedis } = require('./helpers/redis-server');
 const { memorySystem } = require('./helpers/systems');
@@ -63,6 +63,27 @@ describe('a worker that ended for good while another of its handlers ran', () =>
 });
 
 describe('what never ends', () => {
+  test('holds up no other class: all of another one are recovered beside 1 200 activations that hang', async (t) => {
+    class Audit extends Worker {
+      onCreate({ cause }) {
+        return cause === Worker.CreateCause.RECOVERY ? new Promise(() => {}) : undefined;
+      }
+    }
+    class Room extends Worker {
+      onAsk() {
+        return 'here';
+      }
+    }
+    const system = memorySystem(t);
+    const first = await system.start('first', { classes: [Audit, Room] });
+    const make = (name, count) => Promise.all(Array.from({ length: count }, (_, n) => first.createWorker(name, { id: `${name}${n}`, ...RECOVERABLE })));
+    await make('Audit', 1200);
+    await make('Room', 20);
+    const second = await system.start('second', { classes: [Audit, Room], destroyTimeout: 100 });
+    await first.destroy();
+    await Promise.all(Array.from({ length: 20 }, (_, n) => new Agent(`Room${n}`, second).ask('where', undefined, { timeout: 4000 })));
+  });
+
   function broker(t, classes, option) {
     const lines = [];
     const system = memorySystem(t);

@@ -80,9 +80,14 @@ impl Life {
     pub async fn keep_claiming(self: Arc<Self>) {
         loop {
             self.claims.wake.notified().await;
-            let classes = std::mem::take(&mut *lock(&self.claims.classes));
+            let mut classes = BTreeSet::new();
             let mut overflow = 0;
-            while !classes.is_empty() && !self.is_leaving() && !self.is_stalled() && self.lease.holds() {
+            while !self.is_leaving() && !self.is_stalled() && self.lease.holds() {
+                // One class may go on waiting for a place or a trial: others that are hinted meanwhile do not wait for it.
+                classes.append(&mut lock(&self.claims.classes));
+                if classes.is_empty() {
+                    break;
+                }
                 let full = self.classes_without_place();
                 let open: BTreeSet<ClassName> = classes.difference(&full).cloned().collect();
                 if open.is_empty() {
