@@ -61,11 +61,16 @@ const PROVOCATIONS = {
     return rejection((await start('b')).createWorker('Unknown'));
   },
   async DW_ERR_UNREACHABLE({ start }) {
-    const home = await start('home', { classes: [echo()] });
-    const { id } = await home.createWorker('Echo', { attributes: { recoverable: true } });
-    const away = await start('away', { clustername: 'elsewhere', retries: { duration: 50 } });
-    await home.destroy();
-    return rejection(away.findWorker(id));
+    const nowhere = { host: '127.0.0.1', port: await freePort() };
+    const home = await start('home', { classes: [echo()], advertise: nowhere, localSockets: false });
+    const { id } = await home.createWorker('Echo');
+    const away = await start('away', { clustername: 'elsewhere', rpcTimeout: 300 });
+    return rejection(new Agent(id, away).ask('x'));
+  },
+  async DW_ERR_CLASS_MISMATCH({ start }) {
+    const broker = await start('b', { classes: [echo('User'), echo('Cart')] });
+    await broker.createWorker('User', { id: 'u' });
+    return rejection(broker.createWorker('Cart', { id: 'u' }));
   },
   async DW_ERR_OVERLOADED({ start }) {
     const broker = await start('b', { classes: [Object.assign(Hanging(), { concurrency: 'serial', maxQueue: 1 })] });

@@ -226,6 +226,10 @@ class Workers {
   /** The core places a worker here, or makes one again. */
   create([, handle, id, className, , cause, epoch, attempt, attributes], index) {
     if (!this.mayStart(index)) return;
+    if (!this.native.wants(index, 0)) {
+      this.core.channel.touch();
+      return;
+    }
     const { core } = this;
     let WorkerClass;
     let maxQueue;

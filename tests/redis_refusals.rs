@@ -100,6 +100,7 @@ fn record(id: &str) -> BrokerRecord {
 
 fn wish(by: &str, id: &str) -> PlaceRequest {
     PlaceRequest {
+        exclude: Vec::new(),
         by: by.into(),
         id: Some(id.into()),
         class: "Room".into(),

@@ -48,6 +48,7 @@ async fn join(coordinator: &RedisCoordinator, record: &BrokerRecord) -> Joined {
 
 fn wish(by: &Incarnation, id: Option<&str>, class: &str) -> PlaceRequest {
     PlaceRequest {
+        exclude: Vec::new(),
         by: by.clone(),
         id: id.map(WorkerId::new),
         class: class.into(),

@@ -125,6 +125,7 @@ impl NativeBroker {
                     cluster: ClusterName::new(cluster),
                     recoverable,
                     attributes,
+                    exclude: Vec::new(),
                     ttl: Duration::from_millis(self.core.config.ttl),
                 };
                 life.create(slot as u64, request, timeout as u64);

@@ -200,6 +200,7 @@ impl Station {
                 life.drop_message(delivery);
                 false
             }
+            (Ok(life), Some(Event::Create { handle, .. })) => life.is_to_be_made(*handle),
             _ => true,
         }
     }

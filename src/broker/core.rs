@@ -225,6 +225,8 @@ impl Core {
             .map(|(handle, _)| handle)
             .collect();
         for handle in handles {
+            // What arrives from now on waits, and goes back when the worker is gone.
+            life.destroying(handle, !no_recover);
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
         }
         while !lock(&life.residents).is_empty() && boot_millis() < give_up {

@@ -1,29 +1,62 @@
-//! `createWorker` and `findWorker`: place or locate, then make sure that the owner has taken the worker up.
+//! `createWorker`: places a worker, sees to it that its owner takes it up, and tries another broker where one cannot.
+//!
+//! A reservation on a broker that does not take it up is withdrawn, which fails once the owner has taken it up: whatever
+//! became of the request on its way, a withdrawn worker is not made there. So the next try goes to another broker at once.
 
-use crate::broker::calls::Settled;
+use crate::backoff::Backoff;
 use crate::broker::event::Event;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::pending::is_of_another_class;
-use crate::broker::residents::Creator;
+use crate::broker::raising::Raised;
 use crate::broker::trials::{quarantined, waits};
 use crate::clock::boot_millis;
-use crate::coordination::{Location, Owner, PlaceRequest, Placement};
+use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
-use crate::ids::{ClassName, Epoch, WorkerId};
+use crate::ids::{ClassName, Epoch, Incarnation, WorkerId};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
-/// What came of asking the owner to take a worker up.
-enum Raised {
-    Yes,
-    /// The request surely did not arrive.
-    Undelivered(Failure),
-    /// The owner does not have it (any more): look again.
-    Elsewhere(Failure),
-    /// It failed for good.
+/// A reservation: a worker that stands under its owner without having been taken up.
+#[derive(Clone)]
+pub struct Reservation {
+    pub id: WorkerId,
+    pub owner: Owner,
+    pub epoch: Epoch,
+}
+
+/// One call of `createWorker`.
+struct Creation {
+    request: PlaceRequest,
+    /// How long `onCreate` may take, ms.
+    timeout: u64,
+    /// On the local clock: when the call ends while its worker is ending or moving.
+    deadline: u64,
+    /// On the local clock: when the call ends where no broker is found.
+    give_up: u64,
+    /// Brokers that failed in this call.
+    failed: Vec<Incarnation>,
+    /// The other brokers that are avoided count again: without them nobody is left.
+    use_avoided: bool,
+    /// No broker is left that did not fail: the next one has all the time that there is.
+    patient: bool,
+    published: bool,
+    /// The reservation that this call made and that may still stand.
+    reservation: Option<Reservation>,
+    /// Why the last broker failed.
+    problem: Option<Failure>,
+}
+
+/// What to do after a try.
+enum Next {
+    Created(WorkerId),
     Failed(Failure),
+    /// Try again now.
+    Again,
+    /// Try again after a while, as long as there is time for this kind of problem.
+    Later(Failure),
+    /// The id is busy: the same, until the deadline.
+    Busy(Failure),
 }
 
 impl Life {
@@ -38,112 +71,176 @@ impl Life {
         });
     }
 
-    async fn create_worker(self: &Arc<Self>, mut request: PlaceRequest, timeout: u64) -> Outcome<WorkerId> {
-        let give_up = boot_millis() + self.config.retries.duration;
-        let mut backoff = self.backoff();
-        let mut published = false;
-        loop {
-            let placement = self.coordinator.place(&request).await.map_err(|error| {
-                // Reserved or not: a retry with the same id finds it.
-                Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown)
-            })?;
-            let problem = match placement {
-                // The class may have been registered here a moment ago, and the others not know it yet.
-                Placement::NoBroker { .. } if !published && lock(&self.hosted).contains(&request.class) => {
-                    published = true;
-                    let told = self.coordinator.update(&self.record()).await;
-                    told.map_err(|error| Failure::new(Code::Redis, error.to_string()))?;
-                    continue;
-                }
-                Placement::NoBroker { cluster } => {
-                    let text = format!(
-                        "No broker of the cluster \"{cluster}\" is up that hosts the class \"{}\".",
-                        request.class
-                    );
-                    return Err(Failure::new(Code::NoBroker, text));
-                }
-                Placement::OtherClassWaits { id, class, cluster } => {
-                    return Err(self.waits_as_another_class(&id, &request.class, &class, &cluster));
-                }
-                Placement::NotMember => {
-                    return Err(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."));
-                }
-                Placement::Later { class, .. } | Placement::Quarantined { class, .. } if class != request.class => {
-                    return Err(is_of_another_class(&given_id(&request), &request.class, &class));
-                }
-                Placement::Later { deaths, .. } => waits(&given_id(&request), deaths),
-                Placement::Quarantined { deaths, .. } => return Err(quarantined(&given_id(&request), deaths)),
-                Placement::Unsettled => self.unsettled(),
-                Placement::Reserved { id, owner, epoch, .. } => {
-                    lock(&self.remembered).saw(&id, epoch);
-                    request.id = Some(id.clone());
-                    match self.have_taken_up(&owner, &id, epoch, timeout).await {
-                        Raised::Yes => return Ok(id),
-                        Raised::Failed(failure) => return Err(failure),
-                        Raised::Elsewhere(failure) => failure,
-                        Raised::Undelivered(failure) => {
-                            let _ = self.coordinator.withdraw(&owner.incarnation, &id, epoch).await;
-                            failure
-                        }
-                    }
-                }
-                Placement::Existing { id, class, .. } if class != request.class => {
-                    return Err(is_of_another_class(&id, &request.class, &class));
-                }
-                Placement::Existing { id, owner, epoch, .. } => {
-                    match self.have_taken_up(&owner, &id, epoch, timeout).await {
-                        Raised::Yes => return Ok(id),
-                        Raised::Failed(failure) => return Err(failure),
-                        Raised::Elsewhere(failure) | Raised::Undelivered(failure) => failure,
-                    }
-                }
-            };
-            if boot_millis() >= give_up {
-                return Err(problem);
-            }
-            self.wait_to_settle(backoff.next_wait()).await;
-        }
-    }
-
-    async fn have_taken_up(self: &Arc<Self>, owner: &Owner, id: &WorkerId, epoch: Epoch, timeout: u64) -> Raised {
-        if owner.incarnation == self.incarnation {
-            return self.take_up_here(id, timeout).await;
-        }
-        let connection = match self.connect(owner).await {
-            Ok(connection) => connection,
-            Err(failure) => return Raised::Undelivered(failure),
+    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64) -> Outcome<WorkerId> {
+        let now = boot_millis();
+        let mut creation = Creation {
+            request,
+            timeout,
+            deadline: now.saturating_add(timeout),
+            give_up: now + self.config.retries.duration,
+            failed: Vec::new(),
+            use_avoided: false,
+            patient: false,
+            published: false,
+            reservation: None,
+            problem: None,
         };
-        match self.raise(&connection, id, epoch, boot_millis().saturating_add(timeout)).await {
-            Settled::Reply(_) => Raised::Yes,
-            Settled::Failure { failure, .. } => match failure.code {
-                Code::Unreachable | Code::Overloaded => Raised::Undelivered(failure),
-                Code::WorkerNotFound | Code::ClassUnknown | Code::PeerLost => Raised::Elsewhere(failure),
-                Code::Timeout => Raised::Failed(still_creating(id)),
-                _ => Raised::Failed(failure),
-            },
+        let mut backoff = self.backoff();
+        let failure = loop {
+            let begun = boot_millis();
+            let (problem, until) = match self.try_to_create(&mut creation).await {
+                Next::Created(id) => return Ok(id),
+                Next::Failed(failure) => break failure,
+                Next::Again if boot_millis() < creation.deadline => continue,
+                Next::Again => (creation.problem.take().unwrap_or_else(|| too_busy(&creation)), 0),
+                Next::Later(problem) => (problem, creation.give_up),
+                Next::Busy(problem) => (problem, creation.deadline),
+            };
+            if boot_millis() >= until {
+                break problem;
+            }
+            self.pause_before_retry(&mut backoff, begun).await;
+        };
+        Err(self.settle_reservation(&creation, failure).await)
+    }
+
+    /// A try that took its time has waited for its turn already.
+    async fn pause_before_retry(&self, backoff: &mut Backoff, begun: u64) {
+        const WAITED: u64 = 10;
+        if boot_millis() < begun + WAITED {
+            self.wait_to_settle(backoff.next_wait()).await;
+        } else {
+            *backoff = self.backoff();
+            self.wait_to_settle(Duration::from_millis(1)).await;
         }
     }
 
-    async fn take_up_here(self: &Arc<Self>, id: &WorkerId, timeout: u64) -> Raised {
-        if self.is_leaving() {
-            return Raised::Failed(Failure::new(Code::State, "The broker is leaving."));
+    async fn try_to_create(self: &Arc<Self>, creation: &mut Creation) -> Next {
+        creation.request.exclude.clone_from(&creation.failed);
+        if !creation.use_avoided {
+            let avoided = lock(&self.avoided).current(boot_millis());
+            let more = avoided.into_iter().filter(|broker| !creation.failed.contains(broker)).collect::<Vec<_>>();
+            creation.request.exclude.extend(more);
         }
-        let (sender, receiver) = oneshot::channel();
-        let creator = Creator::Internal(sender);
-        let here = lock(&self.residents).handle(id.as_str()).is_some();
-        if here {
-            self.join_creators(id, creator);
-        } else {
-            self.registrar.take_up(id.clone(), Some(creator));
+        let placement = match self.coordinator.place(&creation.request).await {
+            Ok(placement) => placement,
+            // Reserved or not: a retry with the same id finds it.
+            Err(error) => {
+                return Next::Failed(Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown))
+            }
+        };
+        match placement {
+            Placement::NoBroker { cluster } => self.nobody_left(creation, &cluster.to_string()).await,
+            Placement::OtherClassWaits { id, class, cluster } => {
+                Next::Failed(self.waits_as_another_class(&id, &creation.request.class, &class, &cluster))
+            }
+            Placement::NotMember => {
+                Next::Failed(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."))
+            }
+            Placement::Later { class, .. } | Placement::Quarantined { class, .. }
+                if class != creation.request.class =>
+            {
+                Next::Failed(is_of_another_class(&given_id(&creation.request), &creation.request.class, &class))
+            }
+            Placement::Later { deaths, .. } => Next::Later(waits(&given_id(&creation.request), deaths)),
+            Placement::Quarantined { deaths, .. } => Next::Failed(quarantined(&given_id(&creation.request), deaths)),
+            Placement::Unsettled => Next::Later(self.unsettled()),
+            Placement::Reserved { id, owner, epoch, .. } => {
+                lock(&self.remembered).saw(&id, epoch);
+                creation.request.id = Some(id.clone());
+                let reservation = Reservation { id, owner, epoch };
+                creation.reservation = Some(reservation.clone());
+                self.hand_to_owner(creation, &reservation, true).await
+            }
+            Placement::Existing { id, class, .. } if class != creation.request.class => {
+                Next::Failed(is_of_another_class(&id, &creation.request.class, &class))
+            }
+            Placement::Existing { id, owner, epoch, state, .. } => {
+                let reserved = state == EntryState::Placing;
+                self.hand_to_owner(creation, &Reservation { id, owner, epoch }, reserved).await
+            }
         }
-        match tokio::time::timeout(Duration::from_millis(timeout), receiver).await {
-            Ok(Ok(Ok(()))) => Raised::Yes,
-            Ok(Ok(Err(failure))) => match failure.code {
-                Code::WorkerNotFound | Code::ClassUnknown | Code::Redis => Raised::Elsewhere(failure),
-                _ => Raised::Failed(failure),
+    }
+
+    /// No broker that can take the class is left, of those that were not excluded.
+    async fn nobody_left(self: &Arc<Self>, creation: &mut Creation, cluster: &str) -> Next {
+        // The class may have been registered here a moment ago, and the others not know it yet.
+        if !creation.published && lock(&self.hosted).contains(&creation.request.class) {
+            creation.published = true;
+            return match self.coordinator.update(&self.record()).await {
+                Ok(_) => Next::Again,
+                Err(error) => Next::Failed(Failure::new(Code::Redis, error.to_string())),
+            };
+        }
+        if creation.request.exclude.len() > creation.failed.len() {
+            creation.use_avoided = true;
+            return Next::Again;
+        }
+        creation.failed.clear();
+        match creation.problem.take() {
+            Some(problem) => {
+                creation.patient = true;
+                Next::Later(problem)
+            }
+            None => {
+                let class = &creation.request.class;
+                let text = format!("No broker of the cluster \"{cluster}\" is up that hosts the class \"{class}\".");
+                Next::Failed(Failure::new(Code::NoBroker, text))
+            }
+        }
+    }
+
+    /// `reserved`: its owner has not taken it up yet, so that it may be withdrawn.
+    async fn hand_to_owner(self: &Arc<Self>, creation: &mut Creation, to: &Reservation, reserved: bool) -> Next {
+        let now = boot_millis();
+        let until = if reserved { now.saturating_add(creation.timeout) } else { creation.deadline.max(now + 1) };
+        let raised = self.have_taken_up(to, until, reserved && !creation.patient).await;
+        let failure = match raised {
+            Raised::Yes => {
+                lock(&self.avoided).worked(&to.owner.incarnation);
+                return Next::Created(to.id.clone());
+            }
+            Raised::Failed(failure) => return Next::Failed(failure),
+            Raised::Elsewhere(_) => return Next::Busy(too_busy(creation)),
+            Raised::Undelivered(failure) if !reserved => return Next::Later(failure),
+            Raised::Undelivered(failure) => match self.withdraw_reservation(to).await {
+                Ok(true) => failure,
+                // It was taken up after all, or is gone.
+                Ok(false) => return Next::Busy(too_busy(creation)),
+                Err(failure) => return Next::Later(failure),
             },
-            Ok(Err(_)) => Raised::Failed(Failure::new(Code::PeerLost, "The broker ended.")),
-            Err(_) => Raised::Failed(still_creating(id)),
+            Raised::Withdrawn(failure) => failure,
+        };
+        creation.reservation = None;
+        creation.failed.push(to.owner.incarnation.clone());
+        creation.problem = Some(failure);
+        Next::Again
+    }
+
+    pub async fn withdraw_reservation(&self, reservation: &Reservation) -> Outcome<bool> {
+        let Reservation { id, owner, epoch } = reservation;
+        let withdrawn = self.coordinator.withdraw(&owner.incarnation, id, *epoch).await;
+        withdrawn.map_err(|error| Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown))
+    }
+
+    /// What says that nothing was delivered leaves no reservation behind; where that cannot be told, it says so.
+    async fn settle_reservation(&self, creation: &Creation, failure: Failure) -> Failure {
+        let Some(reservation) = creation.reservation.as_ref().filter(|_| failure.delivered == Delivered::No) else {
+            return failure;
+        };
+        let gone = match self.withdraw_reservation(reservation).await {
+            Ok(true) => true,
+            Ok(false) => match self.coordinator.locate(&reservation.id).await {
+                Ok(Location::None) => true,
+                Ok(Location::Owned { epoch, .. }) => epoch != reservation.epoch,
+                _ => false,
+            },
+            Err(_) => false,
+        };
+        if gone {
+            failure
+        } else {
+            failure.with_delivered(Delivered::Unknown)
         }
     }
 
@@ -189,7 +286,10 @@ impl Life {
     /// Nobody can tell yet whether there is such a worker: whoever holds it may not have put it back.
     pub fn unsettled(&self) -> Failure {
         self.check_server();
-        Failure::new(Code::Redis, "Redis lost what it knew, or is another: the brokers are putting it back.")
+        Failure::new(
+            Code::Redis,
+            "Redis was reset or replaced. The brokers are restoring the cluster state; retry shortly.",
+        )
     }
 }
 
@@ -198,7 +298,10 @@ fn given_id(request: &PlaceRequest) -> WorkerId {
     request.id.clone().unwrap_or_else(|| WorkerId::new(request.class.as_str()))
 }
 
-/// It is reserved, and goes on; who retries with this id finds it.
-fn still_creating(id: &WorkerId) -> Failure {
-    Failure::new(Code::Timeout, format!("The worker \"{id}\" is still being created."))
+/// The id is taken by a worker that is ending or moving, all the time that the call had.
+fn too_busy(creation: &Creation) -> Failure {
+    let id = creation.request.id.as_ref().map_or("", WorkerId::as_str);
+    let text =
+        format!("The worker \"{id}\" was ending or moving; it could not be created within {} ms.", creation.timeout);
+    Failure::new(Code::Timeout, text).with_delivered(Delivered::No)
 }

@@ -28,6 +28,8 @@ pub enum Found {
     Wait(Failure),
     /// The same, while it is being recovered: that takes a moment.
     Soon(Failure),
+    /// The same: something has just changed.
+    Again(Failure),
 }
 
 impl Life {
@@ -113,9 +115,14 @@ impl Life {
         let bounced = lock(&self.lanes).get_mut(worker.as_str()).and_then(|lane| lane.bounced);
         if bounced == Some(connection.id()) {
             // It stands under that broker, which does not hold it: e.g. an answer of the registry was lost there.
-            let deadline = boot_millis() + self.config.rpc_timeout;
+            let begun = boot_millis();
+            let deadline = begun + self.config.rpc_timeout;
             match self.raise(&connection, worker, epoch, deadline).await {
                 Settled::Reply(_) => {}
+                // It was waited for until it had ended there.
+                Settled::Failure { failure, .. } if failure.code == Code::WorkerNotFound && boot_millis() > begun => {
+                    return Found::Again(failure)
+                }
                 Settled::Failure { failure, .. } => return Found::Wait(failure),
             }
             if let Some(lane) = lock(&self.lanes).get_mut(worker.as_str()) {
@@ -143,12 +150,15 @@ impl Life {
         })
     }
 
-    /// An open connection to an incarnation.
+    /// The open connection to an incarnation, if there is one.
+    pub fn open_connection(&self, to: &Owner) -> Option<Arc<Connection>> {
+        lock(&self.peers).get(&to.incarnation).filter(|connection| connection.is_open()).cloned()
+    }
+
+    /// An open connection to an incarnation, made if there is none.
     pub async fn connect(self: &Arc<Self>, owner: &Owner) -> Outcome<Arc<Connection>> {
-        if let Some(connection) = lock(&self.peers).get(&owner.incarnation) {
-            if connection.is_open() {
-                return Ok(connection.clone());
-            }
+        if let Some(connection) = self.open_connection(owner) {
+            return Ok(connection);
         }
         let unreachable = |text: String| Failure::new(Code::Unreachable, text);
         let Some(address) = &owner.address else {

@@ -7,10 +7,11 @@ use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::mailbox::Turns;
-use crate::broker::residents::{Creator, State};
+use crate::broker::residents::{Creator, Resident, State};
 use crate::broker::sending::send_failure;
 use crate::broker::turns::ending;
-use crate::coordination::{Fate, Release};
+use crate::clock::boot_millis;
+use crate::coordination::{Cause, Fate, Release};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, WorkerId};
 use crate::transport::{Connection, SendError};
@@ -77,6 +78,26 @@ impl Life {
         }
     }
 
+    /// Whether the worker is to be made at all: not one that was never made before and whose creators have all given up.
+    pub fn is_to_be_made(self: &Arc<Self>, handle: Handle) -> bool {
+        let now = boot_millis();
+        let release = {
+            let mut residents = lock(&self.residents);
+            let Some(resident) = residents.get_mut(handle) else { return true };
+            let Resident { entry, creators, mailbox, .. } = &*resident;
+            let first = entry.cause == Cause::New && entry.attempt <= 1;
+            let wanted = creators.is_empty() || creators.iter().any(|creator| creator.is_waiting(now));
+            if !first || wanted || !mailbox.is_empty() {
+                return true;
+            }
+            resident.state = State::Leaving;
+            Release { id: resident.id.clone(), epoch: resident.epoch, fate: Fate::Delete }
+        };
+        self.log(Level::Info, format!("The worker \"{}\" is not made: its creators have given up.", release.id));
+        self.registrar.release(Some(handle), release);
+        false
+    }
+
     /// The registry knows that its activation ended well, or could not be told: its creators are answered.
     pub fn confirmed(&self, handle: Handle) {
         let creators = {
@@ -120,7 +141,11 @@ impl Life {
                 return;
             }
             Some((_, resident)) if resident.state == State::Active => Ok(()),
-            _ => Err(Failure::new(Code::WorkerNotFound, format!("The worker \"{worker}\" is leaving."))),
+            Some((_, resident)) => {
+                resident.late_creators.push(creator);
+                return;
+            }
+            None => Err(Failure::new(Code::WorkerNotFound, format!("The worker \"{worker}\" is not here any more."))),
         };
         drop(residents);
         self.tell_creators(vec![creator], &result);
@@ -131,7 +156,7 @@ impl Life {
             match creator {
                 // Nobody waits any more: it timed out.
                 Creator::Internal(sender) => drop(sender.send(result.clone())),
-                Creator::Remote { place, call } => {
+                Creator::Remote { place, call, .. } => {
                     let message = match result {
                         Ok(()) => Message::Reply { call, payload: Payload::ABSENT },
                         Err(failure) => Message::Failure {
@@ -211,7 +236,7 @@ impl Life {
     pub fn move_out(self: &Arc<Self>, handle: Handle) {
         self.end_trial(handle);
         let mut touched = Vec::new();
-        let (successor, waiting) = {
+        let (successor, waiting, late) = {
             // Both locks: nobody may see the worker gone before all that waited for it is back in its place.
             let mut lanes = lock(&self.lanes);
             let mut residents = lock(&self.residents);
@@ -222,9 +247,17 @@ impl Life {
                 }
                 self.return_to_sender(&mut lanes, delivery, Code::WorkerNotFound);
             }
-            (resident.successor, (resident.creators, resident.failure))
+            (resident.successor, (resident.creators, resident.failure), resident.late_creators)
         };
         let (creators, failure) = waiting;
+        let ended = Failure::new(Code::WorkerNotFound, "The worker has ended.");
+        let successor = match successor {
+            Some((entry, creators)) => Some((entry, creators.into_iter().chain(late).collect())),
+            None => {
+                self.tell_creators(late, &Err(ended));
+                None
+            }
+        };
         // Without a failure it was made, and ended before the registry was told so.
         self.tell_creators(creators, &failure.map_or(Ok(()), Err));
         touched.dedup_by(|a, b| Arc::ptr_eq(a, b));

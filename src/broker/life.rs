@@ -1,6 +1,7 @@
 //! One life of a broker, from `start()` to its end: all state that carries one incarnation.
 
 use crate::broker::answers::Answer;
+use crate::broker::avoided::Avoided;
 use crate::broker::calls::{Call, Calls, Settled, Waiter};
 use crate::broker::core::Proofs;
 use crate::broker::event::{Event, Level};
@@ -65,6 +66,9 @@ pub struct Life {
     pub remembered: Mutex<Remembered>,
     /// Classes of workers that wait to be recovered and that no broker hosts, as far as they were warned of.
     pub missing_classes: Mutex<Notices<(ClusterName, ClassName)>>,
+    /// Brokers that could not be used lately, and what was said of that.
+    pub avoided: Mutex<Avoided>,
+    pub complaints: Mutex<Notices<Incarnation>>,
     /// The neighbours that this broker watches, and whose death is being proven.
     pub watch: Watch,
     /// Connections with something to write at the end of JavaScript's turn.
@@ -159,6 +163,8 @@ impl Life {
             callers: Mutex::default(),
             remembered: Mutex::default(),
             missing_classes: Mutex::default(),
+            avoided: Mutex::default(),
+            complaints: Mutex::default(),
             watch: Watch::default(),
             dirty: Mutex::default(),
             refusals: Refusals::default(),

@@ -163,6 +163,11 @@ impl Life {
                     self.moved.notify_waiters();
                     self.look.notify_one();
                 }
+                Ok(Signal::Claimed) => self.wake_searches(),
+                Ok(Signal::Unusable { about, by, complaint }) if about == self.incarnation => {
+                    self.hear_complaint(&by, complaint);
+                }
+                Ok(Signal::Unusable { .. }) => {}
                 Ok(Signal::Overruled(incarnation)) if incarnation == self.incarnation => self.verify.notify_one(),
                 Ok(Signal::Overruled(_)) => {}
                 Ok(Signal::Foreign(key)) => self.log(

@@ -9,7 +9,7 @@
 //! | messages between this broker and its own workers that JavaScript keeps to itself | [`direct`] |
 //! | finding a worker's broker, connecting | [`resolving`], [`finding`]; writing to the route that was found: [`attaching`] |
 //! | what arrives from peers | [`receiving`] |
-//! | `createWorker`, `findWorker` | [`creating`]; what is said of a worker that waits to be recovered: [`pending`] |
+//! | `createWorker`, `findWorker` | [`creating`], [`raising`]; brokers that cannot be used: [`avoided`], [`complaining`]; what is said of a worker that waits to be recovered: [`pending`] |
 //! | log lines that must not repeat | [`notices`] |
 //! | workers that live here, replies of handlers | [`hosting`], [`residents`], [`inbound`] |
 //! | workers that take one message at a time | [`mailbox`], [`turns`] |
@@ -32,9 +32,11 @@
 pub mod announcing;
 pub mod answers;
 pub mod attaching;
+pub mod avoided;
 pub mod batch;
 pub mod calls;
 pub mod cancelling;
+pub mod complaining;
 pub mod core;
 pub mod creating;
 pub mod direct;
@@ -59,6 +61,7 @@ pub mod numbers;
 pub mod parting;
 pub mod pending;
 pub mod proving;
+pub mod raising;
 pub mod ranking;
 pub mod receiving;
 pub mod recovery;

@@ -11,7 +11,7 @@ use crate::broker::residents::{Admission, CreationPlace, Creator};
 use crate::broker::turns::{cycle, ending};
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
-use crate::ids::{Epoch, WorkerId};
+use crate::ids::WorkerId;
 use crate::transport::{CloseReason, Connection, Events, Incident};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::Bytes;
@@ -105,7 +105,7 @@ impl Life {
                 self.settle_from(from, call, Settled::Failure { failure, body });
             }
             Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
-            Message::Create { call, worker, epoch, .. } => self.receive_create(from, call, worker, epoch),
+            Message::Create { call, time_left, worker, .. } => self.receive_create(from, call, time_left, worker),
             Message::Sync { call, worker } => {
                 self.refusals.passed(from.id(), &worker);
                 // What a worker that moves out sends back is written by now: that happens under this lock.
@@ -239,13 +239,14 @@ impl Life {
         gone > 0
     }
 
-    fn receive_create(self: &Arc<Self>, from: &Arc<Connection>, call: u64, worker: WorkerId, _epoch: Epoch) {
+    fn receive_create(self: &Arc<Self>, from: &Arc<Connection>, call: u64, time_left: u32, worker: WorkerId) {
         let Some(place) = CreationPlace::take(from) else {
             return self.refuse_call(from, call, Code::Overloaded, "Too many workers are being created for this peer.");
         };
-        let creator = Creator::Remote { place, call };
-        if self.is_leaving() {
-            let failure = Failure::new(Code::WorkerNotFound, "The broker is leaving.");
+        let deadline = boot_millis() + u64::from(time_left);
+        let creator = Creator::Remote { place, call, deadline };
+        if self.is_leaving() && lock(&self.residents).handle(worker.as_str()).is_none() {
+            let failure = Failure::new(Code::State, "The broker is leaving.");
             self.tell_creators(vec![creator], &Err(failure));
         } else if lock(&self.residents).handle(worker.as_str()).is_some() {
             self.join_creators(&worker, creator);

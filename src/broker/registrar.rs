@@ -5,7 +5,7 @@ use crate::broker::event::{Event, Handle, Level};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::residents::{Creator, Insertion};
-use crate::coordination::{Activation, Entry, Fate, Held, LoadChange, Release, CHUNK, RESERVED_LOAD};
+use crate::coordination::{Activation, Cause, Entry, Fate, Held, LoadChange, Release, CHUNK, RESERVED_LOAD};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
 use std::collections::HashMap;
@@ -169,12 +169,17 @@ impl Life {
             return self.refuse_entry(entry, creators);
         }
         lock(&self.remembered).saw(&entry.id, entry.epoch);
+        let searched = entry.attempt > 1 || entry.cause == Cause::Recovery;
         let entry = Arc::new(entry);
         let mut residents = lock(&self.residents);
         match residents.insert(&entry, RESERVED_LOAD, creators) {
             Insertion::New(handle) => {
                 self.judge_past(handle, &entry);
+                drop(residents);
                 self.inbox.push(Event::Create { handle, entry });
+                if searched {
+                    self.wake_searches();
+                }
             }
             Insertion::Later => {}
             Insertion::Here(creators) => {

@@ -48,8 +48,18 @@ impl Drop for CreationPlace {
 
 /// Who waits until a worker is there.
 pub enum Creator {
-    Remote { place: CreationPlace, call: u64 },
+    Remote { place: CreationPlace, call: u64, deadline: u64 },
     Internal(oneshot::Sender<Result<(), Failure>>),
+}
+
+impl Creator {
+    /// Whether the answer still reaches anybody.
+    pub fn is_waiting(&self, now: u64) -> bool {
+        match self {
+            Creator::Remote { place, deadline, .. } => now < *deadline && place.connection().is_open(),
+            Creator::Internal(sender) => !sender.is_closed(),
+        }
+    }
 }
 
 pub struct Resident {
@@ -63,6 +73,8 @@ pub struct Resident {
     /// Of a worker that takes one message at a time.
     pub turns: Option<Turns>,
     pub creators: Vec<Creator>,
+    /// Creators that came while it was leaving: answered when it is gone, in their order.
+    pub late_creators: Vec<Creator>,
     /// Its activation ended well and the registry is being told: creators wait until it knows.
     pub confirming: bool,
     /// It ends for good: there is no next instance that its messages could wait for.
@@ -205,6 +217,7 @@ impl Residents {
             mailbox: Mailbox::default(),
             turns: None,
             creators,
+            late_creators: Vec::new(),
             confirming: false,
             ends: false,
             load,

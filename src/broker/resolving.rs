@@ -18,6 +18,8 @@ use std::time::Duration;
 /// While workers are recovered, each that is waited for is looked up so often that all together ask the registry ten
 /// thousand times a second at most: more leaves too little for who recovers them.
 const LOOK_UP: Duration = Duration::from_micros(200);
+/// Searches that a hint wakes at most. Where more wait, each looks at its own time, as the limit above says.
+const MAX_WOKEN: usize = 64;
 /// Between two such looks at least.
 const SOON: Duration = Duration::from_millis(20);
 
@@ -41,6 +43,13 @@ impl Life {
     pub fn backoff(&self) -> Backoff {
         let retries = &self.config.retries;
         Backoff::new(Duration::from_millis(retries.initial_interval), Duration::from_millis(retries.max_interval))
+    }
+
+    /// Workers that waited have an owner now: those that search look again.
+    pub fn wake_searches(&self) {
+        if self.resolving.load(Ordering::Relaxed) <= MAX_WOKEN {
+            self.moved.notify_waiters();
+        }
     }
 
     /// Starts a search for a route, unless one is under way or nothing waits.
@@ -68,7 +77,7 @@ impl Life {
             let mut moved = pin!(self.moved.notified());
             moved.as_mut().enable();
             let found = self.give_up_if_refused(self.find_in_time(&worker).await, &mut refused_since);
-            let soon = matches!(found, Found::Soon(_));
+            let (soon, again) = (matches!(found, Found::Soon(_)), matches!(found, Found::Again(_)));
             match found {
                 Found::Route(route) => {
                     if self.attach(&worker, route) {
@@ -87,7 +96,7 @@ impl Life {
                     waiting.into_iter().for_each(|parked| self.fail_parked(&worker, parked, &failure));
                     return;
                 }
-                Found::Wait(failure) | Found::Soon(failure) => {
+                Found::Wait(failure) | Found::Soon(failure) | Found::Again(failure) => {
                     let now = boot_millis();
                     let failure = Arc::new(failure);
                     let (expired, empty) = {
@@ -107,6 +116,9 @@ impl Life {
                         return;
                     }
                 }
+            }
+            if again {
+                continue;
             }
             let _ = tokio::time::timeout(self.next_try(&worker, &mut backoff, soon), moved).await;
         }

@@ -235,6 +235,8 @@ pub struct PlaceRequest {
     pub cluster: ClusterName,
     pub recoverable: bool,
     pub attributes: String,
+    /// Brokers that are not chosen.
+    pub exclude: Vec<Incarnation>,
     /// A pending worker that was created longer ago is made new instead of recovered: from this request alone, with a
     /// new `created`. Zero: no limit.
     pub ttl: Duration,
@@ -384,6 +386,30 @@ pub enum Eviction {
     ClockOff { now: ServerTime },
 }
 
+/// Why a broker cannot use another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Complaint {
+    /// No connection can be made.
+    Unreachable,
+    /// One of them does not accept the other: another secret, or certificates.
+    Refused,
+    /// It does not answer, or takes nothing more.
+    Silent,
+}
+
+impl Complaint {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Complaint::Unreachable => "unreachable",
+            Complaint::Refused => "refused",
+            Complaint::Silent => "silent",
+        }
+    }
+    pub fn from_text(text: &str) -> Option<Self> {
+        [Complaint::Unreachable, Complaint::Refused, Complaint::Silent].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// A hint to look again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Signal {
@@ -393,6 +419,10 @@ pub enum Signal {
     Pending { cluster: ClusterName, class: ClassName, waiting: u64, worker: WorkerId },
     /// This incarnation is dead, which took the members from the first version to the second.
     Dead { incarnation: Incarnation, before: u64, version: u64 },
+    /// Workers that waited to be made again have an owner now.
+    Claimed,
+    /// One broker says that it cannot use another.
+    Unusable { about: Incarnation, by: Incarnation, complaint: Complaint },
     /// `restartAll()` was called.
     Restart,
     /// The tables are settled again: what had to wait may go on.
@@ -523,7 +553,7 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Where a worker is.
     async fn locate(&self, id: &WorkerId) -> CoordinationResult<Location>;
 
-    /// Takes pending workers over: a claim is the change of owner.
+    /// Takes pending workers over: a claim is the change of owner. Signals `Claimed`.
     async fn claim(&self, request: &ClaimRequest) -> CoordinationResult<Claim>;
 
     /// Removes a dead incarnation (its lease cut as in [`Coordinator::scan`] before it is looked at) and salvages up to `limit` (at most [`CHUNK`]) of its workers, oldest first, then by
@@ -557,6 +587,9 @@ pub trait Coordinator: Send + Sync + 'static {
 
     /// Increments the restart number and signals `Restart`; returns the new number.
     async fn request_restart(&self) -> CoordinationResult<u64>;
+
+    /// Tells `about` that `by` cannot use it: signals `Unusable`.
+    async fn complain(&self, about: &Incarnation, by: &Incarnation, complaint: Complaint) -> CoordinationResult<()>;
 
     /// Whether anybody still listens as this incarnation: on its signal channel, or on that of its lease's thread.
     /// Embedded: whether a handle that does so is open.

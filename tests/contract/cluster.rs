@@ -199,6 +199,7 @@ impl Broker {
     /// What this broker asks for when it creates a recoverable worker of a class of its own cluster.
     pub fn wish(&self, class: &str, id: Option<&str>) -> PlaceRequest {
         PlaceRequest {
+            exclude: Vec::new(),
             by: self.incarnation().clone(),
             id: id.map(WorkerId::new),
             class: class.into(),

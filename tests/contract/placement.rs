@@ -35,6 +35,20 @@ pub async fn among_equals_the_lowest_incarnation_is_chosen(cluster: Cluster) {
     assert_eq!(owners, [a.owner(), b.owner(), c.owner(), a.owner()]);
 }
 
+pub async fn an_excluded_broker_is_not_chosen(cluster: Cluster) {
+    let (a, b) = (cluster.broker("a").await, cluster.broker("b").await);
+    let without = |excluded: &[&Broker], id| PlaceRequest {
+        exclude: excluded.iter().map(|broker| broker.incarnation().clone()).collect(),
+        ..a.wish("Room", Some(id))
+    };
+    for id in ["r1", "r2"] {
+        assert_eq!(a.reserve(&without(&[&a], id)).await.owner, b.owner());
+    }
+    assert_eq!(a.place(&without(&[&a, &b], "r3")).await, no_broker());
+    let taken = a.place(&without(&[&b], "r1")).await;
+    assert!(matches!(taken, Placement::Existing { owner, .. } if owner == b.owner()), "it is found wherever it is");
+}
+
 pub async fn a_reservation_counts_as_load_at_once(cluster: Cluster) {
     let broker = cluster.broker("a").await;
     broker.create("r1").await;

@@ -251,6 +251,7 @@ impl Brokers {
 
     pub fn poison(&self, by: &Incarnation) -> PlaceRequest {
         PlaceRequest {
+            exclude: Vec::new(),
             by: by.clone(),
             id: Some(IDS[3].into()),
             class: CLASSES[0].into(),
@@ -358,6 +359,7 @@ impl Brokers {
             "find_member" => Operation::FindMember(anybody(random)),
             "scan" => Operation::Scan(anybody(random)),
             "place" => Operation::Place(PlaceRequest {
+                exclude: if random.percent(30) { vec![anybody(random)] } else { Vec::new() },
                 by: self.member(random),
                 id: random.percent(80).then(|| id(random)),
                 class: class(random),

@@ -300,6 +300,8 @@ impl Driver {
                 Signal::Overruled(_) => "overruled",
                 Signal::Foreign(_) => "foreign",
                 Signal::Unreadable(_) => "unreadable",
+                Signal::Claimed => "claimed",
+                Signal::Unusable { .. } => "unusable",
                 Signal::Resync => "resync",
             };
             *self.variants.entry(("signals", name)).or_default() += 1;

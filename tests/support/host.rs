@@ -123,6 +123,7 @@ impl Host {
     pub async fn create_some(&self, id: Option<&str>) -> Answer {
         let life = self.core.life().expect("the broker is active");
         let request = PlaceRequest {
+            exclude: Vec::new(),
             by: life.incarnation.clone(),
             id: id.map(WorkerId::new),
             class: ClassName::new("Room"),

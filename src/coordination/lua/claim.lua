@@ -89,6 +89,9 @@ for i = 5, #KEYS, 2 do
   add_load(by, (claimed - before) * reserved)
   remaining = remaining + redis.call('ZCARD', KEYS[i]) + due_in(KEYS[i + 1])
 end
-if claimed > 0 then keep_epoch() end
+if claimed > 0 then
+  keep_epoch()
+  hint('claimed')
+end
 reply[1], reply[2] = text(remaining), text(deleted)
 return reply

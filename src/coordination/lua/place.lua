@@ -1,6 +1,7 @@
 -- place: finds the workers of ids, or reserves them on the least loaded broker that hosts their class; one after the other.
--- ARGV 5 load to reserve, 6 ids to try at most, 7… eight a request: asking incarnation, '1': the id is given / '0': count
---      from it, id or class name, class, cluster, recoverable, ttl in ms (0: none), attributes
+-- ARGV 5 load to reserve, 6 ids to try at most, 7… nine a request: asking incarnation, '1': the id is given / '0': count
+--      from it, id or class name, class, cluster, recoverable, ttl in ms (0: none), attributes,
+--      incarnations that are not chosen (in one text)
 -- Replies: one a request:
 --          {'reserved', id, class, owner, epoch, host, port}
 --          {'existing', id, class, owner, epoch, state, host or nil, port or nil}, {'stranger'}: nothing changed
@@ -18,7 +19,7 @@
 local reserved, limit = ARGV[5], tonumber(ARGV[6])
 local unsure, placed = unsettled(), {}
 
-local function place(by, named, id, class, cluster, recoverable, ttl, attributes)
+local function place(by, named, id, class, cluster, recoverable, ttl, attributes, excluded)
   if not valid(by) then return {unsure and 'unsettled' or 'stranger'} end
   local created, previous, waits, later, recover, attempt = text(now), '0', false, false, false, 1
   if named then
@@ -45,7 +46,7 @@ local function place(by, named, id, class, cluster, recoverable, ttl, attributes
   end
 
   if unsure then return {'unsettled'} end
-  local owner, host, port = choose(cluster, class)
+  local owner, host, port = choose(cluster, class, excluded)
   if not owner then return {'none', cluster} end
   if not named then
     local base, tries = id, limit
@@ -63,6 +64,7 @@ local function place(by, named, id, class, cluster, recoverable, ttl, attributes
     zrem(later, id)
   end
   if recover then
+    hint('claimed')
     redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'attempt', attempt, 'load', reserved,
       'activated', text(now))
   else
@@ -78,9 +80,9 @@ local function place(by, named, id, class, cluster, recoverable, ttl, attributes
 end
 
 local replies = {}
-for i = 7, #ARGV, 8 do
+for i = 7, #ARGV, 9 do
   replies[#replies + 1] = place(ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5],
-    tonumber(ARGV[i + 6]), ARGV[i + 7])
+    tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
 end
 for owner, load in pairs(placed) do count(redis.call('HGET', BROKERS, owner), load, 0) end
 return replies

@@ -306,6 +306,11 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, _| membership::request_restart(tables))
     }
 
+    async fn complain(&self, about: &Incarnation, by: &Incarnation, complaint: Complaint) -> CoordinationResult<()> {
+        let signal = Signal::Unusable { about: about.clone(), by: by.clone(), complaint };
+        self.step(|tables, _| tables.hint(signal))
+    }
+
     async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool> {
         self.handle.with_listening(|_| ())?;
         let listens =

@@ -28,7 +28,7 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
         return Placement::Unsettled;
     }
     let cluster = pending.as_ref().map_or(&request.cluster, |entry| &entry.cluster);
-    let Some(chosen) = least_loaded(tables, cluster, &request.class, now) else {
+    let Some(chosen) = least_loaded(tables, cluster, request, now) else {
         return Placement::NoBroker { cluster: cluster.clone() };
     };
     let epoch = tables.next_epoch(now);
@@ -49,7 +49,10 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
     };
     let owner = tables.owner(&chosen);
     let answer = Placement::Reserved { id: entry.id.clone(), class: entry.class.clone(), owner, epoch };
-    tables.remove(&entry.id);
+    let waited = entry.cause == Cause::Recovery || entry.attempt > 1;
+    if tables.remove(&entry.id).is_some() && waited {
+        tables.hint(Signal::Claimed);
+    }
     tables.insert_held(entry, Hold { owner: chosen, state: EntryState::Placing, load: RESERVED_LOAD }, now);
     answer
 }
@@ -71,10 +74,20 @@ fn not_to_be_placed(tables: &Tables, worker: &Worker, now: ServerTime) -> Option
     }
 }
 
-fn least_loaded(tables: &Tables, cluster: &ClusterName, class: &ClassName, now: ServerTime) -> Option<Incarnation> {
-    let hosts = tables.members.iter().filter(|(_, member)| {
+fn least_loaded(
+    tables: &Tables,
+    cluster: &ClusterName,
+    request: &PlaceRequest,
+    now: ServerTime,
+) -> Option<Incarnation> {
+    let PlaceRequest { class, exclude, .. } = request;
+    let hosts = tables.members.iter().filter(|(incarnation, member)| {
         let record = &member.record;
-        member.lease_expires > now && !record.draining && record.cluster == *cluster && record.classes.contains(class)
+        member.lease_expires > now
+            && !record.draining
+            && record.cluster == *cluster
+            && record.classes.contains(class)
+            && !exclude.contains(incarnation)
     });
     // Members come by incarnation, and the first of equal ones is the minimum.
     hosts.map(|(incarnation, _)| incarnation).min_by_key(|incarnation| tables.load(incarnation)).cloned()
@@ -109,6 +122,9 @@ pub(super) fn claim(tables: &mut Tables, request: &ClaimRequest, now: ServerTime
         taken.take_later(&place);
     }
     let Taken { entries, expired, .. } = taken;
+    if !entries.is_empty() {
+        tables.hint(Signal::Claimed);
+    }
     Claim::Claimed { entries, remaining: waiting(tables, &request.cluster, &request.classes, now), expired }
 }
 

@@ -42,9 +42,9 @@ use self::question::{fate, flag, millis};
 use self::script::Arguments;
 use super::keys::{escape, Keys};
 use super::{
-    Activation, Announcement, BrokerRecord, Claim, ClaimRequest, CoordinationResult, Coordinator, Death, Eviction,
-    Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, PlaceRequest, Placement, Registration, Release,
-    Renewal, Restoration, Sighting, Signal, CHUNK, CLOCK_TOLERANCE, MAX_LOAD, RESERVED_LOAD, SCHEMA_VERSION,
+    Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Complaint, CoordinationResult, Coordinator, Death,
+    Eviction, Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, PlaceRequest, Placement, Registration,
+    Release, Renewal, Restoration, Sighting, Signal, CHUNK, CLOCK_TOLERANCE, MAX_LOAD, RESERVED_LOAD, SCHEMA_VERSION,
 };
 use crate::config::RedisConfig;
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
@@ -384,6 +384,11 @@ impl Coordinator for RedisCoordinator {
     async fn request_restart(&self) -> CoordinationResult<u64> {
         let answer = self.client.run(&script::RESTART, Arguments::default()).await?;
         self.client.read("restart", reply::number(answer))
+    }
+
+    async fn complain(&self, about: &Incarnation, by: &Incarnation, complaint: Complaint) -> CoordinationResult<()> {
+        let arguments = Arguments::of([about.to_string(), by.to_string(), complaint.as_str().into()]);
+        self.client.run(&script::COMPLAIN, arguments).await.map(drop)
     }
 
     async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool> {

@@ -32,7 +32,7 @@ pub fn fate(fate: Fate) -> String {
     .into()
 }
 
-pub fn place(request: &PlaceRequest) -> [String; 8] {
+pub fn place(request: &PlaceRequest) -> [String; 9] {
     [
         request.by.to_string(),
         flag(request.id.is_some()),
@@ -42,6 +42,7 @@ pub fn place(request: &PlaceRequest) -> [String; 8] {
         flag(request.recoverable),
         millis(request.ttl),
         request.attributes.clone(),
+        request.exclude.iter().map(Incarnation::as_str).collect::<Vec<_>>().join(","),
     ]
 }
 

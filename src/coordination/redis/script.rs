@@ -53,6 +53,7 @@ scripts! {
     EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "dismiss" "history" "due" "trial" "salvage";
     LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "dismiss" "history" "due" "trial" "salvage";
     PARDON = "pardon": "clock" "room" "record" "entry" "history" "due";
+    COMPLAIN = "complain":;
     OWNED = "owned": "entry";
     RESTART = "restart":;
     REPAIR = "repair": "record" "load";

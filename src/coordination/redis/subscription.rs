@@ -7,7 +7,7 @@ use super::failure::{late, translate};
 use super::link::Link;
 use super::socket::{Place, Socket};
 use crate::coordination::keys::{unescape, Channels};
-use crate::coordination::{CoordinationError, CoordinationResult, Signal};
+use crate::coordination::{Complaint, CoordinationError, CoordinationResult, Signal};
 use crate::ids::{ClassName, ClusterName, Incarnation};
 use redis::{parse_redis_value_async, Value};
 use std::time::Duration;
@@ -177,6 +177,7 @@ fn parse_hint(text: &[u8]) -> Option<Signal> {
         "members" => Some(Signal::Members),
         "restart" => Some(Signal::Restart),
         "settled" => Some(Signal::Settled),
+        "claimed" => Some(Signal::Claimed),
         other => {
             let (what, whom) = other.split_once(':').filter(|(_, whom)| !whom.is_empty())?;
             match what {
@@ -185,6 +186,7 @@ fn parse_hint(text: &[u8]) -> Option<Signal> {
                 "overruled" => Some(Signal::Overruled(Incarnation::new(whom))),
                 "foreign" => Some(Signal::Foreign(excerpt(whom))),
                 "unreadable" => Some(Signal::Unreadable(excerpt(whom))),
+                "unusable" => parse_complaint(whom),
                 _ => None,
             }
         }
@@ -212,6 +214,13 @@ fn pending(text: &str) -> Option<Signal> {
     Some(Signal::Pending { cluster, class, waiting: fields.next()?.parse().ok()?, worker: fields.next()?.into() })
 }
 
+/// `<about>:<by>:<why>`.
+fn parse_complaint(text: &str) -> Option<Signal> {
+    let mut parts = text.split(':');
+    let (about, by) = (Incarnation::new(parts.next()?), Incarnation::new(parts.next()?));
+    Some(Signal::Unusable { about, by, complaint: Complaint::from_text(parts.next()?)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +236,9 @@ mod tests {
         assert_eq!(parse_hint(b"overruled:00ff"), Some(Signal::Overruled("00ff".into())));
         let long = format!("foreign:{}", "k".repeat(9000));
         assert_eq!(parse_hint(long.as_bytes()), Some(Signal::Foreign("k".repeat(MAX_EXCERPT))));
+        let unusable = Signal::Unusable { about: "0a".into(), by: "0b".into(), complaint: Complaint::Silent };
+        assert_eq!(parse_hint(b"unusable:0a:0b:silent"), Some(unusable));
+        assert_eq!(parse_hint(b"claimed"), Some(Signal::Claimed));
         for text in [
             &b"null"[..],
             b"",
@@ -235,6 +247,8 @@ mod tests {
             b"dead:00ff:7:x",
             b"dead:00ff:7:9:1",
             b"pending:main:Foo:3",
+            b"unusable:0a",
+            b"unusable:0a:0b:so",
             b"overruled:",
             b"alive:00ff",
             b"\xff\xfe",
