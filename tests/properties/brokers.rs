@@ -32,8 +32,10 @@ const STATES: usize = 4;
 const LIMITS: [usize; 7] = [0, 0, 1, 1, 2, 10, CHUNK];
 const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 
+const COMPLAINTS: [Complaint; 3] = [Complaint::Unreachable, Complaint::Refused, Complaint::Silent];
+
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 32] = [
+const WEIGHTS: [(&str, usize); 33] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
@@ -64,6 +66,7 @@ const WEIGHTS: [(&str, usize); 32] = [
     ("pardon", 4),
     ("owned", 4),
     ("request_restart", 4),
+    ("complain", 4),
     ("is_listening", 4),
     ("listen_as", 4),
 ];
@@ -426,6 +429,7 @@ impl Brokers {
             "leave" => Operation::Leave(self.member(random), fate(random), *random.of(&LIMITS)),
             "owned" => Operation::Owned(anybody(random), random.below(3) as usize, *random.of(&LIMITS)),
             "request_restart" => Operation::RequestRestart,
+            "complain" => Operation::Complain(anybody(random), anybody(random), *random.of(&COMPLAINTS)),
             "is_listening" => Operation::IsListening(anybody(random)),
             "listen_as" => Operation::ListenAs(random.percent(70).then(|| anybody(random))),
             other => unreachable!("{other} is not an operation"),

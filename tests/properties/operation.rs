@@ -38,6 +38,7 @@ pub enum Operation {
     Pardon(WorkerId),
     Owned(Incarnation, usize, usize),
     RequestRestart,
+    Complain(Incarnation, Incarnation, Complaint),
     IsListening(Incarnation),
     ListenAs(Option<Incarnation>),
 }
@@ -104,6 +105,7 @@ impl Operation {
             Operation::Pardon(..) => "pardon",
             Operation::Owned(..) => "owned",
             Operation::RequestRestart => "request_restart",
+            Operation::Complain(..) => "complain",
             Operation::IsListening(..) => "is_listening",
             Operation::ListenAs(..) => "listen_as",
         }
@@ -162,6 +164,9 @@ impl Operation {
                 on.owned(owner, *offset, *limit).await.map(|owned| Answer::Owned(owned, *limit))
             }
             Operation::RequestRestart => on.request_restart().await.map(Answer::Number),
+            Operation::Complain(about, by, complaint) => {
+                on.complain(about, by, *complaint).await.map(|()| Answer::Done)
+            }
             Operation::IsListening(incarnation) => on.is_listening(incarnation).await.map(Answer::Listening),
             Operation::ListenAs(incarnation) => on.listen_as(incarnation.as_ref()).await.map(|()| Answer::Done),
         };
@@ -382,6 +387,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("pardon", &["yes", "no", "unavailable"]),
     ("owned", &["nothing", "a full page", "all", "unavailable"]),
     ("request_restart", &["done", "unavailable"]),
+    ("complain", &["done", "unavailable"]),
     ("is_listening", &["yes", "no", "unavailable"]),
     ("listen_as", &["done", "unavailable"]),
 ];

@@ -75,7 +75,11 @@ pub async fn greet(socket: &mut Box<dyn Socket>, db: u32, key: &str) -> Result<G
     let probe = next();
     // A replica in a cluster names the node that serves the key, which is what matters.
     let probe = match probe {
-        Err(error) if error.code() == Some("MOVED") => return Err(Unfit::Failed("EVAL", error)),
+        Err(error) if error.code() == Some("MOVED") => {
+            // The other node has no more databases than this one.
+            selected.map_err(|error| Unfit::Failed("SELECT", error))?;
+            return Err(Unfit::Failed("EVAL", error));
+        }
         probe => probe,
     };
     check_role(role)?;
