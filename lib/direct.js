@@ -32,6 +32,7 @@ const OPEN = 2;
 /** Runs the handler of `this` ask. */
 function runAsk(outcome) {
   const { worker } = this.record;
+  this.record.handled = true;
   try {
     const result = worker.onAsk(this.method, this.data, outcome.callback());
     outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
@@ -42,6 +43,7 @@ function runAsk(outcome) {
 
 /** Runs the handler of `this` tell. */
 function runTell(outcome) {
+  this.record.handled = true;
   try {
     outcome.returned(this.record.worker.onTell(this.method, this.data), false);
   } catch (error) {

@@ -55,6 +55,8 @@ class WorkerRecord {
     this.owner = null;
     /** How many messages wait at most, where it takes one at a time; else 0. */
     this.maxQueue = 0;
+    /** Whether a handler of a message has started. */
+    this.handled = false;
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
     this.ending = null;
     /** How its broker's own messages reach it (lib/direct.js), and which of them wait until that is open. */

@@ -89,6 +89,7 @@ class Workers {
     const { worker } = outcome.record;
     const callback = outcome.callback();
     if (!this.mayStart(index)) return;
+    outcome.record.handled = true;
     if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
       const result = worker.onAsk(outcome.method, data, callback);
@@ -150,6 +151,7 @@ class Workers {
 
   runTell(outcome, data, index) {
     if (!this.mayStart(index)) return;
+    outcome.record.handled = true;
     if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
       outcome.returned(outcome.record.worker.onTell(outcome.method, data), false);
@@ -393,7 +395,8 @@ class Workers {
     if (this.core.channel === null) return;
     this.direct.cut(record);
     const { cause, recover } = record.ending;
-    const byItself = recover ? cause === DestroyCause.SELF : patient;
+    // One that handled messages was of use: it may come back at once, however often it moves.
+    const byItself = recover ? cause === DestroyCause.SELF && !record.handled : patient;
     this.native.destroyed(record.handle, recover, byItself, this.core.channel.unseen());
     this.core.channel.touch();
   }

@@ -201,7 +201,7 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    /// `by_itself`: `worker.destroy()` ended it. `next`: the first event of the current batch that was not looked at.
+    /// `by_itself`: `worker.destroy()` ended it; where it is to be made again, before it handled a message. `next`: the first event of the current batch that was not looked at.
     pub fn destroyed(&self, handle: Handle, recover: bool, by_itself: bool, next: u32) {
         if let Ok(life) = self.core.life() {
             self.station.each_message_from(next, |delivery| {

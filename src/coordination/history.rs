@@ -18,7 +18,8 @@ pub const SETTLED: u64 = 60_000;
 pub const SUSPECT: u32 = 2;
 /// And from so many on it is quarantined when a death accuses it alone.
 pub const QUARANTINE: u32 = 3;
-/// A worker that came back by itself more often than this in a row waits before it is activated again.
+/// A worker that came back by itself, without having handled a message, more often than this in a row waits before it is
+/// activated again.
 pub const FREE_RETURNS: u32 = 3;
 /// The longest of these waits, ms: they are 1, 2, 4 … s.
 const LONGEST_WAIT: u64 = 60_000;
