@@ -79,8 +79,8 @@ async function poisons(t, how) {
   assert.equal(lost[0].id, 'p');
   assert.match(lost[0].reason, /quarantined/);
   assert.ok(ended.length <= PROCESSES / 2, `${ended} ended`);
-  for (const call of [caller.createWorker('Poison', { id: 'p' }), caller.findWorker('p')]) {
-    assert.equal((await rejection(call)).code, 'DW_ERR_QUARANTINED');
+  for (const call of [() => caller.createWorker('Poison', { id: 'p' }), () => caller.findWorker('p')]) {
+    assert.equal((await rejection(call())).code, 'DW_ERR_QUARANTINED');
   }
   return { caller, ended, host, innocents };
 }
