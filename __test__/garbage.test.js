@@ -14,7 +14,7 @@ v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');
 
 const COUNT = 25;
-/** Nobody listens there. */
+/** A port on which no server listens. */
 const NO_SERVER = 'redis://127.0.0.1:1';
 
 /** Waits until the garbage collector has taken every object that `make(n)` returned. */

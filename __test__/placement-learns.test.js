@@ -94,7 +94,7 @@ onEachCoordinator((system) => {
     const option = { rpcTimeout: 100, retries: { duration: 50 } };
     const broker = await s.start('b', { ...option, classes: [where(() => (made += 1))] });
     const creating = rejection(broker.createWorker('Where', { id: 'late' }));
-    // The core places it meanwhile; JavaScript comes to it after the caller's time.
+    // The core reserves the worker while JavaScript is blocked past the caller's deadline.
     const blocked = Date.now() + 400;
     while (Date.now() < blocked);
     const error = await creating;
