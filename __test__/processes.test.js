@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
+const { allFollow } = require('./helpers/followers');
 const { Member } = require('./helpers/members');
 const { startRedis } = require('./helpers/redis-server');
 const { rejection, sleep, until } = require('./helpers/wait');
@@ -147,6 +148,8 @@ describe('after kill -9', () => {
 
   test('every other broker tells of the death, once', async (t) => {
     const [a, b, c] = await members(t, ['a', 'b', 'c']);
+    // Only who knew it tells of its death.
+    await allFollow(server, `p${namespaces}`, 3);
     await a.kill();
     for (const other of [b, c]) {
       await until('the death is told', async () => (await other.call('deaths')).length > 0, RECOVERY_MS);
