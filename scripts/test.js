@@ -11,16 +11,14 @@ main(async () => {
   const began = Date.now();
   await tools();
   const server = await redisServer();
-  await packages();
-  await addon();
+  await Promise.all([packages().then(addon), suites.compile()]);
   const env = { DWORKER_TEST_SERVER: server };
 
   const plan = [
     ['Rust: unit, property, contract', () => suites.cargo([], { env })],
-    ['Rust: models', () => suites.cargo(['--features', 'models', '--test', 'models'], {})],
+    ['Rust: models', () => suites.cargo(suites.MODELS, {})],
     ['Rust: format', suites.cargoHas('fmt') && (() => suites.check('cargo', ['fmt', '--check']))],
-    ['Rust: clippy', suites.cargoHas('clippy')
-      && (() => suites.check('cargo', ['clippy', '--locked', '--quiet', '--all-targets', '--all-features', '--', '-D', 'warnings']))],
+    ['Rust: clippy', suites.cargoHas('clippy') && (() => suites.check('cargo', suites.CLIPPY))],
     ['JavaScript: lint', () => suites.check('npm', ['run', '--silent', 'lint'])],
     ['JavaScript: types', () => suites.check('npm', ['run', '--silent', 'test:types'])],
     ['JavaScript: tests', () => suites.javascript(suites.testFiles(), { env })],

@@ -18,6 +18,10 @@ const TEST_TIMEOUT_MS = 120 * 1000;
 /** Most of their time the tests wait for something, so two go well on two cores, where Node alone would run one. */
 const TEST_FILES_AT_ONCE = Math.max(2, availableParallelism() - 1);
 
+/** Cargo's arguments for the models of what threads share, whose locks are those of a model checker. */
+const MODELS = ['--features', 'models', '--test', 'models'];
+const CLIPPY = ['clippy', '--locked', '--quiet', '--all-targets', '--all-features', '--', '-D', 'warnings'];
+
 /**
  * The outcome of a run: the counted tests, plus one failure where the run failed without naming a test.
  * A suite that ran no test has failed too.
@@ -44,6 +48,19 @@ async function cargo(selection, options) {
     env: { CARGO_TERM_COLOR: process.stdout.isTTY ? 'always' : 'never', ...options.env },
   });
   return outcome(result, tally.cargo(result.output));
+}
+
+/**
+ * Compiles what the Rust suites and clippy need. It goes well beside the addon's build, whose last minutes keep one core
+ * busy. What does not compile is shown by its suite, which compiles it again.
+ */
+async function compile() {
+  mkdirSync(RESULTS, { recursive: true });
+  const log = join(RESULTS, 'compile.log');
+  const quietly = (...args) => run('cargo', args, { cwd: ROOT, log, timeout: SUITE_TIMEOUT_MS });
+  await quietly('test', '--locked', '--no-run');
+  await quietly('test', '--locked', '--no-run', ...MODELS);
+  if (cargoHas('clippy')) await quietly(...CLIPPY);
 }
 
 /** The JavaScript test files, as the shell expands `__test__/*.test.js`. */
@@ -100,4 +117,4 @@ async function check(command, args) {
 /** Whether a cargo subcommand is installed: clippy and rustfmt are components of their own. */
 const cargoHas = (subcommand) => ask('cargo', [subcommand, '--version']) !== null;
 
-module.exports = { cargo, cargoHas, chaos, check, javascript, messageFiles, testFiles };
+module.exports = { CLIPPY, MODELS, cargo, cargoHas, chaos, check, compile, javascript, messageFiles, testFiles };
