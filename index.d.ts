@@ -161,6 +161,8 @@ export interface BrokerOptions {
   retries?: { initialInterval?: number; maxInterval?: number; duration?: number };
   /** An idle connection between brokers is closed after this; ms. Default: 15000. */
   socTimeout?: number;
+  /** How many other brokers this one may be connected to at once; beyond it new ones are refused with `DW_ERR_OVERLOADED`. Default: 4096. */
+  maxPeers?: number;
   /**
    * Which threads serve the sockets that carry messages: Node's own event loop, which answers a single call soonest, or threads
    * of dworker. Default: the environment's `DWORKER_SOCKETS`, else `'loop'`; `'task'` where the runtime is not Node.

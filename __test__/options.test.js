@@ -20,6 +20,7 @@ const DEFAULTS = {
   sockets: 'loop',
   localSockets: true,
   socketTimeout: 15000,
+  maxPeers: 4096,
   healthCheckInterval: 1000,
   lease: { ttl: 5000, renew: 500, strict: false },
   onRedisLoss: 'suspend',
@@ -66,7 +67,7 @@ describe('the options of a broker', () => {
       redis: { host: 'redis.local', port: 7000, username: 'app', password: 'pw', db: 2, tls: null, sentinel: null },
       listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
       lease: { ttl: 10000, renew: 1000, strict: true }, onRedisLoss: 'serve', stall: { after: 2000, action: 'abort' },
-      maxMessageBytes: 65536, destroyTimeout: 100, batchReadSize: 7, sockets: 'task', localSockets: false,
+      maxMessageBytes: 65536, destroyTimeout: 100, batchReadSize: 7, sockets: 'task', localSockets: false, maxPeers: 64,
     };
     assert.deepEqual(configOf(option), {
       id: 'b', ns: 'shop', clustername: 'rooms', rpcTimeout: 1000, ttl: 3600000, socketTimeout: 0, healthCheckInterval: 2500,
@@ -74,7 +75,7 @@ describe('the options of a broker', () => {
       coordinator: { kind: 'redis', host: 'redis.local', port: 7000, path: null, username: 'app', password: 'pw', db: 2, tls: null, sentinel: null, nodes: [] },
       listen: { host: '::', port: 0 }, advertise: { host: 'h.local', port: 9000 },
       lease: { ttl: 10000, renew: 1000, strict: true }, onRedisLoss: 'serve', stall: { after: 2000, action: 'abort' },
-      maxMessageBytes: 65536, destroyTimeout: 100, sockets: 'task', localSockets: false,
+      maxMessageBytes: 65536, destroyTimeout: 100, sockets: 'task', localSockets: false, maxPeers: 64,
     });
   });
 

@@ -51,6 +51,8 @@ pub struct BrokerConfig {
     pub routes: RoutesConfig,
     pub retries: RetriesConfig,
     pub socket_timeout: u64,
+    /// Other brokers that this one is connected to at most.
+    pub max_peers: usize,
     pub sockets: Sockets,
     /// Brokers of one host reach each other over a Unix socket.
     pub local_sockets: bool,

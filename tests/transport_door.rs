@@ -5,7 +5,7 @@ mod transport_support;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use dworker::ids::Endpoint;
-use dworker::transport::{CloseReason, ConnectError, Incident, TransportConfig};
+use dworker::transport::{CloseReason, ConnectError, Incident, PeerTable, TransportConfig};
 use dworker::wire::codec::{encode, MAX_FRAME_DEFAULT};
 use dworker::wire::handshake::{take_frame, Handshake, Party, Secrets, Step};
 use dworker::wire::message::Message;
@@ -194,15 +194,15 @@ async fn the_oldest_unproven_peer_goes_when_there_are_too_many() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_are_bounded_on_both_sides() {
+async fn peers_are_bounded_on_both_sides() {
     let mut narrow = config("b");
-    narrow.max_connections = 2;
+    narrow.peers = PeerTable::new(&narrow.identity.incarnation, 2);
     let b = side(narrow);
     let net = Net::Tcp("127.0.0.1");
     let endpoint = net.listen(&b).await;
     let room = |connections| {
         let mut config = config("peer");
-        config.max_connections = connections;
+        config.peers = PeerTable::new(&config.identity.incarnation, connections);
         config.max_unauthenticated_per_address = 64;
         side(config)
     };
@@ -211,11 +211,11 @@ async fn connections_are_bounded_on_both_sides() {
         peer.transport.connect(&endpoint, None, None).await.unwrap();
     }
     let refused = peers[2].transport.connect(&endpoint, None, None).await.unwrap_err();
-    assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}");
+    assert_eq!(refused, ConnectError::PeerFull);
     noted(&b, Incident::Full, 1).await;
     let elsewhere = net.listen(&peers[2]).await;
     let refused = b.transport.connect(&elsewhere, None, None).await.unwrap_err();
-    assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}");
+    assert_eq!(refused, ConnectError::Full(2));
     // However many come at once, whoever is let in stays, and no more are.
     let attempts: Vec<_> = (0..20)
         .map(|number| {
@@ -231,7 +231,7 @@ async fn connections_are_bounded_on_both_sides() {
         let (many, connection) = attempt.await.unwrap();
         match connection {
             Ok(connection) => let_in.push((many, connection)),
-            Err(refused) => assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused:?}"),
+            Err(refused) => assert_eq!(refused, ConnectError::PeerFull),
         }
     }
     assert_eq!(let_in.len(), 5);

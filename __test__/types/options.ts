@@ -22,6 +22,7 @@ interface BrokerOptionsTable {
     maxAge?: number;
   };
   socTimeout?: number;
+  maxPeers?: number;
   sockets?: 'loop' | 'task';
   localSockets?: boolean;
   healthCheckInterval?: number;

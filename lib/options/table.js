@@ -18,6 +18,8 @@ const { DEFAULT_RENEW, checkLease } = require('./lease');
 const SMALLEST_MESSAGE_LIMIT = 1024;
 /** What may wait for one peer: a larger message could never be sent. */
 const LARGEST_MESSAGE_LIMIT = 64 * 1024 * 1024;
+/** Linux gives a process 1 048 576 file descriptors at most (`fs.nr_open`), and a peer takes four. */
+const LARGEST_PEER_LIMIT = 262144;
 /** A broker gets no new workers once its thread stood still this long; that is reported later. */
 const SEEN_STALLED = 2000;
 /** ms */
@@ -81,7 +83,8 @@ const BROKER = {
       maxAge: { check: milliseconds(1), default: 30000, text: 'A route that was not used for this long is forgotten.' },
     },
   },
-  socTimeout: { field: 'socketTimeout', check: milliseconds(0), default: 15000, text: 'An idle connection between brokers is closed after this; 0: never.' },
+  socTimeout: { field: 'socketTimeout', check: milliseconds(0), default: 15000, text: 'An idle connection between brokers is closed after this; 0: never. The connection that watches the other broker follows within a second or two.' },
+  maxPeers: { check: integer(1, LARGEST_PEER_LIMIT), default: 4096, text: 'How many other brokers this one may be connected to at once. A broker counts once, whichever side connected; where both sides talk it takes four file descriptors. From 80 % on a warning is logged. Beyond the limit, new brokers are refused with `DW_ERR_OVERLOADED` until others have gone; what is connected goes on.' },
   sockets: {
     apart: true,
     check: oneOf('loop', 'task'),

@@ -10,20 +10,27 @@ use crate::ids::Incarnation;
 use std::sync::Arc;
 
 impl Life {
-    /// New workers are placed on other brokers for a while. The broker is told, and both log it, once a minute at most.
-    pub fn complain(self: &Arc<Self>, about: &Owner, failure: &Failure) {
+    /// New workers are placed on other brokers for a while, which is logged once a minute at most: then the answer is `true`.
+    pub fn avoid(&self, broker: &Owner, failure: &Failure) -> bool {
         let now = boot_millis();
-        lock(&self.avoided).failed(&about.incarnation, now);
+        lock(&self.avoided).failed(&broker.incarnation, now);
+        if lock(&self.complaints).note(broker.incarnation.clone(), now).is_none() {
+            return false;
+        }
+        self.log(Level::Warn, format!("New workers are placed on other brokers meanwhile: {}", failure.message));
+        true
+    }
+
+    /// The same, and the broker is told, so that it logs it, too.
+    pub fn complain(self: &Arc<Self>, about: &Owner, failure: &Failure) {
         let complaint = match failure.code {
             Code::Unauthorized => Complaint::Refused,
             Code::Unreachable => Complaint::Unreachable,
             _ => Complaint::Silent,
         };
-        if lock(&self.complaints).note(about.incarnation.clone(), now).is_none() {
+        if !self.avoid(about, failure) {
             return;
         }
-        let text = format!("New workers are placed on other brokers meanwhile: {}", failure.message);
-        self.log(Level::Warn, text);
         let (life, about) = (self.clone(), about.incarnation.clone());
         self.spawn("complaint", async move {
             if let Err(error) = life.coordinator.complain(&about, &life.incarnation, complaint).await {

@@ -12,7 +12,7 @@ use crate::broker::trials::{quarantined, waits};
 use crate::clock::boot_millis;
 use crate::coordination::{Location, Owner};
 use crate::error::{Code, Failure, Outcome};
-use crate::ids::{Epoch, WorkerId};
+use crate::ids::{Endpoint, Epoch, WorkerId};
 use crate::transport::{ConnectError, Connection};
 use crate::wire::message::Message;
 use bytes::Bytes;
@@ -160,12 +160,12 @@ impl Life {
         if let Some(connection) = self.open_connection(owner) {
             return Ok(connection);
         }
-        let unreachable = |text: String| Failure::new(Code::Unreachable, text);
         let Some(address) = &owner.address else {
-            return Err(unreachable("The worker's broker has left.".into()));
+            return Err(Failure::new(Code::Unreachable, "The worker's broker has left."));
         };
         if self.watch.is_unreachable(&owner.incarnation) {
-            return Err(unreachable(format!("The worker's broker at {address} does not answer.")));
+            let text = format!("The worker's broker at {address} does not answer.");
+            return Err(Failure::new(Code::Unreachable, text));
         }
         match self.transport().connect(address, Some(&owner.incarnation), self.hub.as_ref()).await {
             Ok(connection) => {
@@ -176,8 +176,40 @@ impl Life {
                 self.watch_anew.notify_one();
                 Ok(connection)
             }
-            Err(ConnectError::Unauthorized(text)) => Err(Failure::new(Code::Unauthorized, text)),
-            Err(error) => Err(unreachable(format!("The worker's broker at {address} cannot be reached: {error}"))),
+            Err(error) => Err(connect_failure(address, error)),
+        }
+    }
+}
+
+/// What is said of a broker that could not be connected to. A limit that was reached, here or there, is no sign that it is
+/// unreachable.
+fn connect_failure(address: &Endpoint, error: ConnectError) -> Failure {
+    const CLOSE_SOONER: &str = "or lower its option.socTimeout, so that unused connections are closed sooner";
+    match error {
+        ConnectError::Unauthorized(text) => Failure::new(Code::Unauthorized, text),
+        ConnectError::PeerFull => Failure::new(
+            Code::Overloaded,
+            format!(
+                "The worker's broker at {address} is connected to as many other brokers as it allows. Raise \
+                 option.maxPeers of that broker, {CLOSE_SOONER}."
+            ),
+        ),
+        ConnectError::Full(limit) => Failure::new(
+            Code::Overloaded,
+            format!(
+                "This broker is connected to {limit} other brokers, its limit, and not to the worker's broker at \
+                 {address}. Raise option.maxPeers of this broker, {CLOSE_SOONER}."
+            ),
+        ),
+        ConnectError::NoDescriptor => Failure::new(
+            Code::Overloaded,
+            format!(
+                "This process has no file descriptor left for a connection to the worker's broker at {address}. Raise \
+                 its limit (ulimit -n)."
+            ),
+        ),
+        error => {
+            Failure::new(Code::Unreachable, format!("The worker's broker at {address} cannot be reached: {error}"))
         }
     }
 }

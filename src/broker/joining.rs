@@ -15,7 +15,7 @@ use crate::coordination::memory::MemoryStore;
 use crate::coordination::CoordinationError;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
-use crate::transport::{Events, MemoryHub, Transport, TransportConfig};
+use crate::transport::{Events, MemoryHub, PeerTable, Transport, TransportConfig};
 use crate::wire::handshake::{Identity, Purpose, Secrets};
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -77,9 +77,11 @@ impl Core {
             tasks: Tasks::new(self.runtime.clone(), on_panic),
         });
         (self.on_life)(&life.incarnation);
-        let transport = self.make_transport(&life, Purpose::Messages, Arc::new(Receiver(Arc::downgrade(&life))));
+        let peers = PeerTable::new(&life.incarnation, self.config.max_peers);
+        let receiver = Arc::new(Receiver(Arc::downgrade(&life)));
+        let transport = self.make_transport(&life, Purpose::Messages, &peers, receiver);
         let watcher = Arc::new(Watcher(Arc::downgrade(&life)));
-        life.watch.set_transport(self.make_transport(&life, Purpose::Control, watcher));
+        life.watch.set_transport(self.make_transport(&life, Purpose::Control, &peers, watcher));
         // Set once: this life is new, and nobody else knows it yet.
         let _ = life.transport.set(transport);
         let result = self.enter(&life).await;
@@ -90,7 +92,13 @@ impl Core {
         result.map(|()| life)
     }
 
-    fn make_transport(&self, life: &Arc<Life>, purpose: Purpose, events: Arc<dyn Events>) -> Transport {
+    fn make_transport(
+        &self,
+        life: &Arc<Life>,
+        purpose: Purpose,
+        peers: &Arc<PeerTable>,
+        events: Arc<dyn Events>,
+    ) -> Transport {
         let identity = Identity {
             namespace: self.config.ns.clone(),
             broker: life.broker.clone(),
@@ -98,6 +106,7 @@ impl Core {
         };
         let mut config = TransportConfig::new(identity, Secrets::default());
         config.purpose = purpose;
+        config.peers = peers.clone();
         config.local_sockets = self.config.local_sockets;
         config.max_message_bytes = self.config.max_message_bytes;
         config.idle_timeout = Duration::from_millis(self.config.socket_timeout);

@@ -85,8 +85,15 @@ impl Life {
             };
             lock(&life.watch.dialing).remove(&incarnation);
             match dialed {
-                // It is well, and says so: nobody is dead here.
-                Ok(()) | Err(ConnectError::Unauthorized(_) | ConnectError::Closed) => {}
+                // It is well, and says so, or the reason is on this side: nobody is dead here.
+                Ok(())
+                | Err(
+                    ConnectError::Unauthorized(_)
+                    | ConnectError::PeerFull
+                    | ConnectError::Full(_)
+                    | ConnectError::NoDescriptor
+                    | ConnectError::Closed,
+                ) => {}
                 Err(error) => {
                     let connection = lock(&life.peers).get(&incarnation).cloned();
                     if let Some(connection) = connection.filter(|_| error == ConnectError::Timeout) {

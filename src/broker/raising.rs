@@ -87,6 +87,10 @@ impl Life {
             let connected = life.connect(&owner).await;
             match &connected {
                 Ok(_) => lock(&life.avoided).worked(&owner.incarnation),
+                // A limit was reached, here or there: whose it is logs that by itself, and nobody is unreachable.
+                Err(failure) if failure.code == Code::Overloaded => {
+                    life.avoid(&owner, failure);
+                }
                 Err(failure) => life.complain(&owner, failure),
             }
             // Whoever waited may have tried another broker meanwhile.

@@ -1,5 +1,6 @@
 //! The limits of a transport, each with its reason.
 
+use super::peers::{PeerTable, MAX_PEERS};
 use super::tls::Tls;
 use crate::wire::codec::MAX_FRAME_DEFAULT;
 use crate::wire::handshake::{Identity, Purpose, Secrets};
@@ -11,8 +12,6 @@ use std::time::Duration;
 pub const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of one peer's messages that wait in mailboxes: as much as wait for it on the other side.
 pub const WAITING_BYTES: usize = 64 * 1024 * 1024;
-/// Open connections: twice what a cluster of 500 brokers needs, and the descriptors that a process has by default.
-pub const MAX_CONNECTIONS: usize = 1024;
 /// Peers that have not proven themselves yet: a handshake takes a millisecond, so more at once is an attack or a storm.
 pub const MAX_UNAUTHENTICATED: usize = 64;
 /// The same for one address, so that one host does not use up the others' share.
@@ -35,7 +34,7 @@ pub(super) const IDLE_CHECKS: u32 = 4;
 /// Longest text that goes into a `Close` frame.
 pub(super) const MAX_CLOSE_TEXT: usize = 256;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TransportConfig {
     pub identity: Identity,
     /// What connections that are made from here are for.
@@ -52,7 +51,8 @@ pub struct TransportConfig {
     /// A connection without a frame in either direction for so long is closed; zero: never.
     pub idle_timeout: Duration,
     pub outbox_bytes: usize,
-    pub max_connections: usize,
+    /// The places for peers; all transports of a broker share one table.
+    pub peers: Arc<PeerTable>,
     pub max_unauthenticated: usize,
     pub max_unauthenticated_per_address: usize,
     /// For connecting and handshake together where this side connects.
@@ -62,6 +62,7 @@ pub struct TransportConfig {
 impl TransportConfig {
     /// Every limit at its default.
     pub fn new(identity: Identity, secrets: Secrets) -> Self {
+        let peers = PeerTable::new(&identity.incarnation, MAX_PEERS);
         Self {
             identity,
             purpose: Purpose::default(),
@@ -71,7 +72,7 @@ impl TransportConfig {
             max_message_bytes: MAX_FRAME_DEFAULT,
             idle_timeout: IDLE_TIMEOUT,
             outbox_bytes: OUTBOX_BYTES,
-            max_connections: MAX_CONNECTIONS,
+            peers,
             max_unauthenticated: MAX_UNAUTHENTICATED,
             max_unauthenticated_per_address: MAX_UNAUTHENTICATED_PER_ADDRESS,
             handshake_timeout: HANDSHAKE_TIMEOUT,

@@ -3,11 +3,12 @@
 use super::connection::{Connection, Route};
 use super::memory::{MemoryHub, MEMORY_HOST};
 use super::outcome::ConnectError;
+use super::peers::Place;
 use super::session::{self, Link, ShakeError};
-use super::shared::{Dial, Place, Shared, State};
+use super::shared::{Dial, Shared, State};
 use super::{local, lock, stream};
 use crate::ids::{Endpoint, Incarnation};
-use crate::wire::handshake::{Peer, Role};
+use crate::wire::handshake::{HandshakeError, Peer, Refusal, Role};
 use std::io;
 use std::sync::Arc;
 use tokio::io::DuplexStream;
@@ -68,9 +69,7 @@ fn start(
     expect: Option<&Incarnation>,
     hub: Option<&MemoryHub>,
 ) -> Result<Dial, ConnectError> {
-    let Some(place) = shared.reserve_in(state) else {
-        return Err(ConnectError::Unreachable("too many connections are open here".to_owned()));
-    };
+    let place = shared.config.peers.reserve(expect, shared.config.purpose).map_err(|why| shared.no_place(why))?;
     let (publish, result) = watch::channel(None);
     let dial = Dial { expect: expect.cloned(), result };
     let (owned, target, expect, hub) = (shared.clone(), endpoint.clone(), expect.cloned(), hub.cloned());
@@ -124,7 +123,10 @@ async fn attempt(
         };
         link.target = expect.cloned();
         let shaken = session::shake_hands(shared, Role::Initiator, &mut link, place).await;
-        let (peer, place) = shaken.map_err(refused)?;
+        let (peer, place) = shaken.map_err(|error| match error {
+            ShakeError::Full(why) => shared.no_place(why),
+            error => refused(error),
+        })?;
         Ok::<_, ConnectError>((place, peer, link))
     };
     let (place, peer, mut link) =
@@ -175,6 +177,7 @@ async fn reach(endpoint: &Endpoint, hub: Option<&MemoryHub>) -> Result<Reached, 
 impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
+            _ if stream::is_out_of_descriptors(&error) => ConnectError::NoDescriptor,
             io::ErrorKind::ConnectionRefused => ConnectError::Refused,
             io::ErrorKind::TimedOut => ConnectError::Timeout,
             _ => ConnectError::Unreachable(error.to_string()),
@@ -185,10 +188,11 @@ impl From<io::Error> for ConnectError {
 impl From<ShakeError> for ConnectError {
     fn from(error: ShakeError) -> Self {
         match error {
+            ShakeError::Refused(HandshakeError::Refused(Refusal::Full)) => ConnectError::PeerFull,
             ShakeError::Refused(refused) => ConnectError::Unauthorized(refused.to_string()),
             ShakeError::NoTls | ShakeError::Tls(_) => ConnectError::Unauthorized(error.to_string()),
             // Somebody listened: this is not the refusal that says nobody does.
-            ShakeError::Full | ShakeError::Broken(_) => ConnectError::Unreachable(error.to_string()),
+            ShakeError::Full(_) | ShakeError::Broken(_) => ConnectError::Unreachable(error.to_string()),
         }
     }
 }

@@ -50,8 +50,8 @@ incidents! {
     Broken = "connection broke in its handshake";
     /// The oldest unproven peer had to go for a newer one.
     Cut = "too many unauthenticated peers";
-    /// No room for another connection.
-    Full = "too many connections";
+    /// No place for another peer.
+    Full = "no place for another broker: option.maxPeers of this broker is too small";
     /// The operating system gave no connection.
     AcceptFailed = "accept failed";
     /// An authenticated peer sent what is no frame.
@@ -76,6 +76,7 @@ impl From<HandshakeError> for Incident {
             HandshakeError::AnotherSystem => Incident::AnotherSystem,
             HandshakeError::Reflected => Incident::Reflected,
             HandshakeError::Replayed => Incident::Replayed,
+            HandshakeError::Full => Incident::Full,
             HandshakeError::Refused(_) => Incident::RefusedByPeer,
         }
     }

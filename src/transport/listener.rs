@@ -4,8 +4,9 @@ use super::config::ACCEPT_PAUSE;
 use super::connection::Route;
 use super::incidents::Incident;
 use super::memory::MemoryListener;
+use super::peers::Place;
 use super::session::{self, Link, ShakeError};
-use super::shared::{Place, Shared};
+use super::shared::Shared;
 use super::{local, stream};
 use crate::wire::handshake::{Peer, Role};
 use std::future::Future;
@@ -68,9 +69,6 @@ fn admit(
     address: IpAddr,
     remote: String,
 ) {
-    if shared.is_full() {
-        return shared.incidents.note(Incident::Full, &remote, &"refused at the door");
-    }
     let (ticket, leave) = shared.admission.admit(address);
     let owned = shared.clone();
     shared.spawn(async move {

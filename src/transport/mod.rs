@@ -8,6 +8,7 @@
 //! | order, bounds, who writes | `outbox.rs` |
 //! | reading: what is done with frames; back pressure, idleness, goodbye | `intake.rs`, `reader.rs` |
 //! | one connection from handshake to end | `session.rs` |
+//! | how many peers, and connections of each | `peers.rs` |
 //! | accepting | `listener.rs`, `admission.rs` (who may wait unproven), `incidents.rs` (what is counted) |
 //! | connecting | `dial.rs` |
 //! | TCP, TLS, Unix sockets of one host, memory, sockets on somebody else's loop | `stream.rs`, `tls.rs`, `local.rs`, `memory.rs`, `polled.rs` |
@@ -26,6 +27,7 @@ mod local;
 mod memory;
 mod outbox;
 mod outcome;
+mod peers;
 mod polled;
 mod reader;
 mod session;
@@ -34,13 +36,14 @@ mod stream;
 mod tls;
 
 pub use config::{
-    TransportConfig, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, MAX_CONNECTIONS, MAX_UNAUTHENTICATED,
-    MAX_UNAUTHENTICATED_PER_ADDRESS, OUTBOX_BYTES, WAITING_BYTES,
+    TransportConfig, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, MAX_UNAUTHENTICATED, MAX_UNAUTHENTICATED_PER_ADDRESS,
+    OUTBOX_BYTES, WAITING_BYTES,
 };
 pub use connection::Connection;
 pub use incidents::{Incident, IncidentCounts};
 pub use memory::{MemoryHub, MEMORY_HOST};
 pub use outcome::{CloseReason, ConnectError, SendError};
+pub use peers::{PeerTable, MAX_PEERS};
 pub use polled::{PolledSocket, Ready, Session, SocketLoop};
 pub use tls::Tls;
 

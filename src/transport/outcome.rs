@@ -38,6 +38,15 @@ pub enum ConnectError {
     /// Somebody who belongs here answered, but not the expected life of a broker.
     #[error("another incarnation answers")]
     WrongIncarnation,
+    /// The peer has no place for one more.
+    #[error("it is connected to as many brokers as it allows")]
+    PeerFull,
+    /// This side is connected to so many peers already, which is its limit.
+    #[error("{0} are connected already, which is the limit of this side")]
+    Full(usize),
+    /// The operating system gives this process no further socket.
+    #[error("no file descriptor is left in this process")]
+    NoDescriptor,
     /// This transport is closed.
     #[error("the transport is closed")]
     Closed,

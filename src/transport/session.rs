@@ -4,9 +4,10 @@ use super::connection::{Connection, Route};
 use super::incidents::Incident;
 use super::lock;
 use super::outcome::CloseReason;
+use super::peers::{NoPlace, Place};
 use super::polled::{PolledSocket, Session, SocketLoop};
 use super::reader::{Ending, Reader};
-use super::shared::{Place, Shared};
+use super::shared::Shared;
 use super::stream::{DirectOutput, Input, Output};
 use super::{local, stream, tls};
 use crate::error::Code;
@@ -65,8 +66,8 @@ impl Link {
 pub(super) enum ShakeError {
     #[error(transparent)]
     Refused(#[from] HandshakeError),
-    #[error("too many connections are open")]
-    Full,
+    #[error("no place is left for it")]
+    Full(NoPlace),
     #[error("the peer does not speak TLS, which is required here")]
     NoTls,
     #[error("no TLS with the peer: {0}")]
@@ -89,7 +90,7 @@ impl ShakeError {
     pub fn incident(&self) -> Incident {
         match self {
             ShakeError::Refused(error) => Incident::from(*error),
-            ShakeError::Full => Incident::Full,
+            ShakeError::Full(_) => Incident::Full,
             ShakeError::NoTls => Incident::NoTls,
             ShakeError::Tls(_) => Incident::Tls,
             ShakeError::Broken(_) => Incident::Broken,
@@ -105,11 +106,14 @@ pub(super) async fn shake_hands(
     place: Option<Place>,
 ) -> Result<(Peer, Place), ShakeError> {
     let result = exchange(shared, role, link, place).await;
-    if let Err(ShakeError::Refused(error)) = &result {
-        if let Some(frame) = error.farewell() {
-            // The peer is being refused; whether it still hears why does not matter.
-            let _ = link.output.write_all(&frame).await;
-        }
+    let farewell = match &result {
+        Err(ShakeError::Refused(error)) => error.farewell(),
+        Err(ShakeError::Full(_)) if role == Role::Responder => HandshakeError::Full.farewell(),
+        _ => None,
+    };
+    if let Some(frame) = farewell {
+        // The peer is being refused; whether it still hears why does not matter.
+        let _ = link.output.write_all(&frame).await;
     }
     result
 }
@@ -136,7 +140,13 @@ async fn exchange(
             match handshake.receive(&frame)? {
                 Step::Send(bytes) => link.output.write_all(&bytes).await?,
                 Step::Done { peer, send } => {
-                    let place = place.or_else(|| shared.reserve()).ok_or(ShakeError::Full)?;
+                    let incarnation = &peer.identity.incarnation;
+                    let place = match place {
+                        Some(place) => place.assign(incarnation),
+                        None => {
+                            shared.config.peers.reserve(Some(incarnation), peer.purpose).map_err(ShakeError::Full)?
+                        }
+                    };
                     if let Some(bytes) = send {
                         link.output.write_all(&bytes).await?;
                     }

@@ -7,6 +7,7 @@ use super::incidents::Incidents;
 use super::lock;
 use super::outbox::Outbox;
 use super::outcome::{CloseReason, ConnectError};
+use super::peers::{NoPlace, Place};
 use super::polled::SocketLoop;
 use super::stream::DirectOutput;
 use super::tls::Tls;
@@ -17,7 +18,7 @@ use crate::wire::message::Message;
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -38,6 +39,8 @@ pub(super) struct State {
     pub closed: bool,
     next_id: u64,
     pub connections: HashMap<u64, Arc<Connection>>,
+    /// What each of them is counted by.
+    places: HashMap<u64, Place>,
     pub dials: HashMap<Endpoint, Dial>,
     tasks: JoinSet<()>,
 }
@@ -57,9 +60,6 @@ pub(super) struct Shared {
     pub state: Mutex<State>,
     /// True: listeners, handshakes and attempts to connect end.
     pub stop: watch::Sender<bool>,
-    /// Connections that are about to be: see [`Place`]. Grows under the lock of `state` only; shrinks without it, for a
-    /// task may be dropped where the lock is held.
-    places: AtomicUsize,
     /// Nothing is told any more.
     aborted: AtomicBool,
 }
@@ -82,7 +82,6 @@ impl Shared {
             sockets,
             state: Mutex::default(),
             stop: watch::Sender::new(false),
-            places: AtomicUsize::new(0),
             aborted: AtomicBool::new(false),
         }
     }
@@ -128,31 +127,18 @@ impl Shared {
         (std::mem::take(&mut state.tasks), state.connections.values().cloned().collect())
     }
 
-    pub fn is_full(&self) -> bool {
-        self.is_full_with(&lock(&self.state))
-    }
-
-    /// A place for one more connection, unless there are too many.
-    pub fn reserve(self: &Arc<Self>) -> Option<Place> {
-        self.reserve_in(&lock(&self.state))
-    }
-
-    pub fn reserve_in(self: &Arc<Self>, state: &State) -> Option<Place> {
-        if self.is_full_with(state) {
-            return None;
+    /// Why an attempt to connect found no place.
+    pub fn no_place(&self, why: NoPlace) -> ConnectError {
+        match why {
+            NoPlace::Peers => ConnectError::Full(self.config.peers.limit()),
+            NoPlace::ConnectionsOfPeer => ConnectError::Unreachable("too many connections to it are open".into()),
         }
-        self.places.fetch_add(1, SeqCst);
-        Some(Place(self.clone()))
     }
 
-    fn is_full_with(&self, state: &State) -> bool {
-        state.connections.len() + self.places.load(SeqCst) >= self.config.max_connections
-    }
-
-    /// A connection to a peer that has proven itself, in the place of `_place`; `None`: the transport is closed.
+    /// A connection to a peer that has proven itself; it keeps `place` until it ends. `None`: the transport is closed.
     pub fn enter(
         &self,
-        _place: Place,
+        place: Place,
         peer: Peer,
         route: Route,
         direct: Option<DirectOutput>,
@@ -168,11 +154,14 @@ impl Shared {
         let outbox = Outbox::new(self.config.outbox_bytes, max_frame, direct);
         let connection = Arc::new(Connection::new(id, peer, route, outbox));
         state.connections.insert(id, connection.clone());
+        state.places.insert(id, place);
         Some(connection)
     }
 
     pub fn forget(&self, connection: &Connection) {
-        lock(&self.state).connections.remove(&connection.id());
+        let mut state = lock(&self.state);
+        state.connections.remove(&connection.id());
+        state.places.remove(&connection.id());
     }
 
     pub fn abort(&self) {
@@ -182,6 +171,7 @@ impl Shared {
         connections.iter().for_each(|connection| connection.outbox.cut());
         let mut state = lock(&self.state);
         state.connections.clear();
+        state.places.clear();
         state.dials.clear();
         // Whoever closes later still joins what is being aborted now.
         state.tasks = tasks;
@@ -210,16 +200,6 @@ impl Shared {
             tracing::error!("a handler of a connection's events panicked");
         }
         told.is_ok()
-    }
-}
-
-/// Kept for a connection from before the peer is told that it is let in, until it stands among the others: nobody who
-/// was let in has to go again.
-pub(super) struct Place(Arc<Shared>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.places.fetch_sub(1, SeqCst);
     }
 }
 

@@ -44,6 +44,18 @@ pub(super) fn set_up(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))
 }
 
+/// Whether this process, or the whole system, has no file descriptor left.
+#[cfg(unix)]
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+#[cfg(windows)]
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    const WSAEMFILE: i32 = 10024;
+    error.raw_os_error() == Some(WSAEMFILE)
+}
+
 pub(super) fn tcp(stream: TcpStream) -> (Input, Output) {
     let stream = Arc::new(stream);
     (Input::Tcp(stream.clone()), Output::Socket(DirectOutput::Tcp(stream)))

@@ -143,6 +143,8 @@ pub enum HandshakeError {
     Reflected,
     #[error("a frame of another handshake was replayed")]
     Replayed,
+    #[error("no place is left for the peer")]
+    Full,
     #[error("the peer refused: {0}")]
     Refused(Refusal),
 }
@@ -155,6 +157,7 @@ pub enum Refusal {
     WrongSecret = 3,
     Other = 4,
     AnotherSystem = 5,
+    Full = 6,
 }
 
 impl fmt::Display for Refusal {
@@ -168,6 +171,7 @@ impl fmt::Display for Refusal {
             Refusal::AnotherSystem => {
                 "no secret in common, and it is not the broker that was expected at this address: the port is probably used again, by a system with the same namespace on another Redis server or database"
             }
+            Refusal::Full => "it is connected to as many brokers as it allows",
             Refusal::Other => "an invalid handshake",
         })
     }
@@ -181,6 +185,7 @@ impl HandshakeError {
             HandshakeError::NoCommonVersion => Refusal::NoCommonVersion,
             HandshakeError::WrongSecret => Refusal::WrongSecret,
             HandshakeError::AnotherSystem => Refusal::AnotherSystem,
+            HandshakeError::Full => Refusal::Full,
             _ => Refusal::Other,
         }
     }

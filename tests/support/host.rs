@@ -51,6 +51,7 @@ pub fn config(id: &str) -> BrokerConfig {
         routes: RoutesConfig { max: 1000, max_age: 30_000 },
         retries: RetriesConfig { initial_interval: 10, max_interval: 100, duration: 5000 },
         socket_timeout: 15_000,
+        max_peers: 4096,
         local_sockets: true,
         sockets: Sockets::Task,
         health_check_interval: 100,

@@ -191,6 +191,7 @@ fn reason(number: u8) -> Refusal {
         2 => Refusal::NoCommonVersion,
         3 => Refusal::WrongSecret,
         5 => Refusal::AnotherSystem,
+        6 => Refusal::Full,
         _ => Refusal::Other,
     }
 }
