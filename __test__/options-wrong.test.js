@@ -30,7 +30,7 @@ const OPTIONS = {
   ttl: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh } },
   sockets: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...NUMBERS } },
   socTimeout: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh } },
-  maxPeers: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...numbersAreWrong, 'more than descriptors': 262145 } },
+  maxPeers: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh, 0.5: 0.5, 0: 0, 'more than descriptors': 262145 } },
   healthCheckInterval: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh } },
   destroyTimeout: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh, 0: 0 } },
   maxMessageBytes: { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...numbersAreWrong, 'more than an outbox': 2 ** 26 + 1 } },
