@@ -21,9 +21,20 @@
 ))]
 mod gap;
 
+#[cfg(debug_assertions)]
+pub mod simulated;
+
 /// Milliseconds of a clock that runs while the machine is suspended and that no clock step touches.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn boot_millis() -> u64 {
+    #[cfg(debug_assertions)]
+    if let Some(millis) = simulated::millis() {
+        return millis;
+    }
+    system_millis()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn system_millis() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid timespec that lives through the call; CLOCK_BOOTTIME needs no rights.
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut time) };
@@ -31,7 +42,7 @@ pub fn boot_millis() -> u64 {
 }
 
 #[cfg(any(target_os = "macos", target_os = "ios"))]
-pub fn boot_millis() -> u64 {
+fn system_millis() -> u64 {
     use once_cell::sync::Lazy;
 
     #[repr(C)]
@@ -63,7 +74,7 @@ fn millis_of_ticks(ticks: u64, (numer, denom): (u64, u64)) -> u64 {
 }
 
 #[cfg(target_os = "windows")]
-pub fn boot_millis() -> u64 {
+fn system_millis() -> u64 {
     use once_cell::sync::Lazy;
 
     extern "system" {
@@ -86,7 +97,7 @@ pub fn boot_millis() -> u64 {
     target_os = "ios",
     target_os = "windows"
 )))]
-pub fn boot_millis() -> u64 {
+fn system_millis() -> u64 {
     use once_cell::sync::Lazy;
     use std::sync::Mutex;
     use std::time::{Instant, SystemTime, UNIX_EPOCH};

@@ -12,7 +12,7 @@ use crate::broker::watching::Watcher;
 use crate::clock::boot_millis;
 use crate::config::RedisConfig;
 use crate::coordination::memory::MemoryStore;
-use crate::coordination::CoordinationError;
+use crate::coordination::{CoordinationError, Coordinator};
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
 use crate::transport::{Events, MemoryHub, PeerTable, Transport, TransportConfig};
@@ -31,7 +31,15 @@ pub enum Home {
         store: MemoryStore,
         hub: MemoryHub,
     },
+    /// The same on any coordinator, e.g. one that counts what it is asked.
+    Embedded {
+        coordinator: NewCoordinator,
+        hub: MemoryHub,
+    },
 }
+
+/// Makes the coordinator of one life.
+pub type NewCoordinator = Arc<dyn Fn() -> Arc<dyn Coordinator> + Send + Sync>;
 
 /// How long a start waits for a `listen.port` that another process still listens on. A reload by PM2 ends the old
 /// process about 3 s (`listen_timeout`) after it started the new one, and kills it 1.6 s (`kill_timeout`) later.
@@ -54,6 +62,7 @@ impl Core {
         let (registry, hub) = match &self.home {
             Home::Redis(config) => (Registry::on_redis(config, &self.config.ns, &self.runtime), None),
             Home::Memory { store, hub } => (Registry::in_memory(store), Some(hub.clone())),
+            Home::Embedded { coordinator, hub } => (Registry::embedded(coordinator()), Some(hub.clone())),
         };
         let joined = self.join_with(registry.clone(), hub).await;
         if joined.is_err() {

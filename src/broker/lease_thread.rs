@@ -19,5 +19,10 @@ static RUNTIME: Lazy<Handle> = Lazy::new(|| {
 });
 
 pub fn handle() -> Handle {
+    // Only the time of the calling thread is simulated.
+    #[cfg(debug_assertions)]
+    if crate::clock::simulated::is_on() {
+        return Handle::current();
+    }
     RUNTIME.clone()
 }

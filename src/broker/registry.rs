@@ -26,7 +26,10 @@ impl Registry {
     }
 
     pub fn in_memory(store: &MemoryStore) -> Self {
-        let coordinator: Arc<dyn Coordinator> = Arc::new(MemoryCoordinator::new(store.clone()));
+        Self::embedded(Arc::new(MemoryCoordinator::new(store.clone())))
+    }
+
+    pub fn embedded(coordinator: Arc<dyn Coordinator>) -> Self {
         Self { lease: coordinator.clone(), coordinator }
     }
 

@@ -180,6 +180,11 @@ impl Host {
         self.workers.lock().expect("no test panics with it").values().any(|id| id == worker)
     }
 
+    /// One of the workers that live here.
+    pub fn any(&self) -> Option<String> {
+        self.workers.lock().expect("no test panics with it").values().next().cloned()
+    }
+
     /// How many workers live here.
     pub fn count(&self) -> usize {
         self.workers.lock().expect("no test panics with it").len()
