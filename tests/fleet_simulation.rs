@@ -18,6 +18,9 @@ const AFTERMATH: Duration = Duration::from_secs(15);
 /// Between two workers that move.
 const APART: Duration = Duration::from_millis(50);
 
+/// Brokers that notice a departure by their connections, in both directions.
+const WATCHERS: u64 = 4;
+
 fn simulate<T>(work: impl std::future::Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("the runtime starts").block_on(work)
@@ -118,8 +121,8 @@ impl Costs {
 
 #[test]
 fn no_event_costs_a_broker_more_in_a_larger_fleet() {
-    let plan = Plan { brokers: 16, workers: 160, lost: 100, moves: 20 };
-    let larger = Plan { brokers: 48, workers: 480, ..plan };
+    let plan = Plan { brokers: 12, workers: 120, lost: 100, moves: 20 };
+    let larger = Plan { brokers: 36, workers: 360, ..plan };
     for plan in [plan, larger] {
         let costs = simulate(measure(plan));
         costs.print(plan);
@@ -132,6 +135,8 @@ fn no_event_costs_a_broker_more_in_a_larger_fleet() {
             assert!(commands(cost) <= 4 * brokers, "{event}: {} commands for {brokers} brokers", commands(cost));
             assert!(hints(cost) <= 2, "{event}: {} hints", hints(cost));
         }
+        let watching = costs.restarted.get("find_member").map_or(0, |tally| tally.commands);
+        assert!(watching <= WATCHERS * 4, "{watching} proofs for a broker that leaves");
         assert!(commands(&costs.moved) <= 12 * plan.moves as u64, "{} commands for moves", commands(&costs.moved));
         let lost = commands(&costs.killed_with_workers);
         assert!(lost <= 8 * brokers + 4 * plan.lost as u64, "{lost} commands for a broker with workers");

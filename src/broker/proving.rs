@@ -36,8 +36,9 @@ pub enum Sign {
 
 enum Finding {
     Dead(Member),
-    /// It answers, or is no member any more.
-    Settled,
+    Alive,
+    /// It is no member any more.
+    Gone,
     /// Its lease is waited for.
     Strict,
     Unclear,
@@ -86,7 +87,9 @@ impl Life {
             tokio::time::sleep(pause).await;
             match self.look_for_life(incarnation, &mut suspicion, stood_still).await {
                 Finding::Unclear => {}
-                Finding::Settled => return self.watch_anew.notify_one(),
+                Finding::Alive => return self.watch_anew.notify_one(),
+                // The look says how it went, and that it need not be watched. To watch it anew before that would end here again.
+                Finding::Gone => return self.look.notify_one(),
                 Finding::Strict => return,
                 Finding::Dead(member) => {
                     self.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
@@ -106,7 +109,7 @@ impl Life {
         stood_still: bool,
     ) -> Finding {
         let Ok(sighting) = self.find_member(incarnation).await else { return Finding::Unclear };
-        let Some(member) = sighting.member else { return Finding::Settled };
+        let Some(member) = sighting.member else { return Finding::Gone };
         if member.record.strict {
             return Finding::Strict;
         }
@@ -122,7 +125,7 @@ impl Life {
         }
         match self.refuses(&member.record.address, incarnation).await {
             Some(true) => {}
-            Some(false) => return Finding::Settled,
+            Some(false) => return Finding::Alive,
             None => return Finding::Unclear,
         }
         match self.coordinator.is_listening(incarnation).await {
