@@ -136,15 +136,11 @@ class Channel {
     return promise;
   }
 
-  /** A handler asks: within what is left of the call that it handles. */
+  /** A handler asks, through its own broker or another one of this process: within what is left of the call that it handles. */
   askFor(turn, slot, workerId, method, text, plain, timeout) {
-    if (turn.workers.core.channel === this) {
-      this.native.askFor(slot, workerId, method, text, timeout, plain, turn.inbound);
-      return;
-    }
-    // Through another broker of this process, which knows nothing of the call.
-    const left = Math.ceil(turn.whatIsKnown().left);
-    this.native.ask(slot, workerId, method, text, Math.max(Math.min(timeout, left), 0), plain);
+    const { channel } = turn.workers.core;
+    if (channel === null) this.native.ask(slot, workerId, method, text, timeout, plain);
+    else this.native.askFor(slot, workerId, method, text, timeout, plain, turn.inbound, channel.native);
   }
 
   /** Mostly the tell is handed over at once: then there is nothing to settle. */

@@ -8,6 +8,7 @@ const { badArgument, checkId, checkName, fits, optionsObject } = require('./argu
 const { current } = require('./context');
 const { failure } = require('./errors');
 const { toJson } = require('./messages');
+const { DirectOutcome } = require('./outcome');
 const { CREATE } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
 const { clusterOf } = require('./registry');
@@ -29,17 +30,24 @@ function createWorker(core, name, option) {
   // A class that only a registry of the application's has was never registered by name: others learn of it here.
   if (cluster === core.config.clustername) core.host(name);
   const workerId = ownId === undefined && isStatic ? name : ownId;
-  refuseOwnStep(workerId);
+  const { inbound, direct, home } = requester(channel);
+  const { rpcTimeout } = core.config;
   return channel
-    .call((native, slot) => native.create(slot, name, cluster, workerId, recoverable, json, core.config.rpcTimeout))
+    .call((native, slot) => native.create(slot, name, cluster, workerId, recoverable, json, rpcTimeout, inbound, direct, home))
     .then((created) => agentOf(core, WorkerClass, created.id));
 }
 
-/** `createWorker` waits for `onCreate` of a worker that is starting, and for the end of one that is ending: both would wait for it. */
-function refuseOwnStep(workerId) {
+/**
+ * The handler that creates a worker, as the core knows it: it waits for `onCreate` of that worker, so that calls of `onCreate` that
+ * wait for it would wait for themselves. `direct`: its worker, where the core does not know the message. A tell that is handled
+ * beside others blocks nothing.
+ */
+function requester({ native }) {
   const turn = current();
-  if (turn === undefined || turn.step === undefined || turn.record.id !== workerId) return;
-  throw failure('DW_ERR_CYCLE', `The call would wait for itself: "${workerId}" (${turn.step}) → createWorker "${workerId}".`);
+  if (turn === undefined || turn.workers.core.channel === null) return { inbound: 0, direct: 0, home: native };
+  const inbound = Math.max(turn.inbound, 0);
+  const direct = turn instanceof DirectOutcome ? turn.record.handle : 0;
+  return { inbound, direct, home: turn.workers.core.channel.native };
 }
 
 function findWorker(core, id) {

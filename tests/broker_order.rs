@@ -156,7 +156,10 @@ async fn what_follows_a_message_that_came_too_early_goes_back_too_until_its_send
         connection.flush();
     };
     tell(1);
-    assert!(matches!(near.raise(&connection, &"Room#x".into(), epoch, boot_millis() + 3000).await, Settled::Reply(_)));
+    assert!(matches!(
+        near.raise(&connection, &"Room#x".into(), epoch, Chain::EMPTY, boot_millis() + 3000).await,
+        Settled::Reply(_)
+    ));
     tell(2);
     connection.send(&Message::Sync { call: 1, worker: "Room#x".into() }).expect("the connection is open");
     tell(3);

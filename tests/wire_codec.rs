@@ -74,9 +74,11 @@ fn messages() -> impl Strategy<Value = Message> {
             code,
             envelope
         }),
-        (number(), any::<u32>(), text(MAX_WORKER_BYTES), number()).prop_map(|(call, time_left, worker, epoch)| {
-            Message::Create { call, time_left, worker: WorkerId::new(worker), epoch: Epoch(epoch) }
-        }),
+        (number(), any::<u32>(), text(MAX_WORKER_BYTES), number(), chains()).prop_map(
+            |(call, time_left, worker, epoch, chain)| {
+                Message::Create { call, time_left, worker: WorkerId::new(worker), epoch: Epoch(epoch), chain }
+            }
+        ),
         (number(), text(MAX_WORKER_BYTES))
             .prop_map(|(call, worker)| Message::Sync { call, worker: WorkerId::new(worker) }),
         number().prop_map(|call| Message::Synced { call }),
@@ -301,7 +303,8 @@ fn names_over_their_limits_are_not_sent() {
     let long = "w".repeat(513);
     assert_eq!(encode_tell(&mut out, MAX, address(&long, "m"), None), Err(TooLarge { length: 513, max: 512 }));
     assert_eq!(encode_tell(&mut out, MAX, address("w", &long[..257]), None), Err(TooLarge { length: 257, max: 256 }));
-    let create = Message::Create { call: 1, time_left: 1, worker: WorkerId::new(&long), epoch: Epoch(1) };
+    let create =
+        Message::Create { call: 1, time_left: 1, worker: WorkerId::new(&long), epoch: Epoch(1), chain: Chain::EMPTY };
     assert_eq!(encode(&create, MAX, &mut out), Err(TooLarge { length: 513, max: 512 }));
     assert!(out.is_empty());
 }

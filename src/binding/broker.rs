@@ -103,6 +103,7 @@ impl NativeBroker {
         self.core.host(ClassName::new(class));
     }
 
+    /// `inbound`, `direct`: the handler that requests it, of the broker `home`; see [`Life::chain_of_creation`]. 0: none.
     #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn create(
@@ -114,6 +115,9 @@ impl NativeBroker {
         recoverable: bool,
         attributes: String,
         timeout: f64,
+        inbound: f64,
+        direct: Handle,
+        home: &NativeBroker,
     ) {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
@@ -128,7 +132,8 @@ impl NativeBroker {
                     exclude: Vec::new(),
                     ttl: Duration::from_millis(self.core.config.ttl),
                 };
-                life.create(slot as u64, request, timeout as u64);
+                let chain = home.core.life().map(|home| home.chain_of_creation(inbound as u64, direct));
+                life.create(slot as u64, request, timeout as u64, chain.unwrap_or_default());
             }
         }
     }

@@ -24,7 +24,7 @@ pub struct CallContext {
 
 #[napi]
 impl NativeBroker {
-    /// An ask of the handler of `inbound`.
+    /// An ask of the handler of `inbound`, a number of the broker `home`: this one, or another one of this thread.
     #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn ask_for(
@@ -36,6 +36,7 @@ impl NativeBroker {
         timeout: f64,
         plain: bool,
         inbound: f64,
+        home: &NativeBroker,
     ) {
         let json = data.as_ref().map(|data| data.json(plain));
         match self.core.life() {
@@ -44,7 +45,10 @@ impl NativeBroker {
                 let (slot, deadline) = (slot as u64, boot_millis().saturating_add(timeout as u64));
                 let (json, chain) = (json.as_deref(), Chain::EMPTY);
                 let outgoing = Outgoing { worker: &worker, method: &method, json, slot, ask: true, deadline, chain };
-                life.ask_for(inbound as u64, outgoing);
+                match home.core.life() {
+                    Ok(home) => life.ask_for(&home, inbound as u64, outgoing),
+                    Err(_) => life.send_ask(&outgoing, boot_millis()),
+                }
                 self.station.left_to_send(&life);
             }
         }

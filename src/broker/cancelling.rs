@@ -1,7 +1,7 @@
 //! Calls that end before their answer: by the caller's signal, their deadline, or the end of whom they were made for.
 
 use crate::broker::calls::{Call, Place, Settled};
-use crate::broker::event::Event;
+use crate::broker::event::{Event, Handle};
 use crate::broker::inbound::Scope;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
@@ -90,25 +90,44 @@ impl Life {
         self.withdraw(places);
     }
 
-    /// Who waits for the calls of this handler.
-    pub fn chain_of_calls(&self, inbound: u64, scope: &Scope) -> Chain {
-        // A parallel worker is named only where somebody waits: it blocks nothing itself.
-        let worker = if scope.chain.is_empty() { scope.turn_of } else { scope.turn_of.max(scope.worker) };
-        if worker == 0 {
-            return scope.chain.clone();
+    /// The workers that wait for an ask of this handler. A parallel worker is named only where another one waits: it blocks
+    /// no message itself.
+    fn chain_of_ask(&self, inbound: u64, scope: &Scope) -> Chain {
+        if scope.chain.is_empty() && scope.turn_of == 0 && !scope.step {
+            return Chain::EMPTY;
         }
-        let id = lock(&self.residents).get_mut(worker).map(|resident| resident.id.clone());
-        match id {
-            None => scope.chain.clone(),
-            Some(id) if scope.turn_of > 0 => scope.chain.with(Link { worker: id, turn: inbound }),
-            Some(id) => scope.chain.with(Link::through(id)),
+        self.chain_of_scope(inbound, scope)
+    }
+
+    fn chain_of_scope(&self, inbound: u64, scope: &Scope) -> Chain {
+        let mut residents = lock(&self.residents);
+        let Some(resident) = residents.get_mut(scope.turn_of.max(scope.worker)) else { return scope.chain.clone() };
+        if scope.step {
+            return resident.chain_of_step(|delivery| self.is_wanted(delivery, boot_millis()));
+        }
+        let worker = resident.id.clone();
+        scope.chain.with(if scope.turn_of > 0 { Link { worker, turn: inbound } } else { Link::through(worker) })
+    }
+
+    /// The workers that wait for a creation which this handler requests. `direct`: the worker whose handler it is, where
+    /// JavaScript kept the message to itself; it has no number then.
+    pub fn chain_of_creation(&self, inbound: u64, direct: Handle) -> Chain {
+        let scope = lock(&self.inbound).scope(inbound);
+        match scope {
+            Some(scope) => self.chain_of_scope(inbound, &scope),
+            None if direct > 0 => {
+                let id = lock(&self.residents).get_mut(direct).map(|resident| resident.id.clone());
+                id.map_or(Chain::EMPTY, |id| Chain::EMPTY.with(Link::through(id)))
+            }
+            None => Chain::EMPTY,
         }
     }
 
-    /// An ask of the handler of `inbound`: it ends with the call that is being handled, and knows whose turns wait.
-    pub fn ask_for(self: &Arc<Self>, inbound: u64, mut outgoing: Outgoing<'_>) {
+    /// An ask of the handler of `inbound`, which a broker of the same process handles: it ends with the call that is being
+    /// handled, and names the workers that wait for it. `home`: the life of the handler's broker.
+    pub fn ask_for(self: &Arc<Self>, home: &Arc<Life>, inbound: u64, mut outgoing: Outgoing<'_>) {
         let now = boot_millis();
-        let scope = lock(&self.inbound).scope(inbound);
+        let scope = lock(&home.inbound).scope(inbound);
         if let Some(scope) = scope {
             outgoing.deadline = outgoing.deadline.min(scope.deadline);
             let failure = if scope.cancelled {
@@ -123,9 +142,12 @@ impl Life {
                 self.inbox.push(Event::failed(outgoing.slot, failure));
                 return;
             }
-            outgoing.chain = self.chain_of_calls(inbound, &scope);
-            let is_waiting = |call| lock(&self.calls).is_waiting(call);
-            lock(&self.inbound).add_call(inbound, outgoing.slot, is_waiting);
+            outgoing.chain = home.chain_of_ask(inbound, &scope);
+            // A call of another broker ends at its deadline: its number means nothing to the handler's own.
+            if Arc::ptr_eq(self, home) {
+                let is_waiting = |call| lock(&self.calls).is_waiting(call);
+                lock(&self.inbound).add_call(inbound, outgoing.slot, is_waiting);
+            }
         }
         self.send_ask(&outgoing, now);
     }

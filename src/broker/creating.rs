@@ -14,6 +14,7 @@ use crate::clock::boot_millis;
 use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, Epoch, Incarnation, WorkerId};
+use crate::wire::chain::Chain;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Reservation {
 /// One call of `createWorker`.
 struct Creation {
     request: PlaceRequest,
+    /// The workers that wait for it.
+    chain: Chain,
     /// How long `onCreate` may take, ms.
     timeout: u64,
     /// On the local clock: when the call ends while its worker is ending or moving.
@@ -60,21 +63,22 @@ enum Next {
 }
 
 impl Life {
-    /// Answers under `slot` with `{"id"}` when the worker's `onCreate` has ended.
-    pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64) {
+    /// Answers under `slot` with `{"id"}` when the worker's `onCreate` has ended. `chain`: the workers that wait for it.
+    pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64, chain: Chain) {
         let life = self.clone();
         self.operate("create", slot, async move {
-            match life.create_worker(request, timeout).await {
+            match life.create_worker(request, timeout, chain).await {
                 Ok(id) => Event::done_json(slot, serde_json::json!({ "id": id.as_str() }).to_string()),
                 Err(failure) => Event::failed(slot, failure),
             }
         });
     }
 
-    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64) -> Outcome<WorkerId> {
+    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64, chain: Chain) -> Outcome<WorkerId> {
         let now = boot_millis();
         let mut creation = Creation {
             request,
+            chain,
             timeout,
             deadline: now.saturating_add(timeout),
             give_up: now + self.config.retries.duration,
@@ -194,7 +198,7 @@ impl Life {
     async fn hand_to_owner(self: &Arc<Self>, creation: &mut Creation, to: &Reservation, reserved: bool) -> Next {
         let now = boot_millis();
         let until = if reserved { now.saturating_add(creation.timeout) } else { creation.deadline.max(now + 1) };
-        let raised = self.have_taken_up(to, until, reserved && !creation.patient).await;
+        let raised = self.have_taken_up(to, &creation.chain, until, reserved && !creation.patient).await;
         let failure = match raised {
             Raised::Yes => {
                 lock(&self.avoided).worked(&to.owner.incarnation);

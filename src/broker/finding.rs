@@ -14,6 +14,7 @@ use crate::coordination::{Location, Owner};
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::{Endpoint, Epoch, WorkerId};
 use crate::transport::{ConnectError, Connection};
+use crate::wire::chain::Chain;
 use crate::wire::message::Message;
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -96,8 +97,8 @@ impl Life {
         if lock(&self.residents).handle(worker.as_str()).is_some() {
             return Found::Route(Route::Local { epoch });
         }
-        let (sender, receiver) = oneshot::channel();
-        self.registrar.take_up(worker.clone(), Some(Creator::Internal(sender)));
+        let (creator, receiver) = Creator::internal(self.chain_of_parked(worker));
+        self.registrar.take_up(worker.clone(), Some(creator));
         match receiver.await {
             Ok(Ok(())) => Found::Route(Route::Local { epoch }),
             Ok(Err(failure)) => Found::Wait(failure),
@@ -117,7 +118,7 @@ impl Life {
             // It stands under that broker, which does not hold it: e.g. an answer of the registry was lost there.
             let begun = boot_millis();
             let deadline = begun + self.config.rpc_timeout;
-            match self.raise(&connection, worker, epoch, deadline).await {
+            match self.raise(&connection, worker, epoch, self.chain_of_parked(worker), deadline).await {
                 Settled::Reply(_) => {}
                 // It was waited for until it had ended there.
                 Settled::Failure { failure, .. } if failure.code == Code::WorkerNotFound && boot_millis() > begun => {
@@ -132,14 +133,29 @@ impl Life {
         Found::Route(Route::Remote { connection, epoch })
     }
 
-    /// Tells the owner to take up a worker that stands under it; answered when its `onCreate` ended.
-    pub async fn raise(&self, to: &Arc<Connection>, worker: &WorkerId, epoch: Epoch, deadline: u64) -> Settled {
+    /// The workers that wait for the asks which wait for a route to this one.
+    fn chain_of_parked(&self, worker: &WorkerId) -> Chain {
+        let mut lanes = lock(&self.lanes);
+        let parked = lanes.get_mut(worker.as_str()).into_iter().flat_map(|lane| &lane.queue);
+        Chain::merged(parked.map(|parked| &parked.chain))
+    }
+
+    /// Tells the owner to take up a worker that stands under it; answered when its `onCreate` ended. `chain`: the workers
+    /// that wait for that.
+    pub async fn raise(
+        &self,
+        to: &Arc<Connection>,
+        worker: &WorkerId,
+        epoch: Epoch,
+        chain: Chain,
+        deadline: u64,
+    ) -> Settled {
         let (sender, receiver) = oneshot::channel();
         let call = self.internal_call();
         self.open_call(call, deadline, Waiter::Internal(sender));
         lock(&self.calls).route(call, Place::There { connection: to.id() });
         let time_left = time_left(deadline, boot_millis());
-        let create = Message::Create { call, time_left, worker: worker.clone(), epoch };
+        let create = Message::Create { call, time_left, worker: worker.clone(), epoch, chain };
         match to.send(&create) {
             Ok(()) => to.flush(),
             Err(error) => self.fail_call(call, send_failure(error).with_delivered(crate::error::Delivered::No)),

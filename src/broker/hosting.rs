@@ -7,7 +7,7 @@ use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::mailbox::Turns;
-use crate::broker::residents::{Creator, Resident, State};
+use crate::broker::residents::{Creator, Requester, Resident, State};
 use crate::broker::sending::send_failure;
 use crate::broker::turns::ending;
 use crate::clock::boot_millis;
@@ -15,7 +15,6 @@ use crate::coordination::{Cause, Fate, Release};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{ClassName, WorkerId};
 use crate::transport::{Connection, SendError};
-use crate::wire::chain::{Chain, Link};
 use crate::wire::codec;
 use crate::wire::message::{Message, Payload};
 use bytes::Bytes;
@@ -136,6 +135,10 @@ impl Life {
     pub fn join_creators(&self, worker: &WorkerId, creator: Creator) {
         let mut residents = lock(&self.residents);
         let result = match residents.by_id_mut(worker.as_str()) {
+            Some((_, resident)) if resident.waits_for_creator(&creator.chain) => {
+                let text = format!("The call would wait for itself: {} → createWorker \"{worker}\".", creator.chain);
+                Err(Failure::new(Code::Cycle, text))
+            }
             Some((_, resident)) if resident.state == State::Activating || resident.confirming => {
                 resident.creators.push(creator);
                 return;
@@ -152,11 +155,11 @@ impl Life {
     }
 
     pub fn tell_creators(&self, creators: Vec<Creator>, result: &Result<(), Failure>) {
-        for creator in creators {
-            match creator {
+        for Creator { requester, .. } in creators {
+            match requester {
                 // Nobody waits any more: it timed out.
-                Creator::Internal(sender) => drop(sender.send(result.clone())),
-                Creator::Remote { place, call, .. } => {
+                Requester::Internal(sender) => drop(sender.send(result.clone())),
+                Requester::Remote { place, call, .. } => {
                     let message = match result {
                         Ok(()) => Message::Reply { call, payload: Payload::ABSENT },
                         Err(failure) => Message::Failure {
@@ -209,16 +212,7 @@ impl Life {
     /// Its `onCreate` or `onDestroy` begins to make calls: a number for them, so that they know who waits. Given back by
     /// [`Life::handled`].
     pub fn open_step(&self, handle: Handle) -> u64 {
-        let chain = {
-            let mut residents = lock(&self.residents);
-            let Some(resident) = residents.get_mut(handle) else { return 0 };
-            let (worker, epoch) = (resident.id.clone(), resident.epoch);
-            match resident.state {
-                State::Leaving => Chain::EMPTY.with(Link::ending(worker, epoch)),
-                _ => Chain::EMPTY.with(Link::creating(worker, epoch)),
-            }
-        };
-        lock(&self.inbound).open(Origin::Local { slot: 0 }, u64::MAX, chain)
+        lock(&self.inbound).open_step(handle)
     }
 
     /// Its `onDestroy` ended: it is given up in the registry, then forgotten here.

@@ -58,6 +58,8 @@ struct Open {
     worker: Handle,
     /// The worker whose turn this is; 0: it handles others meanwhile, or this one has not begun.
     turn_of: Handle,
+    /// It is `onCreate` or `onDestroy` of `worker`, and no message.
+    step: bool,
     /// Whose turns wait for the answer.
     chain: Chain,
     /// Nobody waits any more.
@@ -84,6 +86,8 @@ pub struct Scope {
     pub turn_of: Handle,
     /// The worker whose handler it is; 0: of none, or it is not known.
     pub worker: Handle,
+    /// It is the worker's `onCreate` or `onDestroy`.
+    pub step: bool,
     pub cancelled: bool,
 }
 
@@ -128,8 +132,17 @@ impl Inbound {
             self.by_call.insert(key, inbound);
         }
         let (cancelled, watched, calls) = (false, false, Vec::new());
-        let worker = 0;
-        self.open.insert(inbound, Open { origin, deadline, worker, turn_of, chain, cancelled, watched, calls });
+        let (worker, step) = (0, false);
+        self.open.insert(inbound, Open { origin, deadline, worker, turn_of, step, chain, cancelled, watched, calls });
+    }
+
+    /// `onCreate` or `onDestroy` of this worker begins to make calls.
+    pub fn open_step(&mut self, worker: Handle) -> u64 {
+        let inbound = self.open(Origin::Local { slot: 0 }, u64::MAX, Chain::EMPTY);
+        if let Some(open) = self.open.get_mut(&inbound) {
+            (open.worker, open.step) = (worker, true);
+        }
+        inbound
     }
 
     /// The turn of this worker begins with it; a tell is open from here on.
@@ -221,6 +234,7 @@ impl Inbound {
             chain: open.chain.clone(),
             turn_of: open.turn_of,
             worker: open.worker,
+            step: open.step,
             cancelled: open.cancelled,
         })
     }

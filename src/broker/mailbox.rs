@@ -68,6 +68,11 @@ impl Mailbox {
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
+
+    /// The messages that come out first.
+    pub fn first(&self, count: usize) -> impl Iterator<Item = &Delivery> {
+        self.queue.iter().take(count)
+    }
 }
 
 impl Drop for Mailbox {

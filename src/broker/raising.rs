@@ -10,6 +10,7 @@ use crate::coordination::Owner;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::WorkerId;
 use crate::transport::Connection;
+use crate::wire::chain::Chain;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,17 +35,23 @@ pub enum Raised {
 }
 
 impl Life {
-    /// `until`: how long `onCreate` is waited for, on the local clock. `hasty`: another broker may be tried instead.
-    pub async fn have_taken_up(self: &Arc<Self>, reservation: &Reservation, until: u64, hasty: bool) -> Raised {
+    /// `chain`: the workers that wait for it. `until`: how long `onCreate` is waited for, on the local clock. `hasty`: another broker may be tried instead.
+    pub async fn have_taken_up(
+        self: &Arc<Self>,
+        reservation: &Reservation,
+        chain: &Chain,
+        until: u64,
+        hasty: bool,
+    ) -> Raised {
         let Reservation { id, owner, epoch } = reservation;
         if owner.incarnation == self.incarnation {
-            return self.take_up_here(id, until).await;
+            return self.take_up_here(id, chain, until).await;
         }
         let connection = match self.connect_within(owner, hasty).await {
             Ok(connection) => connection,
             Err(failure) => return Raised::Undelivered(failure),
         };
-        let mut raising = pin!(self.raise(&connection, id, *epoch, until));
+        let mut raising = pin!(self.raise(&connection, id, *epoch, chain.clone(), until));
         if hasty {
             if let Ok(settled) = tokio::time::timeout(TAKE_UP_PATIENCE, &mut raising).await {
                 return self.read_answer(owner, id, settled);
@@ -110,12 +117,11 @@ impl Life {
         }
     }
 
-    async fn take_up_here(self: &Arc<Self>, id: &WorkerId, until: u64) -> Raised {
+    async fn take_up_here(self: &Arc<Self>, id: &WorkerId, chain: &Chain, until: u64) -> Raised {
         if self.is_leaving() {
             return Raised::Failed(Failure::new(Code::State, "The broker is leaving."));
         }
-        let (sender, receiver) = oneshot::channel();
-        let creator = Creator::Internal(sender);
+        let (creator, receiver) = Creator::internal(chain.clone());
         let here = lock(&self.residents).handle(id.as_str()).is_some();
         if here {
             self.join_creators(id, creator);

@@ -7,12 +7,13 @@ use crate::broker::inbound::{Origin, MAX_PER_CONNECTION};
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::proving::Sign;
-use crate::broker::residents::{Admission, CreationPlace, Creator};
+use crate::broker::residents::{Admission, CreationPlace, Creator, Requester};
 use crate::broker::turns::{cycle, ending};
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::WorkerId;
 use crate::transport::{CloseReason, Connection, Events, Incident};
+use crate::wire::chain::Chain;
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::Bytes;
 use std::future::Future;
@@ -105,7 +106,9 @@ impl Life {
                 self.settle_from(from, call, Settled::Failure { failure, body });
             }
             Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
-            Message::Create { call, time_left, worker, .. } => self.receive_create(from, call, time_left, worker),
+            Message::Create { call, time_left, worker, chain, .. } => {
+                self.receive_create(from, call, time_left, worker, chain)
+            }
             Message::Sync { call, worker } => {
                 self.refusals.passed(from.id(), &worker);
                 // What a worker that moves out sends back is written by now: that happens under this lock.
@@ -239,12 +242,19 @@ impl Life {
         gone > 0
     }
 
-    fn receive_create(self: &Arc<Self>, from: &Arc<Connection>, call: u64, time_left: u32, worker: WorkerId) {
+    fn receive_create(
+        self: &Arc<Self>,
+        from: &Arc<Connection>,
+        call: u64,
+        time_left: u32,
+        worker: WorkerId,
+        chain: Chain,
+    ) {
         let Some(place) = CreationPlace::take(from) else {
             return self.refuse_call(from, call, Code::Overloaded, "Too many workers are being created for this peer.");
         };
         let deadline = boot_millis() + u64::from(time_left);
-        let creator = Creator::Remote { place, call, deadline };
+        let creator = Creator { requester: Requester::Remote { place, call, deadline }, chain };
         if self.is_leaving() && lock(&self.residents).handle(worker.as_str()).is_none() {
             let failure = Failure::new(Code::State, "The broker is leaving.");
             self.tell_creators(vec![creator], &Err(failure));

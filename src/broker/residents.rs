@@ -8,11 +8,15 @@ use crate::coordination::{Entry, EntryState, Held};
 use crate::error::Failure;
 use crate::ids::{ClassName, Epoch, WorkerId};
 use crate::transport::Connection;
+use crate::wire::chain::{Chain, Link};
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+
+/// Messages that wait for a worker and whose chains are looked at for a call of its `onCreate` or `onDestroy`.
+const MAX_CHAINS: usize = 64;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
@@ -46,18 +50,31 @@ impl Drop for CreationPlace {
     }
 }
 
-/// Who waits until a worker is there.
-pub enum Creator {
+/// Where the answer to a request for a worker goes.
+pub enum Requester {
     Remote { place: CreationPlace, call: u64, deadline: u64 },
     Internal(oneshot::Sender<Result<(), Failure>>),
 }
 
+/// Who waits until a worker is there.
+pub struct Creator {
+    pub requester: Requester,
+    /// The workers that wait for this request.
+    pub chain: Chain,
+}
+
 impl Creator {
+    /// A creator of this broker, and where it hears of the outcome.
+    pub fn internal(chain: Chain) -> (Self, oneshot::Receiver<Result<(), Failure>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self { requester: Requester::Internal(sender), chain }, receiver)
+    }
+
     /// Whether the answer still reaches anybody.
     pub fn is_waiting(&self, now: u64) -> bool {
-        match self {
-            Creator::Remote { place, deadline, .. } => now < *deadline && place.connection().is_open(),
-            Creator::Internal(sender) => !sender.is_closed(),
+        match &self.requester {
+            Requester::Remote { place, deadline, .. } => now < *deadline && place.connection().is_open(),
+            Requester::Internal(sender) => !sender.is_closed(),
         }
     }
 }
@@ -107,6 +124,35 @@ impl Resident {
             State::Leaving if self.ends => Some(Refusal::Ends),
             State::Leaving if chain.has_ending() => Some(Refusal::Moves),
             _ => None,
+        }
+    }
+
+    /// Who waits for the calls of its `onCreate` or `onDestroy`: it itself, who creates it, and the senders of the messages
+    /// that wait for it. `is_wanted`: whether the sender of a message still waits.
+    pub fn chain_of_step(&self, is_wanted: impl Fn(&Delivery) -> bool) -> Chain {
+        let now = boot_millis();
+        let creators = self.creators.iter().chain(&self.late_creators);
+        let creators = creators.filter(|creator| creator.is_waiting(now)).map(|creator| &creator.chain);
+        let messages = self.mailbox.first(MAX_CHAINS).filter(|delivery| is_wanted(delivery));
+        let waiting = Chain::merged(creators.chain(messages.map(|delivery| &delivery.envelope.chain)));
+        waiting.with(match self.state {
+            State::Leaving => Link::ending(self.id.clone(), self.epoch),
+            _ => Link::creating(self.id.clone(), self.epoch),
+        })
+    }
+
+    /// Whether the worker cannot answer a creator of this chain before that creator has its answer.
+    pub fn waits_for_creator(&self, chain: &Chain) -> bool {
+        let in_turn = |turns: &Turns| turns.current > 0 && chain.holds(&self.id, turns.current);
+        match self.state {
+            State::Activating => chain.waits_in_step(&self.id, self.epoch),
+            State::Active => false,
+            // One that ends by itself waits for the asks that it handles.
+            State::Leaving => {
+                chain.waits_in_step(&self.id, self.epoch)
+                    || self.turns.as_ref().is_some_and(in_turn)
+                    || (self.ends && chain.passes_through(&self.id))
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! Who waits for an ask: the workers whose handlers, `onCreate` or `onDestroy` led to it, so that one that is asked again can tell.
+//! Who waits for an ask or a creation: the workers whose handlers, `onCreate` or `onDestroy` led to it, so that one that is asked
+//! again can tell.
 //!
 //! A link that says which turn waits refers to a worker that takes one message at a time. The links of parallel workers block
 //! nothing. They are there so that an error can name every hop, and go first where a chain is too long.
@@ -9,6 +10,8 @@ use std::sync::Arc;
 
 /// Workers that a chain names at most: what nests deeper is a mistake that its deadline ends.
 pub const MAX_LINKS: usize = 64;
+/// Links of several chains that are looked at when they become one: what exceeds a chain's own limits is dropped after that.
+const MAX_MERGED: usize = 4 * MAX_LINKS;
 /// Bytes that a chain takes in a frame at most.
 pub const MAX_CHAIN_BYTES: usize = 4096;
 /// Turn, and the length of the worker's id.
@@ -85,6 +88,20 @@ impl Chain {
         Self::new(links)
     }
 
+    /// The workers of all of these wait. Each link is named once, in the order in which it comes first.
+    pub fn merged<'a>(chains: impl IntoIterator<Item = &'a Chain>) -> Self {
+        let mut links: Vec<Link> = Vec::new();
+        for link in chains.into_iter().flat_map(Chain::links) {
+            if links.len() == MAX_MERGED {
+                break;
+            }
+            if !links.contains(link) {
+                links.push(link.clone());
+            }
+        }
+        Self::new(links)
+    }
+
     /// Whether `onCreate` or `onDestroy` of this activation waits.
     pub fn waits_in_step(&self, worker: &WorkerId, epoch: Epoch) -> bool {
         self.holds(worker, STEP | epoch.0) || self.holds(worker, STEP | ENDING | epoch.0)
@@ -101,6 +118,11 @@ impl Chain {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Whether a handler of this worker waits that takes other messages meanwhile.
+    pub fn passes_through(&self, worker: &WorkerId) -> bool {
+        self.holds(worker, THROUGH)
     }
 
     /// Whether this worker waits in that turn.
@@ -155,6 +177,16 @@ mod tests {
         let ending = creating.with(Link::ending(c.clone(), Epoch(9)));
         assert!(ending.waits_in_step(&c, Epoch(9)) && ending.has_ending());
         assert_eq!(ending.to_string(), "\"a\" (onCreate) → \"b\" → \"c\" (onDestroy)");
+    }
+
+    #[test]
+    fn of_several_chains_each_link_is_named_once() {
+        let shared = Chain::EMPTY.with(link("a", 1));
+        let chains = [shared.with(link("b", 2)), Chain::EMPTY, shared.with(link("c", 3))];
+        assert_eq!(Chain::merged(&chains).to_string(), "\"a\" → \"b\" → \"c\"");
+        assert!(Chain::merged(&[]).is_empty());
+        let many: Vec<Chain> = (0..1000).map(|turn| Chain::EMPTY.with(link("a", turn))).collect();
+        assert!(Chain::merged(&many).links().len() <= MAX_LINKS);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! ask, tell, bounce   u32 time left   u64 epoch   u32 sequence   u16 worker length   u16 method length   worker   method   [chain]   payload
 //! reply               payload
 //! failure, close      u32 message length   message   body
-//! create              u32 time left   u64 epoch   worker
+//! create              u32 time left   u64 epoch   [chain]   worker
 //! chain: u16 length of the rest, then one by one   u64 turn   u16 worker length   worker
 //! ```
 //! A bounce has the layout of the ask that it brings back: what fitted one way fits the other way.

@@ -114,6 +114,8 @@ pub enum Message {
         time_left: u32,
         worker: WorkerId,
         epoch: Epoch,
+        /// The workers that wait for this creation.
+        chain: Chain,
     },
     /// 7: answered by `Synced` after every answer to what came before it on this connection. `worker`: whose messages came
     /// back, and none of which was written since.

@@ -13,6 +13,7 @@ use dworker::config::{
 use dworker::coordination::{Fate, PlaceRequest};
 use dworker::error::Failure;
 use dworker::ids::{ClassName, ClusterName, WorkerId};
+use dworker::wire::chain::Chain;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -133,7 +134,7 @@ impl Host {
             attributes: "{}".into(),
             ttl: Duration::ZERO,
         };
-        self.run(|slot| life.create(slot, request, 3000)).await
+        self.run(|slot| life.create(slot, request, 3000, Chain::EMPTY)).await
     }
 
     /// The answer is `{"class"}`, or `null` when there is no such worker.

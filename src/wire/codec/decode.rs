@@ -142,6 +142,14 @@ impl Frame<'_> {
         Ok(Chain::new(links))
     }
 
+    fn optional_chain(&mut self, flags: u8) -> Result<Chain, DecodeError> {
+        if flags & flag::CHAIN > 0 {
+            self.chain()
+        } else {
+            Ok(Chain::EMPTY)
+        }
+    }
+
     /// Time left and envelope.
     fn addressed(&mut self, flags: u8, encoding: u8) -> Result<(u32, Envelope), DecodeError> {
         self.claim(ADDRESS_BYTES)?;
@@ -158,7 +166,7 @@ impl Frame<'_> {
         if std::str::from_utf8(&method).is_err() {
             return Err(DecodeError::Malformed("a method that is no UTF-8"));
         }
-        let chain = if flags & flag::CHAIN > 0 { self.chain()? } else { Chain::EMPTY };
+        let chain = self.optional_chain(flags)?;
         Ok((time_left, Envelope { worker, epoch, sequence, method, chain, payload: self.payload(encoding)? }))
     }
 
@@ -208,8 +216,9 @@ fn message(mut frame: Frame<'_>) -> Result<Message, DecodeError> {
         kind::CREATE => {
             frame.claim(CREATE_BYTES)?;
             let (time_left, epoch) = (frame.buffer.get_u32(), Epoch(frame.buffer.get_u64()));
+            let chain = frame.optional_chain(flags)?;
             let length = frame.left;
-            Message::Create { call, time_left, worker: frame.worker(length)?, epoch }
+            Message::Create { call, time_left, worker: frame.worker(length)?, epoch, chain }
         }
         kind::SYNC => {
             let length = frame.left;

@@ -65,11 +65,13 @@ pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), T
             let header = Header { code: *code as u8, ..Header::new(kind::CLOSE, 0) };
             text(out, max, header, message, &[])
         }
-        Message::Create { call, time_left, worker, epoch } => {
+        Message::Create { call, time_left, worker, epoch, chain } => {
             let worker = name(worker.as_str().as_bytes(), MAX_WORKER_BYTES)?;
-            frame(out, max, Header::new(kind::CREATE, *call), CREATE_BYTES + worker.len(), |out| {
+            let header = Header { flags: chain_flag(chain), ..Header::new(kind::CREATE, *call) };
+            frame(out, max, header, CREATE_BYTES + chain_bytes(chain) + worker.len(), |out| {
                 out.put_u32(*time_left);
                 out.put_u64(epoch.0);
+                put_chain(out, chain);
                 out.put_slice(worker);
             })
         }
@@ -124,9 +126,9 @@ fn addressed(out: &mut BytesMut, max: usize, header: Header, time_left: u32, par
 fn envelope(out: &mut BytesMut, max: usize, header: Header, to: Address<'_>, payload: &[u8]) -> Result<(), TooLarge> {
     let worker = name(to.worker.as_bytes(), MAX_WORKER_BYTES)?;
     let method = name(to.method, MAX_METHOD_BYTES)?;
-    let chain_bytes = if to.chain.is_empty() { 0 } else { CHAIN_BYTES + to.chain.bytes() };
-    let header = Header { flags: if chain_bytes > 0 { flag::CHAIN } else { 0 }, ..header };
-    frame(out, max, header, ADDRESS_BYTES + worker.len() + method.len() + chain_bytes + payload.len(), |out| {
+    let header = Header { flags: chain_flag(to.chain), ..header };
+    let length = ADDRESS_BYTES + worker.len() + method.len() + chain_bytes(to.chain) + payload.len();
+    frame(out, max, header, length, |out| {
         out.put_u32(to.time_left);
         out.put_u64(to.epoch.0);
         out.put_u32(to.sequence);
@@ -135,15 +137,33 @@ fn envelope(out: &mut BytesMut, max: usize, header: Header, to: Address<'_>, pay
         out.put_u16(method.len() as u16);
         out.put_slice(worker);
         out.put_slice(method);
-        if chain_bytes > 0 {
-            put_chain(out, to.chain);
-        }
+        put_chain(out, to.chain);
         out.put_slice(payload);
     })
 }
 
+fn chain_flag(chain: &Chain) -> u8 {
+    if chain.is_empty() {
+        0
+    } else {
+        flag::CHAIN
+    }
+}
+
+/// An empty chain takes no bytes: the flag says that there is none.
+fn chain_bytes(chain: &Chain) -> usize {
+    if chain.is_empty() {
+        0
+    } else {
+        CHAIN_BYTES + chain.bytes()
+    }
+}
+
 /// A chain keeps its own lengths far below 65 536.
 fn put_chain(out: &mut BytesMut, chain: &Chain) {
+    if chain.is_empty() {
+        return;
+    }
     out.put_u16(chain.bytes() as u16);
     for link in chain.links() {
         let worker = link.worker.as_str().as_bytes();
