@@ -5,7 +5,7 @@ const { describe, test } = require('node:test');
 const { Agent, Broker, Router, Worker } = require('..');
 const { memorySystem } = require('./helpers/systems');
 const { echo, worker } = require('./helpers/classes');
-const { called, rejection } = require('./helpers/wait');
+const { called, rejection } = require('../support/wait');
 
 const ASTRAL = '𝒳';
 const TOO_LONG = 'x'.repeat(513);

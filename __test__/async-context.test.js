@@ -6,7 +6,7 @@ const diagnostics = require('node:diagnostics_channel');
 const { describe, test } = require('node:test');
 const { Agent, Worker } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 const stored = new AsyncLocalStorage();
 const channel = diagnostics.channel('dworker.test.context');

@@ -6,7 +6,7 @@ const { Worker } = require('..');
 const { kCore } = require('../lib/symbols');
 const { onEachCoordinator } = require('./helpers/systems');
 const { worker } = require('./helpers/classes');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 const { NEW, RECOVERY } = Worker.CreateCause;
 

@@ -6,7 +6,7 @@ const { Agent, Broker } = require('..');
 const { kCore } = require('../lib/symbols');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { echo, worker } = require('./helpers/classes');
-const { called, rejection, sleep, until } = require('./helpers/wait');
+const { called, rejection, sleep, until } = require('../support/wait');
 
 const { INACTIVE, ACTIVATING, ACTIVE, DESTROYING, DESTROYED } = Broker.State;
 

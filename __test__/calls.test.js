@@ -5,7 +5,7 @@ const { describe, test } = require('node:test');
 const { Agent, Worker } = require('..');
 const { worker } = require('./helpers/classes');
 const { memorySystem, onEachCoordinator, onRedis } = require('./helpers/systems');
-const { called, rejection, sleep, until } = require('./helpers/wait');
+const { called, rejection, sleep, until } = require('../support/wait');
 
 /** A worker of class `name` on another broker than the one whose agent is returned, and both brokers. */
 async function apart(t, system, W, option) {

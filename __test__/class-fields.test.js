@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Broker, Worker } = require('..');
 const { memorySystem } = require('./helpers/systems');
-const { rejection } = require('./helpers/wait');
+const { rejection } = require('../support/wait');
 
 const isolated = () => new Broker('b', { redis: 'memory://' });
 

@@ -5,7 +5,7 @@ const { test } = require('node:test');
 const { Agent } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
 const { echo } = require('./helpers/classes');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 onEachCoordinator((system) => {
   test('createWorker of an id that belongs to a worker of another class rejects and names both classes', async (t) => {

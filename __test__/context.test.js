@@ -6,7 +6,7 @@ const Bluebird = require('bluebird');
 const { Agent, Worker } = require('..');
 const { kCore } = require('../lib/symbols');
 const { memorySystem, onEachCoordinator, onRedis } = require('./helpers/systems');
-const { called, rejection, sleep, until } = require('./helpers/wait');
+const { called, rejection, sleep, until } = require('../support/wait');
 
 /** What a test looks at. */
 const seen = () => {

@@ -5,7 +5,7 @@ const { test } = require('node:test');
 const { Agent, Worker } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
 const { echo, worker } = require('./helpers/classes');
-const { called, rejection, sleep, until } = require('./helpers/wait');
+const { called, rejection, sleep, until } = require('../support/wait');
 
 onEachCoordinator((system) => {
   test('ids count from 1 for each class, over all brokers', async (t) => {

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Agent, Worker } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 /** Far above what a test takes: a call that waits for itself would wait as long. */
 const LONG = 60_000;

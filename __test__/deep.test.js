@@ -5,7 +5,7 @@ const { describe, test } = require('node:test');
 const { Agent, Worker } = require('..');
 const { kCore } = require('../lib/symbols');
 const { memorySystem } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 /** Five times what the stack took when the end of a call ended its handler's calls by recursion. `DWORKER_TEST_DEPTH`: more. */
 const MANY = Number(process.env.DWORKER_TEST_DEPTH || 10_000);

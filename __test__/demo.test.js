@@ -7,8 +7,8 @@ const { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } = require('no
 const { tmpdir } = require('node:os');
 const { delimiter, join } = require('node:path');
 const { describe, test } = require('node:test');
-const { startRedis } = require('./helpers/redis-server');
-const { until } = require('./helpers/wait');
+const { startRedis } = require('../support/redis-server');
+const { until } = require('../support/wait');
 
 const DEMO = join(__dirname, '..', 'examples', 'demo', 'main.js');
 const WITHIN_MS = 60000;

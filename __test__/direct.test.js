@@ -8,7 +8,7 @@ const { crash } = require('../lib/crash');
 const { kCore } = require('../lib/symbols');
 const { onEachCoordinator } = require('./helpers/systems');
 const { echo, worker } = require('./helpers/classes');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 /** Until an agent's messages need the core no more. */
 async function warm(agent) {

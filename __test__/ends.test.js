@@ -7,9 +7,9 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Agent, Broker, Worker } = require('..');
 const { atEnd } = require('./helpers/cleanup');
-const { startRedis } = require('./helpers/redis-server');
+const { startRedis } = require('../support/redis-server');
 const { memorySystem } = require('./helpers/systems');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 const PROGRAM = path.join(__dirname, 'fixtures', 'ended.js');
 const RECOVERABLE = { attributes: { recoverable: true } };

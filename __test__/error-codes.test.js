@@ -8,9 +8,10 @@ const { CODES } = require('../lib/errors');
 const { kCore } = require('../lib/symbols');
 const { BlackHole } = require('./helpers/black-hole');
 const { worker, echo } = require('./helpers/classes');
-const { freePort, startRedis } = require('./helpers/redis-server');
+const { freePort } = require('../support/ports');
+const { startRedis } = require('../support/redis-server');
 const { memorySystem } = require('./helpers/systems');
-const { rejection, sleep } = require('./helpers/wait');
+const { rejection, sleep } = require('../support/wait');
 
 const Hanging = () => worker('Hanging', { onAsk: () => new Promise(() => {}) });
 const Selfish = () =>

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Worker } = require('..');
 const { onEachCoordinator, onRedis } = require('./helpers/systems');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 /** Of which the first instance is made, and no other. */
 function onlyOnce() {

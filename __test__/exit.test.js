@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { runToEnd } = require('./helpers/programs');
-const { startRedis } = require('./helpers/redis-server');
+const { startRedis } = require('../support/redis-server');
 
 let server;
 before(async () => {

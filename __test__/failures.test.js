@@ -3,10 +3,10 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { Broker, Worker } = require('..');
-const { startRedis } = require('./helpers/redis-server');
+const { startRedis } = require('../support/redis-server');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { inEachStyle, worker } = require('./helpers/classes');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 /** Nothing that a worker does may end the process: not even without listeners. */
 const escaped = [];

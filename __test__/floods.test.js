@@ -13,8 +13,9 @@ const { KIND, message, split } = require('../scripts/support/hostile/protocol');
 const { worker } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
 const { Member } = require('./helpers/members');
-const { freePort, startRedis } = require('./helpers/redis-server');
-const { until } = require('./helpers/wait');
+const { freePort } = require('../support/ports');
+const { startRedis } = require('../support/redis-server');
+const { until } = require('../support/wait');
 
 const MB = 1e6;
 const SECRET = 'the secret of the tests';

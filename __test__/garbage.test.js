@@ -8,7 +8,7 @@ const vm = require('node:vm');
 const { Broker, Router } = require('..');
 const { echo } = require('./helpers/classes');
 const { onRedis } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');

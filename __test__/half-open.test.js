@@ -4,8 +4,9 @@ const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { BlackHole } = require('./helpers/black-hole');
 const { Member } = require('./helpers/members');
-const { freePort, startRedis } = require('./helpers/redis-server');
-const { rejection, sleep, until } = require('./helpers/wait');
+const { freePort } = require('../support/ports');
+const { startRedis } = require('../support/redis-server');
+const { rejection, sleep, until } = require('../support/wait');
 
 /** DESIGN: three missed pings, one a second. */
 const FOUND_MS = 3500;

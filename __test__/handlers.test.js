@@ -6,7 +6,7 @@ const Bluebird = require('bluebird');
 const { AskOutcome } = require('../lib/outcome');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { inEachStyle, worker } = require('./helpers/classes');
-const { called, rejection, until } = require('./helpers/wait');
+const { called, rejection, until } = require('../support/wait');
 
 /** Every way in which a handler may give `value`. */
 const WAYS = {

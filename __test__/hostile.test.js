@@ -8,8 +8,9 @@ const { test } = require('node:test');
 const { proveTo, pester } = require('../scripts/support/hostile/attack');
 const { KIND, message } = require('../scripts/support/hostile/protocol');
 const { Member } = require('./helpers/members');
-const { freePort, startRedis } = require('./helpers/redis-server');
-const { rejection } = require('./helpers/wait');
+const { freePort } = require('../support/ports');
+const { startRedis } = require('../support/redis-server');
+const { rejection } = require('../support/wait');
 
 const secret = 'the secret of the tests';
 

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { joinUnderLoad } = require('./helpers/joins');
-const { startRedis } = require('./helpers/redis-server');
+const { startRedis } = require('../support/redis-server');
 
 describe('brokers that join while others call', () => {
   let server;

@@ -6,8 +6,8 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Worker: Thread } = require('node:worker_threads');
-const { startRedis } = require('./helpers/redis-server');
-const { sleep } = require('./helpers/wait');
+const { startRedis } = require('../support/redis-server');
+const { sleep } = require('../support/wait');
 
 /** How often a thread is ended: more by hand, e.g. DWORKER_TEST_TERMINATIONS=200. */
 const TERMINATIONS = Number(process.env.DWORKER_TEST_TERMINATIONS || 20);

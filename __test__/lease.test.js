@@ -10,8 +10,8 @@ const { after, before, describe, test } = require('node:test');
 const { Worker } = require('..');
 const { Clock, missing } = require('./chaos/tools/clock');
 const { Member } = require('./helpers/members');
-const { startRedis } = require('./helpers/redis-server');
-const { rejection, sleep, until } = require('./helpers/wait');
+const { startRedis } = require('../support/redis-server');
+const { rejection, sleep, until } = require('../support/wait');
 
 /** The gate closes one second before such a lease ends. */
 const SHORT = { ttl: 2000, renew: 200 };
@@ -43,7 +43,7 @@ async function roomAt(member, others) {
 /** Stops a process; it goes on when the test ends, so that it can be ended. */
 function freeze(t, member) {
   process.kill(member.pid, 'SIGSTOP');
-  t.after(() => member.child.signalCode === null && process.kill(member.pid, 'SIGCONT'));
+  t.after(() => member.process.signalCode === null && process.kill(member.pid, 'SIGCONT'));
   return () => process.kill(member.pid, 'SIGCONT');
 }
 
@@ -218,7 +218,7 @@ describe('an event loop that stands still', () => {
     const [a] = await members(t, ['a'], { stall: { after: 2000, action: 'abort' } });
     a.call('block', 60_000).catch(() => {});
     await a.ended;
-    assert.equal(a.child.signalCode, 'SIGABRT');
+    assert.equal(a.process.signalCode, 'SIGABRT');
   });
 });
 

@@ -5,7 +5,7 @@ const { describe, test } = require('node:test');
 const { Worker } = require('..');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { echo, inEachStyle, worker } = require('./helpers/classes');
-const { rejection, sleep, until } = require('./helpers/wait');
+const { rejection, sleep, until } = require('../support/wait');
 
 inEachStyle(describe, (define) => {
   onEachCoordinator((system) => {

@@ -5,8 +5,8 @@ const { once } = require('node:events');
 const net = require('node:net');
 const { describe, test } = require('node:test');
 const { onRedis } = require('./helpers/systems');
-const { freePort } = require('./helpers/ports');
-const { rejection } = require('./helpers/wait');
+const { freePort } = require('../support/ports');
+const { rejection } = require('../support/wait');
 
 async function occupied(t) {
   const port = await freePort();

@@ -3,9 +3,9 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Member } = require('./helpers/members');
-const { freePort } = require('./helpers/redis-server');
+const { freePort } = require('../support/ports');
 const { onRedis } = require('./helpers/systems');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 const { echo } = require('./helpers/classes');
 
 const LINUX = process.platform === 'linux';

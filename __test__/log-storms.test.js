@@ -5,7 +5,7 @@ const { test } = require('node:test');
 const { Agent } = require('..');
 const { worker } = require('./helpers/classes');
 const { memorySystem } = require('./helpers/systems');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 const MANY = 2000;
 

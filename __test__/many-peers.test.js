@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { test } = require('node:test');
 const { onRedis } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 const { echo } = require('./helpers/classes');
 
 const CALLERS = 12;

@@ -5,8 +5,8 @@ const { test } = require('node:test');
 const { Worker } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
 const { worker } = require('./helpers/classes');
-const { randomness } = require('./helpers/random');
-const { until } = require('./helpers/wait');
+const { randomness } = require('../support/random');
+const { until } = require('../support/wait');
 
 /** Writes down, in one list for all its instances, the number in each message as its handler starts. */
 function recorder() {

@@ -6,9 +6,9 @@ const { Agent, Broker } = require('..');
 const { echo, worker } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
 const { Member } = require('./helpers/members');
-const { startRedis } = require('./helpers/redis-server');
+const { startRedis } = require('../support/redis-server');
 const { memorySystem } = require('./helpers/systems');
-const { sleep } = require('./helpers/wait');
+const { sleep } = require('../support/wait');
 
 /**
  * Asks that start at a fixed rate, whatever becomes of them: `{answered, late}`. Ever more than can be done: what was not

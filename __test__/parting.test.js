@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { Worker } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 onEachCoordinator((system) => {
   /** A class whose 'hold' is answered when the test says so, by the instance that was asked. */

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { onEachCoordinator } = require('./helpers/systems');
 const { echo, worker } = require('./helpers/classes');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 const MIB = 1024 * 1024;
 /** About as long as what goes by without memory of its own. */

@@ -6,10 +6,10 @@ const { once } = require('node:events');
 const { test } = require('node:test');
 const { Agent } = require('..');
 const { atEnd } = require('./helpers/cleanup');
-const { freePort } = require('./helpers/redis-server');
+const { freePort } = require('../support/ports');
 const { memorySystem, onEachCoordinator, onRedis } = require('./helpers/systems');
 const { worker } = require('./helpers/classes');
-const { rejection, sleep, until } = require('./helpers/wait');
+const { rejection, sleep, until } = require('../support/wait');
 
 /** Tells where it lives. */
 function where(made = () => {}) {

@@ -7,8 +7,8 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Agent, Broker, Worker } = require('..');
 const { atEnd } = require('./helpers/cleanup');
-const { startRedis } = require('./helpers/redis-server');
-const { rejection, until } = require('./helpers/wait');
+const { startRedis } = require('../support/redis-server');
+const { rejection, until } = require('../support/wait');
 
 const PROGRAM = path.join(__dirname, 'fixtures', 'poison.js');
 const PROCESSES = 6;

@@ -4,8 +4,8 @@ const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { allFollow } = require('./helpers/followers');
 const { Member } = require('./helpers/members');
-const { startRedis } = require('./helpers/redis-server');
-const { rejection, sleep, until } = require('./helpers/wait');
+const { startRedis } = require('../support/redis-server');
+const { rejection, sleep, until } = require('../support/wait');
 
 /** A death is known when the lease of 5 s has run out and somebody looks, once a second. */
 const RECOVERY_MS = 15000;

@@ -6,7 +6,7 @@ const Bluebird = require('bluebird');
 const { Agent, Router } = require('..');
 const { memorySystem } = require('./helpers/systems');
 const { echo } = require('./helpers/classes');
-const { rejection, sleep } = require('./helpers/wait');
+const { rejection, sleep } = require('../support/wait');
 
 /** Every call that gives a promise, as `[name, promise]`; the broker is ACTIVE again at the end. */
 async function everyCall(broker) {

@@ -12,7 +12,7 @@ const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { test } = require('node:test');
 const vm = require('node:vm');
-const { startRedis } = require('./helpers/redis-server');
+const { startRedis } = require('../support/redis-server');
 
 const ROOT = join(__dirname, '..');
 const DOCS = readdirSync(join(ROOT, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md')).map((name) => join('docs', name));

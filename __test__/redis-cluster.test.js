@@ -6,7 +6,7 @@ const { Broker } = require('..');
 const { echo } = require('./helpers/classes');
 const { RedisCluster } = require('./helpers/redis-cluster');
 const { atEnd } = require('./helpers/cleanup');
-const { until, sleep } = require('./helpers/wait');
+const { until, sleep } = require('../support/wait');
 
 const FAILOVER_MS = 10000;
 

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { Broker } = require('..');
-const { startRedis } = require('./helpers/redis-server');
+const { startRedis } = require('../support/redis-server');
 const { atEnd } = require('./helpers/cleanup');
 
 for (const [policy, warns] of [['allkeys-lru', true], ['volatile-lru', false], ['noeviction', false]]) {

@@ -6,10 +6,10 @@ const { Broker } = require('..');
 const { worker } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
 const { Member } = require('./helpers/members');
-const { randomness } = require('./helpers/random');
-const { startRedis } = require('./helpers/redis-server');
+const { randomness } = require('../support/random');
+const { startRedis } = require('../support/redis-server');
 const { RawRedis } = require('./helpers/resp');
-const { sleep, until } = require('./helpers/wait');
+const { sleep, until } = require('../support/wait');
 
 const SECRET = 'known to the brokers and not in Redis';
 const ROUNDS = 60;
@@ -165,8 +165,8 @@ test('whatever another program writes into the namespace ends no process, runs n
     assert.deepEqual(answer.attributes, { recoverable: true, static: false });
   }
   for (const member of members) {
-    assert.equal(member.child.exitCode, null, member.id);
-    assert.equal(member.child.signalCode, null, member.id);
+    assert.equal(member.process.exitCode, null, member.id);
+    assert.equal(member.process.signalCode, null, member.id);
   }
   const handled = (await Promise.all(members.map((member) => member.call('handled')))).flat();
   assert.deepEqual(handled.filter(({ id }) => !id.startsWith('untouched')), [], 'nobody called these');

@@ -6,7 +6,7 @@ const { Broker } = require('..');
 const { echo } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
 const { startSentinels } = require('./helpers/sentinels');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 /**
  * After the promotion, which the sentinels alone decide. They tell of it up to 1 s later; then the next renewal, within

@@ -7,8 +7,9 @@ const { PASSPHRASE, makeCertificates } = require('./helpers/certificates');
 const { echo } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
 const { runToEnd } = require('./helpers/programs');
-const { freePort, startRedis } = require('./helpers/redis-server');
-const { rejection } = require('./helpers/wait');
+const { freePort } = require('../support/ports');
+const { startRedis } = require('../support/redis-server');
+const { rejection } = require('../support/wait');
 
 describe('Redis over TLS that asks for a client certificate', () => {
   let certificates, server, url;

@@ -5,8 +5,9 @@ const { describe, test } = require('node:test');
 const { Agent, Broker } = require('..');
 const { echo } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
-const { freePort, startRedis } = require('./helpers/redis-server');
-const { rejection, until } = require('./helpers/wait');
+const { freePort } = require('../support/ports');
+const { startRedis } = require('../support/redis-server');
+const { rejection, until } = require('../support/wait');
 
 /** A broker that is gone when the test ends. */
 function broker(t, redis, option = {}) {

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { Agent, Worker } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
-const { rejection } = require('./helpers/wait');
+const { rejection } = require('../support/wait');
 
 class Failing extends Worker {
   onAsk(method, data) {

@@ -6,8 +6,8 @@ const net = require('node:net');
 const { test } = require('node:test');
 const { Router } = require('..');
 const { atEnd } = require('./helpers/cleanup');
-const { freePort } = require('./helpers/redis-server');
-const { called, rejection, until } = require('./helpers/wait');
+const { freePort } = require('../support/ports');
+const { called, rejection, until } = require('../support/wait');
 
 const HOST = '127.0.0.1';
 

@@ -4,8 +4,8 @@ const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { Broker } = require('..');
 const { Member } = require('./helpers/members');
-const { startRedis } = require('./helpers/redis-server');
-const { until } = require('./helpers/wait');
+const { startRedis } = require('../support/redis-server');
+const { until } = require('../support/wait');
 
 const TTL = 2000;
 let systems = 0;

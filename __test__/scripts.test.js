@@ -10,7 +10,7 @@ const { describe, test } = require('node:test');
 const { ROOT } = require('../scripts/support/prepare');
 const { run } = require('../scripts/support/run');
 const tally = require('../scripts/support/tally');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 /** The output is kept, and not shown. */
 const QUIET = { log: '/dev/null' };

@@ -6,8 +6,8 @@ const { inspect } = require('node:util');
 const { Broker } = require('..');
 const { readCredentials } = require('../lib/options/credentials');
 const { Member } = require('./helpers/members');
-const { startRedis } = require('./helpers/redis-server');
-const { rejection, until } = require('./helpers/wait');
+const { startRedis } = require('../support/redis-server');
+const { rejection, until } = require('../support/wait');
 
 const OLD = 'the old secret of the tests';
 const NEW = 'the new secret of the tests';

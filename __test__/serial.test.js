@@ -5,7 +5,7 @@ const { describe, test } = require('node:test');
 const { Agent, Broker, Worker } = require('..');
 const { worker } = require('./helpers/classes');
 const { memorySystem, onEachCoordinator } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 /** A class that takes one message at a time. */
 function serial(name, handlers, more) {

@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const { describe, test } = require('node:test');
 const { Member } = require('./helpers/members');
 const { onRedis } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 const { echo } = require('./helpers/classes');
 
 /** What an answer may take that nothing holds up: far less than the peer's loop stands still. */

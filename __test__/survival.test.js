@@ -3,8 +3,9 @@
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
 const { Member } = require('./helpers/members');
-const { freePort, startRedis } = require('./helpers/redis-server');
-const { rejection, until } = require('./helpers/wait');
+const { freePort } = require('../support/ports');
+const { startRedis } = require('../support/redis-server');
+const { rejection, until } = require('../support/wait');
 
 const recoverable = { attributes: { recoverable: true } };
 /** Nobody lives to see such a lease run out. */

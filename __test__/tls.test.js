@@ -7,8 +7,8 @@ const { after, before, describe, test } = require('node:test');
 const { inspect } = require('node:util');
 const { Broker } = require('..');
 const { Member } = require('./helpers/members');
-const { startRedis } = require('./helpers/redis-server');
-const { rejection } = require('./helpers/wait');
+const { startRedis } = require('../support/redis-server');
+const { rejection } = require('../support/wait');
 
 const file = (name) => fs.readFileSync(path.join(__dirname, '..', 'tests', 'certificates', name), 'utf8');
 const certificates = (name, ...authorities) => ({

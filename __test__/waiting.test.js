@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Agent, Worker } = require('..');
 const { onEachCoordinator } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 /** Far below every timeout that these calls could run into, far above what they take. */
 const AT_ONCE_MS = 1500;

@@ -8,7 +8,7 @@ const { Worker: Thread, threadId } = require('node:worker_threads');
 const { Worker } = require('..');
 const { atEnd } = require('./helpers/cleanup');
 const { onRedis } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 class Room extends Worker {
   onAsk(method, data) {

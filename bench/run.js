@@ -5,8 +5,9 @@ const path = require('node:path');
 const { readArgs } = require('./lib/args');
 const { facts, load, busy } = require('./lib/machine');
 const { loadError } = require('./lib/loadable');
-const { randomFrom } = require('./lib/random');
-const { startRedis } = require('./lib/redis');
+const { seeded } = require('../support/random');
+const { startRedis } = require('../support/redis-server');
+const { version } = require('./lib/redis');
 const { startPair } = require('./lib/pairs');
 const { payloadCells } = require('./lib/echo');
 const { Report } = require('./lib/report');
@@ -69,7 +70,7 @@ async function runAll({ args, measures, report, about, open }) {
       seconds: args.seconds,
       workers: args.workers,
       seed: args.seed,
-      random: randomFrom(args.seed),
+      random: seeded(args.seed).below,
       progress: (text) => progress(`${measure.name}: ${text}`),
       add: (where, figures) => report.add({ measure: measure.name, ...where }, { ...figures, load: load() }),
     });
@@ -85,9 +86,9 @@ async function startSystems({ args, about, open }) {
   wanted.push(...args.builds.map(({ name, folder }) => ({ name, kind: 'dworker', options: {}, folder })));
   let redis;
   if (wanted.some(({ kind }) => kind === 'dworker')) {
-    redis = await startRedis(args.redis);
-    open.push(redis.stop);
-    about.machine.redis = redis.version;
+    redis = await startRedis({ program: args.redis });
+    open.push(() => redis.stop());
+    about.machine.redis = await version(redis);
   }
   const pairs = [];
   for (const { name, kind, options, folder } of wanted) {

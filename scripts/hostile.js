@@ -5,11 +5,11 @@
  * workers, and prints what came of it. Ends with 1 where anything was accepted, lost, ended, or grew.
  */
 
-const { fork } = require('node:child_process');
-const { once } = require('node:events');
 const { join } = require('node:path');
 const { parseArgs } = require('node:util');
-const { freePort, startRedis } = require('../__test__/helpers/redis-server');
+const { Child } = require('../support/child');
+const { freePort } = require('../support/ports');
+const { startRedis } = require('../support/redis-server');
 const { proveTo, pester, throwAt } = require('./support/hostile/attack');
 const { fatal, proven, unproven } = require('./support/hostile/frames');
 
@@ -28,27 +28,9 @@ const SETTLING_MIB = 16;
 const SECRET = 'the secret of the hostile run';
 const NS = 'hostile';
 
-class Process {
-  constructor(id, option) {
-    this.child = fork(join(__dirname, 'support', 'hostile', 'member.js'), [JSON.stringify({ id, option })]);
-    this.calls = new Map();
-    this.exited = null;
-    this.child.on('exit', (code, signal) => (this.exited = signal ?? code));
-    this.child.on('message', ({ call, value, error }) => {
-      const waiting = this.calls.get(call);
-      this.calls.delete(call);
-      if (error === undefined) waiting?.resolve(value);
-      else waiting?.reject(new Error(error));
-    });
-  }
-
-  call(name, ...args) {
-    const call = this.calls.size + 1 + Math.random();
-    return new Promise((resolve, reject) => {
-      this.calls.set(call, { resolve, reject });
-      this.child.send({ call, name, args }, (error) => error && reject(error));
-    });
-  }
+/** A process of the run. */
+function launch(id, option) {
+  return new Child(join(__dirname, 'support', 'hostile', 'member.js'), [JSON.stringify({ id, option })]);
 }
 
 /** Runs `work(number)` for each number below `count`, a few at a time. */
@@ -92,10 +74,10 @@ async function main() {
   const redis = await startRedis();
   const port = await freePort();
   const option = { redis: redis.url, ns: NS, secret: SECRET };
-  const target = new Process('target', { ...option, listen: { port } });
-  const honest = new Process('honest', option);
+  const target = launch('target', { ...option, listen: { port } });
+  const honest = launch('honest', option);
   try {
-    await Promise.all([target, honest].map(({ child }) => once(child, 'message')));
+    await Promise.all([target.ready(), honest.ready()]);
     await target.call('start');
     const workers = await target.call('create', WORKERS);
     await honest.call('start');
@@ -114,9 +96,9 @@ async function main() {
     await honest.call('stop');
     const peer = await calls;
     const { handled, logged } = await target.call('look');
-    return report({ counts, memory, seconds, peer, handled, logged, exits: [target, honest].filter(({ exited }) => exited !== null).length });
+    return report({ counts, memory, seconds, peer, handled, logged, exits: [target, honest].filter(({ isOver }) => isOver).length });
   } finally {
-    for (const { child } of [target, honest]) child.kill('SIGKILL');
+    await Promise.all([target.kill(), honest.kill()]);
     await redis.stop();
   }
 }

@@ -7,7 +7,7 @@
 
 const { parseArgs } = require('node:util');
 const { joinUnderLoad } = require('../__test__/helpers/joins');
-const { startRedis } = require('../__test__/helpers/redis-server');
+const { startRedis } = require('../support/redis-server');
 
 const { values: given } = parseArgs({ options: { joins: { type: 'string', default: '100' } } });
 const DELAYS = [0, 5, 20, 50];

@@ -5,7 +5,7 @@
  * than one fault at that moment is a gap that the documentation names (what was pending at a wipe is lost with it).
  */
 
-const { sleep } = require('../helpers/wait');
+const { sleep } = require('../../support/wait');
 
 /** A broker that nothing is being done to; at least two others stay untouched. */
 function victim({ world, random, busy }) {
@@ -77,9 +77,9 @@ async function block(broker, { random }) {
 }
 
 async function freezeRedis({ world, random }) {
-  world.server.freeze();
+  world.server.pause();
   await sleep(random.between(100, 3500));
-  world.server.thaw();
+  world.server.resume();
 }
 
 async function restartRedis({ world, random }) {

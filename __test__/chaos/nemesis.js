@@ -5,7 +5,7 @@
  * repeated (`--nemesis 1s --seed <that seed>` is one round).
  */
 
-const { sleep } = require('../helpers/wait');
+const { sleep } = require('../../support/wait');
 const { actions } = require('./nemesis-actions');
 const { now } = require('./history');
 const { once } = require('./once');

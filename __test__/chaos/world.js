@@ -7,11 +7,11 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { freePort } = require('../helpers/ports');
-const { sleep, until } = require('../helpers/wait');
+const { freePort } = require('../../support/ports');
+const { sleep, until } = require('../../support/wait');
 const { check } = require('./checker');
 const { History, now } = require('./history');
-const { seeded } = require('./random');
+const { seeded } = require('../../support/random');
 const { BrokerProcess } = require('./tools/broker');
 const { removeFolder, undoWithUs } = require('./tools/cleanup');
 const { Observer } = require('./tools/observer');

@@ -1,8 +1,11 @@
 'use strict';
 
+const path = require('node:path');
+const { Child } = require('../../support/child');
 const { atEnd } = require('./cleanup');
-const { OperatedProcess } = require('./operated');
-const { until } = require('./wait');
+const { until } = require('../../support/wait');
+
+const PROGRAM = path.join(__dirname, '..', 'fixtures', 'fleet.js');
 
 const PROCESSES = 4;
 /** For every broker of a fleet to be active, ms: all of them join at once. */
@@ -11,9 +14,9 @@ const ACTIVE = 2;
 const CREATES_AT_ONCE = 64;
 
 /** Some brokers of a fleet in a process of their own (`fixtures/fleet.js`). */
-class FleetProcess extends OperatedProcess {
+class FleetProcess extends Child {
   constructor(prefix, count, option) {
-    super('fleet.js', `the brokers ${prefix}0 to ${prefix}${count - 1}`, [JSON.stringify({ prefix, count, option })]);
+    super(PROGRAM, [JSON.stringify({ prefix, count, option })], { name: `The process of the brokers ${prefix}0 to ${prefix}${count - 1}` });
     this.count = count;
   }
 }

@@ -1,7 +1,7 @@
 'use strict';
 
 const { RawRedis } = require('./resp');
-const { until } = require('./wait');
+const { until } = require('../../support/wait');
 
 /** `"text"` as MONITOR writes it; the texts looked for here have nothing that it escapes. */
 const WORD = /"([^"]*)"/g;

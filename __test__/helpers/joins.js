@@ -4,7 +4,7 @@ const { Broker } = require('../..');
 const { echo } = require('./classes');
 const { LateRedis } = require('./late-redis');
 const { Member } = require('./members');
-const { until } = require('./wait');
+const { until } = require('../../support/wait');
 
 const AT_ONCE = 3;
 /** Calls that must have been answered while a broker joined, so that it joined under load. */

@@ -1,12 +1,15 @@
 'use strict';
 
+const path = require('node:path');
+const { Child } = require('../../support/child');
 const { atEnd } = require('./cleanup');
-const { OperatedProcess } = require('./operated');
+
+const PROGRAM = path.join(__dirname, '..', 'fixtures', 'member.js');
 
 /**
  * A broker in a process of its own (`fixtures/member.js`). Its operations are methods: `member.call('ask', id, 'echo', 1)`.
  */
-class Member extends OperatedProcess {
+class Member extends Child {
   /** Starts the process and its broker; both end when the test does. */
   static async start(t, id, option, classes = ['Room']) {
     const member = new Member(id, option, classes);
@@ -17,15 +20,13 @@ class Member extends OperatedProcess {
   }
 
   constructor(id, option, classes) {
-    super('member.js', `broker ${id}`, [JSON.stringify({ id, option, classes })]);
+    super(PROGRAM, [JSON.stringify({ id, option, classes })], { name: `The process of broker ${id}` });
     this.id = id;
   }
 
   /** Lets the process end by itself, and gives its exit code. */
-  async end() {
-    this.child.send({ call: 0, name: 'release', args: [] });
-    const [code] = await this.ended;
-    return code;
+  end() {
+    return this.release();
   }
 }
 

@@ -1,7 +1,8 @@
 'use strict';
 
-const { startRedis, freePort } = require('./redis-server');
-const { until } = require('./wait');
+const { freePort } = require('../../support/ports');
+const { startRedis } = require('../../support/redis-server');
+const { until } = require('../../support/wait');
 
 const SLOTS = 16384;
 const MASTERS = 3;

@@ -1,12 +1,10 @@
 'use strict';
 
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
-const { answer, freePort, startRedis } = require('./redis-server');
-const { until } = require('./wait');
+const { freePort } = require('../../support/ports');
+const { RedisServer, startRedis } = require('../../support/redis-server');
+const { until } = require('../../support/wait');
 
 const NAME = 'mymaster';
 const PATIENCE_MS = 15000;
@@ -31,6 +29,7 @@ async function startSentinels({ sentinels = 1 } = {}) {
     for (let count = 0; count < sentinels; count += 1) ports.push(await freePort());
     const watching = ports.map((port) => new Sentinel(port, master.port, Math.floor(sentinels / 2) + 1));
     started.push(...watching);
+    await Promise.all(watching.map((sentinel) => sentinel.start()));
     for (const sentinel of watching) {
       await until('a sentinel knows the replica', async () => /num-slaves\r\n\$1\r\n1\r\n/.test(await sentinel.state()), PATIENCE_MS);
     }
@@ -41,32 +40,24 @@ async function startSentinels({ sentinels = 1 } = {}) {
   }
 }
 
-class Sentinel {
+class Sentinel extends RedisServer {
   constructor(port, master, quorum) {
-    this.port = port;
-    this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dworker-test-'));
-    const file = path.join(this.directory, 'sentinel.conf');
+    super({ port, program: 'redis-server' });
+    this.file = path.join(this.directory, 'sentinel.conf');
     const lines = [
       `port ${port}`, 'bind 127.0.0.1', `dir ${this.directory}`, `sentinel monitor ${NAME} 127.0.0.1 ${master} ${quorum}`,
       `sentinel down-after-milliseconds ${NAME} 1000`, `sentinel failover-timeout ${NAME} 5000`,
     ];
-    fs.writeFileSync(file, lines.join('\n'));
-    this.child = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' });
-    this.child.on('error', () => {});
+    fs.writeFileSync(this.file, lines.join('\n'));
+  }
+
+  configuration() {
+    return [this.file, '--sentinel'];
   }
 
   /** The raw answer to SENTINEL master. */
   state() {
-    return answer(this.port, `SENTINEL master ${NAME}`);
-  }
-
-  async stop() {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const ended = once(this.child, 'exit');
-      this.child.kill('SIGKILL');
-      await ended;
-    }
-    fs.rmSync(this.directory, { recursive: true, force: true });
+    return this.command(`SENTINEL master ${NAME}`);
   }
 }
 

@@ -3,7 +3,7 @@
 const { after, before, describe } = require('node:test');
 const { Broker } = require('../..');
 const { atEnd } = require('./cleanup');
-const { startRedis } = require('./redis-server');
+const { startRedis } = require('../../support/redis-server');
 
 let systems = 0;
 

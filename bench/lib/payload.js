@@ -1,7 +1,7 @@
 /** What is sent: values of a given kind and size, the same in every system. */
 'use strict';
 
-const { randomFrom } = require('./random');
+const { seeded } = require('../../support/random');
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const ENTITIES = 100;
@@ -28,7 +28,7 @@ function text(size, random) {
 
 /** A value of a kind; the same for the same seed. */
 function payload(kind, size, seed) {
-  return KINDS[kind](size, randomFrom(seed));
+  return KINDS[kind](size, seeded(seed).below);
 }
 
 /** What raw transports send for it: ASCII text as long as the value's JSON, or the string itself. */

@@ -2,22 +2,15 @@
 'use strict';
 
 const idle = require('timers/promises').setTimeout;
+const { answerCalls } = require('../../support/child');
 
 /**
  * Answers the driver's calls with `operations[op](args)`. The line carries commands and results only,
  * never a measured message. When the driver goes, the process goes.
  */
 function serve(operations) {
-  const all = { cpu, rss, ...operations };
-  process.on('message', async ({ call, op, args }) => {
-    try {
-      if (typeof all[op] !== 'function') throw new Error(`no operation ${op} in ${process.argv[1]}`);
-      process.send({ call, value: await all[op](args ?? {}) });
-    } catch (error) {
-      process.send({ call, error: error?.stack ?? String(error) });
-    }
-  });
   process.on('disconnect', () => process.exit());
+  answerCalls({ cpu, rss, ...operations });
 }
 
 /** Processor time of this process so far, in µs, user and system together, all threads. */

@@ -3,7 +3,7 @@
 
 const { interleave } = require('../lib/interleave');
 const { withFleet } = require('../lib/fleet');
-const { until } = require('../lib/wait');
+const { until } = require('../../support/wait');
 
 const IN_FLIGHT = 64;
 const WINDOWS = 2; // a create takes longer than an ask, so its window is that many times as long

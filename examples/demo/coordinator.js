@@ -2,56 +2,20 @@
 
 /** Where the state of the demo's cluster lives: a server that is told, a private one, or the process itself. */
 
-const { spawn } = require('node:child_process');
-const { mkdtempSync, readFileSync, rmSync } = require('node:fs');
-const net = require('node:net');
-const { tmpdir } = require('node:os');
-const { join } = require('node:path');
+const { startRedis } = require('../../support/redis-server');
 const { removeNamespace, serverVersion } = require('./redis');
-
-const START_MS = 5000;
-const ATTEMPTS = 3;
-
-const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
 /** A URL without its password. */
 const shown = (url) => url.replace(/\/\/[^@/]*@/, '//');
 
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve, reject) => { server.once('error', reject).listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
-  return port;
-}
-
-/** A server of our own in a temporary folder; null when the program is not there. */
+/** A server of our own in a temporary directory; null when the program is not there. */
 async function privateServer() {
-  for (let attempt = 1; ; attempt += 1) {
-    const folder = mkdtempSync(join(tmpdir(), 'dworker-demo-'));
-    const port = await freePort();
-    const child = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--logfile', 'redis.log'],
-      { stdio: 'ignore' });
-    let ended = null;
-    const exited = new Promise((resolve) => {
-      child.once('error', (error) => { ended = error; resolve(); });
-      child.once('exit', () => { ended = ended || new Error('it ended'); resolve(); });
-    });
-    const stop = async () => {
-      child.kill('SIGKILL');
-      await exited;
-      rmSync(folder, { recursive: true, force: true });
-    };
-    const url = `redis://127.0.0.1:${port}`;
-    for (const end = Date.now() + START_MS; Date.now() < end && !ended; await pause(20)) {
-      const version = await serverVersion(url).catch(() => null);
-      if (version && !ended) return { url, version, port, stop };
-    }
-    let log = '';
-    try { log = readFileSync(join(folder, 'redis.log'), 'utf8'); } catch { /* it wrote none */ }
-    await stop();
-    if (ended?.code === 'ENOENT') return null;
-    if (attempt === ATTEMPTS) throw new Error(`redis-server does not start: ${ended?.message || 'no answer'}\n${log}`);
+  try {
+    const server = await startRedis();
+    return { url: server.url, version: await serverVersion(server.url), port: server.port, stop: () => server.stop() };
+  } catch (error) {
+    if (error.code === 'ENOENT') return null;
+    throw new Error(`redis-server does not start: ${error.message}`, { cause: error });
   }
 }
 

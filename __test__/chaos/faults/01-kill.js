@@ -4,7 +4,7 @@
  * A broker is killed, with and without traffic.
  */
 
-const { until, sleep } = require('../../helpers/wait');
+const { until, sleep } = require('../../../support/wait');
 
 const WORKERS = 1000;
 const RATE = 150;

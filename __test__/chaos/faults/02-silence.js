@@ -4,7 +4,7 @@
  * A process stands still for longer than its lease.
  */
 
-const { sleep, until } = require('../../helpers/wait');
+const { sleep, until } = require('../../../support/wait');
 const { now } = require('../history');
 
 const SILENCE_MS = 8000;

@@ -4,7 +4,7 @@
  * A process stands still for less than its lease.
  */
 
-const { sleep } = require('../../helpers/wait');
+const { sleep } = require('../../../support/wait');
 
 const PAUSE_MS = 3000;
 const RATE = 150;

@@ -4,7 +4,7 @@
  * Redis forgets: its connections, its scripts, or all of it.
  */
 
-const { sleep, until } = require('../../helpers/wait');
+const { sleep, until } = require('../../../support/wait');
 const { now } = require('../history');
 const { readTables } = require('../tools/tables');
 const { NAMESPACE } = require('../world');

@@ -4,7 +4,7 @@
  * Pub/sub messages are lost, or say too much.
  */
 
-const { sleep, until } = require('../../helpers/wait');
+const { sleep, until } = require('../../../support/wait');
 const { Proxy } = require('../tools/proxy');
 
 const RATE = 100;

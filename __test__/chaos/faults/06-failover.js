@@ -6,8 +6,8 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { freePort } = require('../../helpers/ports');
-const { sleep, until } = require('../../helpers/wait');
+const { freePort } = require('../../../support/ports');
+const { sleep, until } = require('../../../support/wait');
 const { now } = require('../history');
 
 const REPLICAS = 2;
@@ -95,6 +95,6 @@ module.exports = {
   target: 'no eviction; create and find back in ≤ 4 s',
   variants: {
     killed: variant((master) => master.kill(), (master) => master.start()),
-    frozen: variant((master) => master.freeze(), (master) => master.thaw()),
+    frozen: variant((master) => master.pause(), (master) => master.resume()),
   },
 };

@@ -4,7 +4,7 @@
  * A broker cannot reach Redis; everybody else can, and it them.
  */
 
-const { sleep, until } = require('../../helpers/wait');
+const { sleep, until } = require('../../../support/wait');
 const { Network, missing } = require('../tools/network');
 
 const CUT_MS = 9000;

@@ -4,7 +4,7 @@
  * Two brokers cannot reach each other; both reach Redis and the third.
  */
 
-const { sleep } = require('../../helpers/wait');
+const { sleep } = require('../../../support/wait');
 const { missing } = require('../tools/network');
 const { hosts } = require('./07-cut-from-redis');
 

@@ -4,8 +4,8 @@
  * A link between brokers is dead, slow, or nobody reads at its end.
  */
 
-const { freePort } = require('../../helpers/ports');
-const { sleep } = require('../../helpers/wait');
+const { freePort } = require('../../../support/ports');
+const { sleep } = require('../../../support/wait');
 const { now } = require('../history');
 const { behindProxy } = require('../tools/proxy');
 

@@ -5,8 +5,8 @@
  */
 
 const net = require('node:net');
-const { freePort } = require('../../helpers/ports');
-const { sleep } = require('../../helpers/wait');
+const { freePort } = require('../../../support/ports');
+const { sleep } = require('../../../support/wait');
 const { now } = require('../history');
 const { behindProxy } = require('../tools/proxy');
 

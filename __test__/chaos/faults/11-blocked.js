@@ -4,7 +4,7 @@
  * An event loop stands still.
  */
 
-const { sleep } = require('../../helpers/wait');
+const { sleep } = require('../../../support/wait');
 const { now } = require('../history');
 
 const NEW = 30;

@@ -4,7 +4,7 @@
  * `onCreate` or `onDestroy` throws or hangs.
  */
 
-const { sleep } = require('../../helpers/wait');
+const { sleep } = require('../../../support/wait');
 const { now } = require('../history');
 
 const EACH = 12;

@@ -4,7 +4,7 @@
  * A second broker has the id of the first.
  */
 
-const { sleep } = require('../../helpers/wait');
+const { sleep } = require('../../../support/wait');
 const { now } = require('../history');
 
 async function begin(world) {

@@ -4,7 +4,7 @@
  * The recoverer fails too, or somebody creates what is being recovered.
  */
 
-const { sleep, until } = require('../../helpers/wait');
+const { sleep, until } = require('../../../support/wait');
 const { now } = require('../history');
 
 const WORKERS = 1200;

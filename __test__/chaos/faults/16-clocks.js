@@ -4,7 +4,7 @@
  * Wall clocks jump.
  */
 
-const { sleep } = require('../../helpers/wait');
+const { sleep } = require('../../../support/wait');
 const { Clock, missing } = require('../tools/clock');
 
 const HOUR = 3600;

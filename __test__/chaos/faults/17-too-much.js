@@ -5,7 +5,7 @@
  */
 
 const { setPriority } = require('node:os');
-const { sleep, until } = require('../../helpers/wait');
+const { sleep, until } = require('../../../support/wait');
 const { now } = require('../history');
 
 /** From each of two callers; handlers of 2 ms let a broker do 500 a second, and ten times that comes. */

@@ -7,7 +7,8 @@
 const path = require('node:path');
 const { Broker, Agent } = require('../../..');
 const { History, now } = require('../history');
-const { seeded } = require('../random');
+const { answerCalls } = require('../../../support/child');
+const { seeded } = require('../../../support/random');
 const { Load } = require('./load');
 const { classes } = require('./workers');
 
@@ -35,8 +36,6 @@ setInterval(() => {
   if (time - beat > STALL_MS) history.write('stall', { from: beat, to: time });
   beat = time;
 }, BEAT_MS).unref();
-
-const plain = (error) => ({ message: String(error.message), code: error.code, delivered: error.delivered });
 
 const operations = {
   start: () => broker.start(),
@@ -67,15 +66,6 @@ const operations = {
   }),
 };
 
-process.on('message', async ({ call, name, args }) => {
-  let answer;
-  try {
-    answer = { call, value: await operations[name](...args) };
-  } catch (error) {
-    answer = { call, error: plain(error) };
-  }
-  if (process.connected) process.send(answer);
-});
 // A driver that died leaves nobody behind.
 process.on('disconnect', () => process.exit(0));
-process.send({ ready: true });
+answerCalls(operations);

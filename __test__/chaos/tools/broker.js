@@ -4,10 +4,9 @@
  * A broker process (`program/main.js`) as its driver sees it.
  */
 
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
+const { Child } = require('../../../support/child');
 const { killWithUs } = require('./cleanup');
 
 const WATCH_MS = 50;
@@ -15,48 +14,40 @@ const MEBIBYTE = 1024 * 1024;
 const PROGRAM = path.join(__dirname, '..', 'program', 'main.js');
 
 class BrokerProcess {
-  /** @param {object} given `{id, name, option, directory, seed, log, wrap, env}` */
+  /** @param {object} given `{id, name, option, directory, seed, log, wrap, env}`; `wrap`: a program and its arguments that run Node */
   constructor({ id, name, option, directory, seed, log, wrap = [], env = {} }) {
     Object.assign(this, { id, name, log });
     this.file = `${name}.jsonl`;
-    this.calls = new Map();
-    this.last = 0;
     fs.writeFileSync(path.join(directory, this.file), '');
     this.output = path.join(directory, `${name}.out`);
     const output = fs.openSync(this.output, 'a');
     const task = JSON.stringify({ id, option, directory, file: this.file, seed });
-    const [program, ...args] = [...wrap, process.execPath, '--expose-gc', PROGRAM, task];
-    this.child = spawn(program, args, { stdio: ['ignore', output, output, 'ipc'], env: { ...process.env, ...env } });
+    const [execPath, ...execArgv] = [...wrap, process.execPath, '--expose-gc'];
+    this.child = new Child(PROGRAM, [task], {
+      name: `The process of ${name}`, execPath, execArgv, stdio: ['ignore', output, output, 'ipc'], env: { ...process.env, ...env },
+    });
     fs.closeSync(output);
-    killWithUs(this.child);
+    killWithUs(this.child.process);
     this.alive = true;
-    this.ready = once(this.child, 'message');
-    this.ended = once(this.child, 'exit').then(([code, signal]) => this.over(code, signal));
-    log.write('spawn', { of: name, broker: id, pid: this.child.pid });
+    this.ended = this.child.ended.then((how) => this.over(how));
+    log.write('spawn', { of: name, broker: id, pid: this.pid });
   }
 
   get pid() {
     return this.child.pid;
   }
 
-  over(code, signal) {
+  over(how) {
     this.alive = false;
+    const [code, signal] = typeof how === 'number' ? [how, null] : [null, how];
     this.log.write('exit', { of: this.name, code, signal });
-    for (const { reject } of this.calls.values()) reject(new Error(`The process of ${this.name} has ended`));
-    this.calls.clear();
     return { code, signal };
   }
 
   async start() {
-    await Promise.race([this.ready, this.ended.then(() => {
+    await Promise.race([this.child.ready(), this.ended.then(() => {
       throw new Error(`The process of ${this.name} ended before it was ready: ${this.lastWords()}`);
     })]);
-    this.child.on('message', ({ call, value, error }) => {
-      const one = this.calls.get(call);
-      this.calls.delete(call);
-      if (error) one.reject(Object.assign(new Error(error.message), error));
-      else one.resolve(value);
-    });
     await this.run('start');
     return this;
   }
@@ -69,16 +60,7 @@ class BrokerProcess {
 
   /** Runs an operation of the program. */
   run(name, ...args) {
-    this.last += 1;
-    const call = this.last;
-    return new Promise((resolve, reject) => {
-      if (!this.alive) {
-        reject(new Error(`The process of ${this.name} has ended`));
-        return;
-      }
-      this.calls.set(call, { resolve, reject });
-      this.child.send({ call, name, args }, (error) => error && reject(error));
-    });
+    return this.child.call(name, ...args);
   }
 
   stop() {
@@ -99,7 +81,7 @@ class BrokerProcess {
   async kill() {
     if (!this.alive) return;
     this.mayEnd();
-    this.child.kill('SIGKILL');
+    await this.child.kill();
     await this.ended;
   }
 

@@ -3,9 +3,9 @@
 /** Fleets to measure: real processes on a Redis server of their own, and the time that a figure is taken over. */
 
 const { Fleet } = require('../../../__test__/helpers/fleet');
-const { startRedis } = require('../../../__test__/helpers/redis-server');
+const { startRedis } = require('../../../support/redis-server');
 const { ServerFigures, between } = require('../../../__test__/helpers/server-figures');
-const { sleep } = require('../../../__test__/helpers/wait');
+const { sleep } = require('../../../support/wait');
 
 /** After the start, until every broker has read who else is there, ms. */
 const SETTLING_MS = 4000;

@@ -3,7 +3,7 @@
 /** What events cost a fleet. Each measure gives rows: what, brokers, figure, target, and whether the target is met. */
 
 const { between } = require('../../../__test__/helpers/server-figures');
-const { sleep, until } = require('../../../__test__/helpers/wait');
+const { sleep, until } = require('../../../support/wait');
 const { beyond, over, withFleet } = require('./fleets');
 
 /** How long a death is observed, ms: a lease of 5 s has to run out when the process only stands still. */

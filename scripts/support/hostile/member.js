@@ -3,6 +3,7 @@
 /** A process of the run: `target` holds the workers, `honest` calls them all the while. Driven by its parent. */
 
 const { Broker, Worker } = require('../../..');
+const { answerCalls } = require('../../../support/child');
 
 const { id, option } = JSON.parse(process.argv[2]);
 const handled = { honest: 0, hostile: 0 };
@@ -52,12 +53,5 @@ const operations = {
   look: () => ({ handled, logged, rss: process.memoryUsage().rss, answered: honest.answered }),
 };
 
-process.on('message', async ({ call, name, args }) => {
-  try {
-    process.send({ call, value: await operations[name](...args) });
-  } catch ({ message }) {
-    process.send({ call, error: message });
-  }
-});
 process.on('disconnect', () => process.exit());
-process.send({ ready: true });
+answerCalls(operations);

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Random numbers of a run: the same seed decides the same victims, times and targets.
+ * Random numbers from a seed: the same seed gives the same numbers.
  *
- * @param {number} seed
+ * @param {number} seed a whole number
  */
 function seeded(seed) {
   let state = seed >>> 0;
@@ -18,4 +18,11 @@ function seeded(seed) {
   return { below, between: (low, high) => low + below(high - low + 1), pick: (list) => list[below(list.length)] };
 }
 
-module.exports = { seeded };
+/** Random numbers of a test, from a seed that is printed: `DWORKER_TEST_SEED` plays them again. */
+function randomness(t) {
+  const seed = Number(process.env.DWORKER_TEST_SEED || Date.now() % 2 ** 31);
+  t.diagnostic(`DWORKER_TEST_SEED=${seed}`);
+  return seeded(seed);
+}
+
+module.exports = { randomness, seeded };
