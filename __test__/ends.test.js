@@ -51,7 +51,7 @@ describe('a worker that ended for good while another of its handlers ran', () =>
       await room.ask('end');
       await told;
       // The registry has heard of it when it answers what was asked after it.
-      if (how === 'SIGKILL') await until('its end is written', async () => (await server.command(`HGET {${ns}}:w:room recoverable`)) !== '1');
+      if (how === 'SIGKILL') await until('its end is written', async () => (await server.command(`GETRANGE {${ns}}:w:room 2 2`)) !== '1');
       if (how === 'exit') child.send('exit');
       else child.kill(how);
       await once(child, 'exit');

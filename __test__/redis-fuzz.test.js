@@ -5,6 +5,7 @@ const { test } = require('node:test');
 const { Broker } = require('..');
 const { worker } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
+const { writeEntry } = require('./helpers/entries');
 const { Member } = require('./helpers/members');
 const { randomness } = require('../support/random');
 const { startRedis } = require('../support/redis-server');
@@ -23,7 +24,6 @@ const CRAFTED = [
   'main:0:h:1:b:1:1:5000:0:,Room,', 'main:0:127.0.0.1:1:b:1:1:5000:1:,Room,', ':::::::::', 'main', ',Room,', '%', '%zz',
   'placing', 'active', 'pending', 'Room', 'x'.repeat(70000), Buffer.from([0xff, 0xfe, 0]), Buffer.from('ed a0 80'.replace(/ /g, ''), 'hex'),
 ];
-const ENTRY = ['class', 'cluster', 'owner', 'epoch', 'state', 'cause', 'created', 'recoverable', 'load', 'attributes', 'odd'];
 /** Not `schema` nor `restart`: with these, whoever can write ends every broker's work (docs/security.md). */
 const META = ['generation', 'server', 'secret', 'epoch', 'n:Room', 'healing', 'patience', 'left:00ff', 'odd'];
 const CHANNEL = ['members', 'pending', 'restart', 'settled', 'dead:', 'overruled:', 'foreign:', 'unreadable:', 'null', '{"m":"destroy"}'];
@@ -51,6 +51,10 @@ class Writer {
     return this.random.below(8) === 0 ? this.value() : `touched${this.random.below(20)}`;
   }
 
+  key(id) {
+    return Buffer.concat([Buffer.from('{dw}:w:'), Buffer.from(id)]);
+  }
+
   score() {
     return this.of(['-inf', '+inf', '0', '1', '-5', '0.5', '1e300', String(Date.now()), String(Date.now() + 1e6)]);
   }
@@ -69,7 +73,7 @@ class Writer {
       case 3:
         return redis.write('ZADD', '{dw}:load:main', this.score(), incarnation);
       case 4:
-        return redis.write('HSET', Buffer.concat([Buffer.from('{dw}:w:'), Buffer.from(this.id())]), this.of(ENTRY), this.value());
+        return redis.write('SETRANGE', this.key(this.id()), this.random.below(120), this.value());
       case 5:
         return redis.write('ZADD', `{dw}:own:${this.of(this.incarnations)}`, this.score(), this.id());
       case 6:
@@ -91,10 +95,14 @@ class Writer {
 
   /** A worker that seems to wait for its recovery; one field of it is crafted. */
   pend(id) {
-    const key = Buffer.concat([Buffer.from('{dw}:w:'), Buffer.from(id)]);
-    const fields = { class: 'Room', cluster: 'main', owner: '', epoch: 1, state: 'pending', cause: 0, created: Date.now(), recoverable: 1, load: 0 };
-    this.redis.write('DEL', key);
-    this.redis.write('HMSET', key, ...Object.entries(fields).flat(), 'attributes', '{}', this.of(ENTRY), this.value());
+    const crafted = this.of([
+      () => writeEntry({ created: Date.now(), attributes: this.value() }),
+      () => writeEntry({ created: Date.now(), className: this.value() }),
+      () => writeEntry({ created: Date.now(), cluster: this.value() }),
+      () => writeEntry({ created: Date.now(), epoch: this.of(CRAFTED.slice(0, 14)) }),
+      () => writeEntry({ created: Date.now(), state: 'active', owner: this.of(this.incarnations) }),
+    ]);
+    this.redis.write('SET', this.key(id), crafted());
     this.redis.write('ZADD', '{dw}:pending:main:Room', Date.now(), id);
   }
 }
@@ -107,8 +115,7 @@ test('an entry with crafted attributes is reported and deleted, and the others o
   atEnd(t, () => redis.close());
   const crafted = ['{},[3,0,1,"transfer",{}]', '{}],[3,0,1,"transfer",{}', '{"a":', '[1]', '', Buffer.from([0x7b, 0xff, 0x7d])];
   for (const [n, attributes] of [...crafted, '{"recoverable":true,"n":1}'].entries()) {
-    redis.write('HMSET', `{dw}:w:w${n}`, 'class', 'Room', 'cluster', 'main', 'owner', '', 'epoch', 1, 'state', 'pending', 'cause', 0,
-      'created', n, 'recoverable', 1, 'load', 0, 'attributes', attributes);
+    redis.write('SET', `{dw}:w:w${n}`, writeEntry({ created: n, attributes }));
     redis.write('ZADD', '{dw}:pending:main:Room', n, `w${n}`);
   }
   redis.write('PUBLISH', '{dw}:hints:0', 'pending');

@@ -147,7 +147,7 @@ cases! {
     }
     placement {
         a_worker_is_placed_on_the_least_loaded_broker
-        among_equals_the_lowest_incarnation_is_chosen
+        equally_loaded_brokers_are_chosen_in_turn
         an_excluded_broker_is_not_chosen
         a_reservation_counts_as_load_at_once
         a_hundred_creates_at_once_over_four_idle_brokers_land_evenly

@@ -10,10 +10,11 @@
 //! | `{ns}:brokers` | hash: incarnation → record ([`super::redis`] writes it) |
 //! | `{ns}:changes` | zset: incarnation → version of the members at which it came or last changed its record |
 //! | `{ns}:departed` | zset: incarnation:dead or incarnation:left → version of the members at which it went. The last 1 000, none while nobody is a member |
-//! | `{ns}:sums` | hash: of each class that brokers host who are not draining: `n:<cluster>:<class>` how many, `l:<cluster>:<class>` the sum of their loads |
+//! | `{ns}:hosts:<cluster>:<class>` | zset: incarnation → load, as in `load`, of the brokers that host the class and are not draining |
+//! | `{ns}:sums` | hash: cluster:class → the sum of the loads in `hosts:<cluster>:<class>`, absent = 0 |
 //! | `{ns}:ids` | hash: broker id → the incarnation that has it, its lease valid or expired |
 //! | `{ns}:load:<cluster>` | zset: incarnation → load, reservations included |
-//! | `{ns}:w:<worker id>` | hash: class, cluster, owner, epoch, state, cause (0: no activation has ended well yet), attempt (activations since the last one that did), created, recoverable, load, attributes, activated (ms), deaths and returns (`history.rs`) |
+//! | `{ns}:w:<worker id>` | text: state, cause (0: no activation has ended well yet), recoverable, epoch, load, created (ms), activated (ms), attempt (activations since the last one that ended well), deaths and returns (`history.rs`), owner, class, cluster, attributes (`lua/entry.lua` says where) |
 //! | `{ns}:own:<incarnation>` | zset: worker id → created |
 //! | `{ns}:dead` | hash: incarnation → fate (`lua/salvage.lua`). Gone while workers of it are left |
 //! | `{ns}:trials` | hash: incarnation → the suspect that it activated last (`lua/trial.lua`) |

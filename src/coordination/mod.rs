@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 /// Version of the tables' layout, kept in the namespace's `meta`.
-pub const SCHEMA_VERSION: u64 = 1;
+pub const SCHEMA_VERSION: u64 = 2;
 /// Entries that one call reads or writes at most: 10 to 20 µs each on Redis 7.0, which serves nobody meanwhile.
 pub const CHUNK: usize = 100;
 /// Load that a placement reserves until the worker reports its own: `Worker.DEFAULT_LOAD`.
@@ -524,8 +524,8 @@ pub trait Coordinator: Send + Sync + 'static {
     /// registered). A lease further away than its record's `lease_ttl` (the clock stepped back) is cut to that.
     async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership>;
 
-    /// Finds the worker of the id, or reserves it on the least loaded broker that hosts the class. Equal loads: the
-    /// lowest incarnation. The chosen broker's load rises by [`RESERVED_LOAD`] at once. Looked at in this order: the
+    /// Finds the worker of the id, or reserves it on the least loaded broker that hosts the class. Of equally loaded
+    /// ones each has its turn. The chosen broker's load rises by [`RESERVED_LOAD`] at once. Looked at in this order: the
     /// asking broker's lease, the entry, whether the tables are settled, the brokers.
     async fn place(&self, request: &PlaceRequest) -> CoordinationResult<Placement>;
 

@@ -222,14 +222,25 @@ impl Broker {
         }
     }
 
-    /// Places a recoverable `Room`.
+    /// Places a recoverable `Room` on this broker.
     pub async fn create(&self, id: &str) -> Reserved {
+        self.create_here(&self.wish("Room", Some(id))).await
+    }
+
+    /// Places a recoverable `Room` where there is the least load.
+    pub async fn create_anywhere(&self, id: &str) -> Reserved {
         self.reserve(&self.wish("Room", Some(id))).await
     }
 
-    /// Places a `Room` that is not recoverable.
+    /// Places a `Room` that is not recoverable on this broker.
     pub async fn create_mortal(&self, id: &str) -> Reserved {
-        self.reserve(&PlaceRequest { recoverable: false, ..self.wish("Room", Some(id)) }).await
+        self.create_here(&PlaceRequest { recoverable: false, ..self.wish("Room", Some(id)) }).await
+    }
+
+    pub async fn create_here(&self, request: &PlaceRequest) -> Reserved {
+        let others = self.scan().await.members.into_iter().map(|member| member.record.incarnation);
+        let exclude = others.filter(|incarnation| incarnation != self.incarnation()).collect();
+        self.reserve(&PlaceRequest { exclude, ..request.clone() }).await
     }
 
     pub async fn activate(&self, id: &str) -> Option<Entry> {

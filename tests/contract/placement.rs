@@ -18,21 +18,31 @@ pub async fn a_worker_is_placed_on_the_least_loaded_broker(cluster: Cluster) {
     let (a, b) = (cluster.broker("a").await, cluster.broker("b").await);
     let first = a.create("r1").await;
     assert_eq!(first.owner, a.owner());
-    assert_eq!(a.create("r2").await.owner, b.owner());
+    assert_eq!(a.create_anywhere("r2").await.owner, b.owner());
     a.set_load("r1", first.epoch, 10).await;
     for id in ["r3", "r4", "r5"] {
-        assert_eq!(a.create(id).await.owner, b.owner());
+        assert_eq!(a.create_anywhere(id).await.owner, b.owner());
     }
     assert_eq!((a.load().await, b.load().await), (Some(10), Some(4)));
 }
 
-pub async fn among_equals_the_lowest_incarnation_is_chosen(cluster: Cluster) {
-    let (c, a, b) = (cluster.broker("c").await, cluster.broker("a").await, cluster.broker("b").await);
-    let mut owners = Vec::new();
-    for id in ["r1", "r2", "r3", "r4"] {
-        owners.push(c.create(id).await.owner);
+pub async fn equally_loaded_brokers_are_chosen_in_turn(cluster: Cluster) {
+    const ROUNDS: usize = 40;
+    let mut brokers = Vec::new();
+    for name in names(4) {
+        brokers.push(cluster.broker(&name).await);
     }
-    assert_eq!(owners, [a.owner(), b.owner(), c.owner(), a.owner()]);
+    let mut landed: BTreeMap<Incarnation, usize> = BTreeMap::new();
+    for round in 0..ROUNDS {
+        // All are idle again each time, so the load decides nothing.
+        let Reserved { owner, epoch, .. } = brokers[0].create_anywhere("r").await;
+        let chosen = brokers.iter().find(|broker| *broker.incarnation() == owner.incarnation).expect("one of them");
+        assert!(chosen.release("r", epoch, Fate::Delete).await);
+        cluster.pass(round as u64 % 3).await;
+        *landed.entry(owner.incarnation).or_default() += 1;
+    }
+    assert_eq!(landed.len(), brokers.len(), "{landed:?}");
+    assert!(landed.values().all(|count| *count < ROUNDS * 3 / 4), "{landed:?}");
 }
 
 pub async fn an_excluded_broker_is_not_chosen(cluster: Cluster) {
@@ -108,14 +118,14 @@ pub async fn a_draining_broker_gets_nothing_but_may_ask(cluster: Cluster) {
     let draining = cluster.broker_like(BrokerRecord { draining: true, ..record("a") }).await;
     assert_eq!(draining.place(&draining.wish("Room", None)).await, no_broker());
     let other = cluster.broker("b").await;
-    assert_eq!(draining.create("r").await.owner, other.owner());
+    assert_eq!(draining.create_anywhere("r").await.owner, other.owner());
 }
 
 pub async fn a_broker_whose_lease_ran_out_gets_nothing(cluster: Cluster) {
     let (gone, other) = (cluster.broker("a").await, cluster.broker("b").await);
     cluster.expire(&gone).await;
-    assert_eq!(other.create("r1").await.owner, other.owner());
-    assert_eq!(other.create("r2").await.owner, other.owner());
+    assert_eq!(other.create_anywhere("r1").await.owner, other.owner());
+    assert_eq!(other.create_anywhere("r2").await.owner, other.owner());
 }
 
 pub async fn who_has_no_valid_lease_places_nothing(cluster: Cluster) {

@@ -4,6 +4,8 @@
  * The registry as it stands in Redis, read by the documented schema (`src/coordination/keys.rs`).
  */
 
+const { readEntry } = require('../../helpers/entries');
+
 const PAGE = 500;
 
 /** @returns {Promise<object>} as `checker/tables.js` takes it */
@@ -19,10 +21,9 @@ async function readTables(client, namespace) {
   const workers = named('w');
   for (let i = 0; i < workers.length; i += PAGE) {
     const page = workers.slice(i, i + PAGE);
-    const found = await Promise.all(page.map(([key]) => client.hmget(key, 'state', 'owner', 'epoch', 'cluster', 'load')));
+    const found = await Promise.all(page.map(([key]) => client.get(key)));
     page.forEach(([, id], n) => {
-      const [state, owner, epoch, cluster, load] = found[n];
-      if (state !== null) tables.workers[id] = { state, owner, epoch, cluster, load };
+      if (found[n] !== null) tables.workers[id] = readEntry(found[n]);
     });
   }
   return tables;

@@ -3,50 +3,49 @@
 --      most, 9 load to reserve, 10 of what waits one part in so many at least, whatever the claimer's load is (0: none), 11 '1': the
 --      claimer's trial is over / '0'
 -- Replies: {'stranger'}: the claimer has no valid lease, nothing changed; {'unsettled'}: what waits may live somewhere
---          {remaining, deleted, {id, cause, class, cluster, epoch, created, recoverable, attributes, attempt, deaths or nil, returns or
---          nil}, …}; deleted: older than the ttl, or not readable
+--          {remaining, deleted, {id, text of the entry}, …}; deleted: older than the ttl, or not readable
 -- States: pending becomes active; an id in any other state is dropped from the set that it was found in.
 -- Never half-done: an entry that is pending and owned; one that is neither.
 -- Taken of each class: so many that all brokers that host it end up with the same load.
--- Cost: about 14 µs an entry (Redis 7.0), 3 µs a class.
+-- Cost: about 5 µs an entry (Redis 7.0), 3 µs a class.
 -- Full memory: works.
-local own, by = KEYS[4], ARGV[5]
+local own, by, name = KEYS[4], ARGV[5], padded(ARGV[5])
 local limit, ttl, left, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local overflow = tonumber(ARGV[10])
+local MAX_ATTRIBUTES = 1048576
 
 if unsettled() then return {'unsettled'} end
 if not valid(by) then return {'stranger'} end
-local reply, deleted, claimed, free = {'0', '0'}, 0, 0, ARGV[11] == '1'
+local reply, deleted, claimed, free, owned = {'0', '0'}, 0, 0, ARGV[11] == '1', {}
 if free then end_trial(by) end
 
+local function discard(key, is_sound)
+  redis.call('DEL', key)
+  if not is_sound then hint('unreadable:' .. key) end
+  deleted = deleted + 1
+end
+
+-- Takes one that was in this set.
 local function take(waiting, id)
-  local key = PREFIX .. 'w:' .. id
-  local entry = entry_of(redis.pcall('HMGET', key, 'class', 'cluster', 'epoch', 'created', 'recoverable', 'attributes', 'deaths',
-    'returns', 'state', 'cause', 'attempt'), key)
-  zrem(waiting, id)
-  if entry[9] ~= 'pending' then return end
-  local sound = is_id(id) and is_sound(entry[1], entry[2], entry[3], entry[4], entry[6])
+  local key = entry_key(id)
+  local entry = read_entry(key, -1)
+  if not entry or state_of(entry) ~= 'w' then return end
+  local class, cluster, attributes = names_of(key, entry)
+  if not class or not is_id(id) or not epoch_of(entry) or #entry - attributes >= MAX_ATTRIBUTES then return discard(key, false) end
   -- One that stands in another class's list is found there too.
-  if sound and waiting ~= pending_key(entry[2], entry[1]) and waiting ~= later_key(entry[2], entry[1]) then
-    zadd(pending_key(entry[2], entry[1]), entry[4], id)
-    return
+  if waiting ~= pending_key(cluster, class) and waiting ~= later_key(cluster, class) then
+    return zadd(pending_key(cluster, class), text(created_of(entry)), id)
   end
-  if not sound or ttl > 0 and now - tonumber(entry[4]) > ttl then
-    redis.call('DEL', key)
-    if not sound then hint('unreadable:' .. key) end
-    deleted = deleted + 1
-    return
-  end
-  local epoch, attempt = next_epoch(entry[3]), next_attempt(entry[11])
-  redis.call('HMSET', key, 'state', 'active', 'owner', by, 'epoch', epoch, 'attempt', attempt, 'load', text(reserved),
-    'activated', text(now))
-  if is_suspect(entry[7]) then
+  if ttl > 0 and now - created_of(entry) > ttl then return discard(key, true) end
+  local head = next_head(entry, 'a', name, next_epoch(epoch_of(entry)), reserved)
+  redis.call('SETRANGE', key, 0, head)
+  if is_suspect(deaths_of(entry)) then
     begin_trial(by, id)
     free = false
   end
-  zadd(own, entry[4], id)
+  owned[#owned + 1], owned[#owned + 2] = text(created_of(entry)), id
   claimed = claimed + 1
-  reply[claimed + 2] = {id, entry[10], entry[1], entry[2], epoch, entry[4], entry[5], entry[6], text(attempt), entry[7], entry[8]}
+  reply[claimed + 2] = {id, head .. string.sub(entry, HEAD + 1)}
 end
 
 -- What waited for its time, and the first suspect.
@@ -58,20 +57,23 @@ local function take_later(later)
   end
   left = left - #due
   for _, id in ipairs(due) do
-    local key = PREFIX .. 'w:' .. id
-    local suspect = is_suspect(entry_of(redis.pcall('HMGET', key, 'deaths'), key)[1])
-    if suspect and free or not suspect and claimed < limit then take(later, id) end
+    local entry = read_entry(entry_key(id), HEAD)
+    local suspect = entry and is_suspect(deaths_of(entry))
+    if suspect and free or not suspect and claimed < limit then
+      zrem(later, id)
+      take(later, id)
+    end
   end
 end
 
 -- How many of a class the claimer is to take.
 local function portion(pending)
   local class, waits = string.sub(pending, #PREFIX + #'pending:' + 1), redis.call('ZCARD', pending)
-  local sums = redis.call('HMGET', SUMS, 'l:' .. class, 'n:' .. class)
-  local load, hosts = whole(sums[1]) or 0, math.max(whole(sums[2]) or 0, 1)
+  local load, hosts = whole(redis.call('HGET', SUMS, class)) or 0, redis.pcall('ZCARD', PREFIX .. 'hosts:' .. class)
+  hosts = type(hosts) == 'number' and math.max(hosts, 1) or 1
   local home = cluster_of(by)
-  local own = home and whole(redis.call('ZSCORE', load_key(home), by)) or 0
-  local fair = math.ceil((load + waits) / hosts) - own
+  local has = home and whole(redis.call('ZSCORE', load_key(home), by)) or 0
+  local fair = math.ceil((load + waits) / hosts) - has
   return overflow > 0 and math.max(fair, math.ceil(waits / overflow)) or fair
 end
 
@@ -83,6 +85,7 @@ for i = 5, #KEYS, 2 do
     local page = zrange(KEYS[i], 0, math.min(limit - claimed, share - claimed + before, left) - 1)
     if #page == 0 then break end
     left = left - #page
+    zrem_all(KEYS[i], page)
     for _, id in ipairs(page) do take(KEYS[i], id) end
   end
   if left > 0 then take_later(KEYS[i + 1]) end
@@ -90,6 +93,7 @@ for i = 5, #KEYS, 2 do
   remaining = remaining + redis.call('ZCARD', KEYS[i]) + due_in(KEYS[i + 1])
 end
 if claimed > 0 then
+  zadd_all(own, owned)
   keep_epoch()
   hint('claimed')
 end

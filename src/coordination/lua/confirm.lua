@@ -2,15 +2,16 @@
 -- KEYS 4… entries.  ARGV 5 owner, then one an entry: epoch
 -- Replies: one an entry: 1, or 0 when it does not stand under (owner, epoch)
 -- States: placing and active keep their state; pending and quarantined have no owner, so they do not stand there.
--- Cost: about 3 µs an entry.
+-- Cost: about 8 µs, 2 µs an entry.
 -- Full memory: works.
-local owner = ARGV[5]
+local owner = padded(ARGV[5])
 
 local reply = {}
 for i = 4, #KEYS do
-  local entry = entry_of(redis.pcall('HMGET', KEYS[i], 'owner', 'epoch'), KEYS[i])
-  local ours = entry[1] == owner and entry[2] == ARGV[i + 2]
-  if ours then redis.call('HMSET', KEYS[i], 'cause', '1', 'attempt', '0') end
+  local entry = read_entry(KEYS[i], HEAD)
+  local ours = entry and is_owned_by(entry, owner) and epoch_of(entry) == tonumber(ARGV[i + 2])
+  -- The cause, and no attempts.
+  if ours then redis.call('SETRANGE', KEYS[i], 1, '1' .. string.sub(entry, 3, 55) .. '000000') end
   reply[i - 3] = ours and 1 or 0
 end
 return reply

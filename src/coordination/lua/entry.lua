@@ -1,22 +1,55 @@
--- entry: whether a worker's entry has the form that these scripts write. What is inside the attributes is checked by
--- the broker that reads them.
-local MAX_ID, MAX_NAME, MAX_ATTRIBUTES = 4096, 65536, 1048576
+-- entry: how a worker's entry is written: one string, the head of which has a fixed form, so that a script reads and changes it
+-- without touching the attributes. entry.rs reads and writes the same.
+--    1 state: p placing, a active, w pending, q quarantined      2 cause: 0 none of its activations has ended well, 1
+--    3 recoverable: 0, 1    4 epoch, 16 digits    20 load, 10    30 created, ms, 13    43 activated, ms, 13    56 attempt, 6
+--   62 deaths, 4    66 returns, 4    70 a space    71 owner, 32 letters, spaces where there is none
+--  103 class:cluster:attributes
+local HEAD, DIGITS = 102, 70
+-- As far as the names reach mostly, counted from 0.
+local NEAR = 511
+local NOBODY = string.rep(' ', 32)
 
--- Every well-formed sequence of several bytes is replaced by one letter, so that no two of them join to a new one.
-local function is_utf8(bytes)
-  if not string.find(bytes, '[\128-\255]') then return true end
-  local sequences = {'[\194-\223][\128-\191]', '\224[\160-\191][\128-\191]', '[\225-\236\238\239][\128-\191][\128-\191]',
-    '\237[\128-\159][\128-\191]', '\240[\144-\191][\128-\191][\128-\191]', '[\241-\243][\128-\191][\128-\191][\128-\191]',
-    '\244[\128-\143][\128-\191][\128-\191]'}
-  for _, sequence in ipairs(sequences) do bytes = string.gsub(bytes, sequence, 'x') end
-  return not string.find(bytes, '[\128-\255]')
+local function entry_key(id) return PREFIX .. 'w:' .. id end
+
+local function is_entry(text)
+  if #text <= HEAD then return false end
+  local _, digits = string.find(text, '^[apqw][01][01]%d+ ')
+  return digits == DIGITS
 end
 
-local function is_id(id) return id ~= '' and #id <= MAX_ID and is_utf8(id) end
+-- The entry under a key as far as this offset (-1: all of it); nil without one. What another program wrote there is removed.
+local function read_entry(key, last)
+  local text = redis.pcall('GETRANGE', key, 0, last)
+  if text == '' then return nil end
+  if type(text) == 'table' then
+    if not is_foreign(text, key) then error(text.err) end
+    return nil
+  end
+  if is_entry(text) then return text end
+  remove_foreign(key)
+end
 
-local function is_name(name) return name and name ~= '' and #name <= MAX_NAME end
+local function state_of(entry) return string.sub(entry, 1, 1) end
+-- nil where it is no number that is exact.
+local function epoch_of(entry) return whole(string.sub(entry, 4, 19)) end
+local function load_of(entry) return tonumber(string.sub(entry, 20, 29)) end
+local function created_of(entry) return tonumber(string.sub(entry, 30, 42)) end
+local function activated_of(entry) return tonumber(string.sub(entry, 43, 55)) end
+local function attempt_of(entry) return tonumber(string.sub(entry, 56, 61)) end
+local function deaths_of(entry) return tonumber(string.sub(entry, 62, 65)) end
+local function returns_of(entry) return tonumber(string.sub(entry, 66, 69)) end
+local function owner_of(entry) return string.match(string.sub(entry, 71, HEAD), '^%S*') end
 
-local function is_sound(class, cluster, epoch, created, attributes)
-  return is_name(class) and is_name(cluster) and whole(epoch) and whole(created) and attributes and #attributes <= MAX_ATTRIBUTES
+-- An owner as entries have it.
+local function padded(owner) return owner .. string.rep(' ', 32 - #owner) end
+local function is_owned_by(entry, owner) return string.sub(entry, 71, HEAD) == owner end
+
+-- Class, cluster, and where the attributes begin; nil where they cannot be read.
+local function names_of(key, entry)
+  local class, cluster, attributes = string.match(entry, '^([^:]+):([^:]+):()', HEAD + 1)
+  if not class and #entry == NEAR + 1 then
+    class, cluster, attributes = string.match(redis.call('GET', key), '^([^:]+):([^:]+):()', HEAD + 1)
+  end
+  if class and #class <= 65536 and #cluster <= 65536 then return class, cluster, attributes end
 end
 

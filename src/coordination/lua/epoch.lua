@@ -2,16 +2,16 @@
 -- after the last next_epoch(), or before each entry that gets one.
 local highest = whole(redis.call('HGET', META, 'epoch')) or 0
 
+-- What next_epoch() would answer, as a number.
+local function coming_epoch(previous) return math.max(highest + 1, previous + 1, micros) end
+
 local function next_epoch(previous)
-  highest = math.max(highest + 1, (whole(previous) or 0) + 1, micros)
+  highest = coming_epoch(previous)
   return text(highest)
 end
 
 -- An epoch that was given somewhere.
-local function saw_epoch(epoch) highest = math.max(highest, whole(epoch) or 0) end
-
--- Activations since the last one that ended well: the one that begins now included.
-local function next_attempt(before) return (whole(before) or 0) + 1 end
+local function saw_epoch(epoch) highest = math.max(highest, epoch) end
 
 local function keep_epoch() redis.call('HSET', META, 'epoch', text(highest)) end
 

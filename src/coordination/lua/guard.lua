@@ -15,32 +15,45 @@ local function is_foreign(reply, key)
   return true
 end
 
--- The fields of an entry as HMGET replied them; none where something else stood there.
-local function entry_of(reply, key)
-  if reply.err and is_foreign(reply, key) then return {} end
+-- Runs a command that changes a table, once more where something else stood under its key.
+local function change(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if type(reply) == 'table' then
+    is_foreign(reply, key)
+    reply = redis.call(command, key, ...)
+  end
   return reply
 end
 
-local function zadd(key, score, member)
-  local reply = redis.pcall('ZADD', key, score, member)
+local function zadd(key, score, member) return change('ZADD', key, score, member) end
+
+-- Scores and members in one list, which may be empty.
+local function zadd_all(key, list)
+  if #list > 0 then change('ZADD', key, unpack(list)) end
+end
+
+local function zincrby(key, amount, member)
+  local reply = redis.pcall('ZINCRBY', key, amount, member)
   if type(reply) == 'table' then
     is_foreign(reply, key)
-    redis.call('ZADD', key, score, member)
+    redis.call('ZINCRBY', key, amount, member)
   end
 end
 
-local function zincrby(key, change, member)
-  local reply = redis.pcall('ZINCRBY', key, change, member)
-  if type(reply) == 'table' then
-    is_foreign(reply, key)
-    redis.call('ZINCRBY', key, change, member)
-  end
+-- How many were there.
+local function zrem(key, ...)
+  local reply = redis.pcall('ZREM', key, ...)
+  if type(reply) == 'number' then return reply end
+  is_foreign(reply, key)
+  return 0
 end
 
-local function zrem(key, member) is_foreign(redis.pcall('ZREM', key, member), key) end
+local function zrem_all(key, members)
+  if #members > 0 then zrem(key, unpack(members)) end
+end
 
-local function zrange(key, first, last)
-  local reply = redis.pcall('ZRANGE', key, first, last)
+local function zrange(key, first, last, ...)
+  local reply = redis.pcall('ZRANGE', key, first, last, ...)
   if reply.err and is_foreign(reply, key) then return {} end
   return reply
 end

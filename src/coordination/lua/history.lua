@@ -4,7 +4,6 @@ local YOUNG, SETTLED, SUSPECT, QUARANTINE, RETURNS, LONGEST = 10000, 60000, 2, 3
 
 -- A count when the worker ends at this age in ms; one more where this end counts and the worker was young.
 local function aged(count, age, counts)
-  count = whole(count) or 0
   if age >= SETTLED then return 0 end
   if counts and age < YOUNG then return count + 1 end
   return count
@@ -16,7 +15,7 @@ local function wait_after(count, free)
   return math.min(LONGEST, 1000 * 2 ^ (count - free - 1))
 end
 
-local function is_suspect(deaths) return (whole(deaths) or 0) >= SUSPECT end
+local function is_suspect(deaths) return deaths >= SUSPECT end
 
 -- The end of a wait in a later: of this worker; nil where it does not wait there.
 local function due_of(later, id)

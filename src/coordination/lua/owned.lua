@@ -2,25 +2,25 @@
 -- KEYS 4 own: of the owner.  ARGV 5 owner, 6 offset, 7 limit (above 0)
 -- Replies: {id, epoch, id, epoch, …}
 -- Members of own: that the owner does not own are removed, a page of them at a time.
--- Cost: about 3 µs an entry.
+-- Cost: about 10 µs, 2 µs an entry.
 -- Full memory: works: nothing is put in.
-local own, owner, offset, limit = KEYS[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local own, owner, offset, limit = KEYS[4], padded(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local PAGES = 5
-local reply, page, pages = {}, nil, 0
+local reply, pages = {}, 0
 repeat
-  local strays, from = false, offset + #reply / 2
-  page, pages = redis.call('ZRANGE', own, text(from), text(offset + limit - 1)), pages + 1
+  local strays, from = {}, offset + #reply / 2
+  local page = redis.call('ZRANGE', own, text(from), text(offset + limit - 1))
+  pages = pages + 1
   for _, id in ipairs(page) do
-    local key = PREFIX .. 'w:' .. id
-    local entry = entry_of(redis.pcall('HMGET', key, 'owner', 'epoch'), key)
-    if entry[1] == owner and is_id(id) then
+    local entry = read_entry(entry_key(id), HEAD)
+    if entry and is_owned_by(entry, owner) and is_id(id) then
       reply[#reply + 1] = id
-      reply[#reply + 1] = entry[2] or '0'
+      reply[#reply + 1] = text(epoch_of(entry) or 0)
     else
-      redis.call('ZREM', own, id)
-      strays = true
+      strays[#strays + 1] = id
     end
   end
-until not strays or pages == PAGES
+  zrem_all(own, strays)
+until #strays == 0 or pages == PAGES
 return reply

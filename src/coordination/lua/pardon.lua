@@ -3,20 +3,20 @@
 -- Replies: 1, or 0 when it is neither (nothing changed)
 -- States: quarantined, and pending where it waits for its time, become pending at once; all others stay.
 -- Never half-done: an entry that waits twice, or nowhere.
--- Cost: about 8 µs.
+-- Cost: about 15 µs.
 -- Full memory: works.
 local key, id = KEYS[4], ARGV[5]
 
-local entry = redis.call('HMGET', key, 'state', 'cluster', 'class', 'created', 'epoch')
-if entry[1] ~= 'quarantined' and entry[1] ~= 'pending' then return 0 end
-if not is_sound(entry[3], entry[2], entry[5], entry[4], '') then return 0 end
-local later = later_key(entry[2], entry[3])
+local entry = read_entry(key, NEAR)
+if not entry then return 0 end
+local state, class, cluster = state_of(entry), names_of(key, entry)
+if state ~= 'q' and state ~= 'w' or not class then return 0 end
+local later, pending = later_key(cluster, class), pending_key(cluster, class)
 local waited = due_of(later, id) ~= nil
 zrem(later, id)
-if entry[1] == 'pending' and not waited then return 0 end
-redis.call('HDEL', key, 'deaths', 'returns')
-redis.call('HSET', key, 'state', 'pending')
-zadd(pending_key(entry[2], entry[3]), entry[4], id)
-local waiting = redis.call('ZCARD', pending_key(entry[2], entry[3])) + due_in(later)
-hint('pending:' .. entry[2] .. ':' .. entry[3] .. ':' .. text(waiting) .. ':' .. id)
+if state == 'w' and not waited then return 0 end
+redis.call('SETRANGE', key, 0, 'w' .. string.sub(entry, 2, 61) .. '00000000')
+zadd(pending, text(created_of(entry)), id)
+local waiting = redis.call('ZCARD', pending) + due_in(later)
+hint('pending:' .. cluster .. ':' .. class .. ':' .. text(waiting) .. ':' .. id)
 return 1

@@ -4,7 +4,7 @@
 --      incarnations that are not chosen (in one text)
 -- Replies: one a request:
 --          {'reserved', id, class, owner, epoch, host, port}
---          {'existing', id, class, owner, epoch, state, host or nil, port or nil}, {'stranger'}: nothing changed
+--          {'existing', id, class, owner, epoch, state ('p' or 'a'), host or nil, port or nil}, {'stranger'}: nothing changed
 --          {'none', cluster}: no broker of it can take the class; nothing changed
 --          {'waits', id, class, cluster}: the id waits to be made again, and is of this other class; nothing changed
 --          {'later', class, deaths}: pending, and not to be placed before its time, or before it was tried alone; nothing changed
@@ -14,69 +14,79 @@
 --          {'again'}: the next ids of the class are all taken; the counter is past them, ask once more
 -- States: placing and active are found, pending is placed where it need not wait, quarantined is told.
 -- Never half-done: an entry that is not in its owner's own:, whose load is not counted, or whose epoch is not in meta.
--- Cost: 31 to 37 µs for one (Redis 7.0).
+-- Cost: about 20 µs, 4 µs a request, 2 µs a class that a chosen broker hosts; O(log brokers), and 1 µs a broker that is less
+--      loaded and may not be chosen.
 -- Full memory: refused.
-local reserved, limit = ARGV[5], tonumber(ARGV[6])
-local unsure, placed = unsettled(), {}
+local reserved, limit = tonumber(ARGV[5]), tonumber(ARGV[6])
+local unsure = unsettled()
+-- Whether those that ask have a lease; the last n of classes; by chosen broker what it gets.
+local askers, counters, placed = {}, {}, {}
+
+-- The next id of a class that is free, and its entry written; nil where too many are taken.
+local function write_numbered(class, base, entry)
+  local n = counters[class] or whole(redis.call('HGET', META, 'n:' .. class)) or 0
+  for _ = 1, limit do
+    n = n + 1
+    counters[class] = n
+    local id = base .. '#' .. text(n)
+    if redis.call('SETNX', entry_key(id), entry) == 1 then return id end
+  end
+end
+
+local function not_to_be_placed(id, entry, class, cluster, found)
+  local state = state_of(entry)
+  if not found or state ~= 'w' and not epoch_of(entry) then return state ~= 'w' and {'unreadable', id} or nil end
+  local deaths = text(deaths_of(entry))
+  if state == 'q' then return {'quarantined', found, deaths} end
+  if state ~= 'w' then
+    local owner = owner_of(entry)
+    local host, port = address(owner)
+    return {'existing', id, found, owner, text(epoch_of(entry)), state, host, port}
+  end
+  local due = due_of(later_key(cluster, found), id)
+  if due and (is_suspect(deaths_of(entry)) or due > now) then return {'later', found, deaths} end
+end
 
 local function place(by, named, id, class, cluster, recoverable, ttl, attributes, excluded)
-  if not valid(by) then return {unsure and 'unsettled' or 'stranger'} end
-  local created, previous, waits, later, recover, attempt = text(now), '0', false, false, false, 1
-  if named then
-    local key = PREFIX .. 'w:' .. id
-    local entry = entry_of(redis.pcall('HMGET', key, 'state', 'class', 'cluster', 'owner', 'epoch', 'created', 'deaths', 'attempt'), key)
-    local deaths = text(whole(entry[7]) or 0)
-    if entry[1] == 'quarantined' then
-      if not is_name(entry[2]) then return {'unreadable', id} end
-      return {'quarantined', entry[2], deaths}
-    elseif entry[1] and entry[1] ~= 'pending' then
-      if not is_name(entry[2]) or not entry[4] or not whole(entry[5]) then return {'unreadable', id} end
-      local host, port = address(entry[4])
-      return {'existing', id, entry[2], entry[4], entry[5], entry[1], host, port}
-    elseif entry[1] then
-      -- One that cannot be read is made new.
-      local sound = is_sound(entry[2], entry[3], entry[5], entry[6], '')
-      waits, later, previous = sound and pending_key(entry[3], entry[2]), sound and later_key(entry[3], entry[2]), entry[5]
-      local due = sound and due_of(later, id)
-      if due and (is_suspect(entry[7]) or due > now) then return {'later', entry[2], deaths} end
-      recover = sound and (ttl == 0 or now - tonumber(entry[6]) <= ttl)
-      if recover and entry[2] ~= class then return {'waits', id, entry[2], entry[3]} end
-      if recover then cluster, created, attempt = entry[3], entry[6], next_attempt(entry[8]) end
-    end
+  if askers[by] == nil then askers[by] = valid(by) end
+  if not askers[by] then return {unsure and 'unsettled' or 'stranger'} end
+  local key, entry, previous, recover, home, found = entry_key(id), nil, nil, false, nil, nil
+  if named then entry = read_entry(key, NEAR) end
+  if entry then
+    found, home = names_of(key, entry)
+    local answer = not_to_be_placed(id, entry, class, home, found)
+    if answer then return answer end
+    -- One that cannot be read is made new.
+    previous = epoch_of(entry)
+    recover = found and previous and (ttl == 0 or now - created_of(entry) <= ttl)
+    if recover and found ~= class then return {'waits', id, found, home} end
+    if recover then cluster = home end
   end
 
   if unsure then return {'unsettled'} end
-  local owner, host, port = choose(cluster, class, excluded)
-  if not owner then return {'none', cluster} end
+  local broker = choose(cluster, class, excluded, coming_epoch(previous or 0))
+  if not broker then return {'none', cluster} end
+  local owner, epoch, created = broker.incarnation, next_epoch(previous or 0), now
+  local new = first_head(recoverable, padded(owner), epoch, reserved) .. class .. ':' .. cluster .. ':' .. attributes
   if not named then
-    local base, tries = id, limit
-    repeat
-      if tries == 0 then return {'again'} end
-      tries = tries - 1
-      id = base .. '#' .. text(increment('n:' .. class, 1))
-    until redis.call('EXISTS', PREFIX .. 'w:' .. id) == 0
-  end
-
-  local key, epoch = PREFIX .. 'w:' .. id, next_epoch(previous)
-  keep_epoch()
-  if waits then
-    zrem(waits, id)
-    zrem(later, id)
-  end
-  if recover then
+    id = write_numbered(class, id, new)
+    if not id then return {'again'} end
+  elseif recover then
+    created = created_of(entry)
+    redis.call('SETRANGE', key, 0, next_head(entry, 'p', padded(owner), epoch, reserved))
     hint('claimed')
-    redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'attempt', attempt, 'load', reserved,
-      'activated', text(now))
   else
-    if previous ~= '0' then redis.call('HDEL', key, 'deaths', 'returns') end
-    redis.call('HMSET', key, 'state', 'placing', 'owner', owner, 'epoch', epoch, 'cause', '0', 'attempt', attempt,
-      'load', reserved, 'class', class, 'cluster', cluster, 'created', created, 'recoverable', recoverable, 'attributes', attributes,
-      'activated', text(now))
+    redis.call('SET', key, new)
   end
-  zadd(PREFIX .. 'own:' .. owner, created, id)
-  zincrby(load_key(cluster), reserved, owner)
-  placed[owner] = (placed[owner] or 0) + tonumber(reserved)
-  return {'reserved', id, class, owner, epoch, host, port}
+  if found then
+    zrem(pending_key(home, found), id)
+    zrem(later_key(home, found), id)
+  end
+  local all = placed[owner] or {load = 0, broker = broker}
+  placed[owner] = all
+  all[#all + 1], all[#all + 2], all.load = text(created), id, all.load + reserved
+  broker.load = broker.load + reserved
+  return {'reserved', id, class, owner, epoch, broker.host, broker.port}
 end
 
 local replies = {}
@@ -84,5 +94,10 @@ for i = 7, #ARGV, 9 do
   replies[#replies + 1] = place(ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5],
     tonumber(ARGV[i + 6]), ARGV[i + 7], ARGV[i + 8])
 end
-for owner, load in pairs(placed) do count(redis.call('HGET', BROKERS, owner), load, 0) end
+for class, n in pairs(counters) do redis.call('HSET', META, 'n:' .. class, text(n)) end
+if next(placed) then keep_epoch() end
+for owner, all in pairs(placed) do
+  zadd_all(PREFIX .. 'own:' .. owner, all)
+  add_to_record(owner, all.broker.record, all.load)
+end
 return replies

@@ -31,6 +31,7 @@ for i = 1, #all, 2 do
   if cluster then check(load_key(cluster), 'zset') end
   for class in string.gmatch(classes or '', '[^,]+') do
     check(pending_key(cluster, class), 'zset')
+    check(hosts_key(cluster, class), 'zset')
     check(PREFIX .. 'later:' .. cluster .. ':' .. class, 'zset')
   end
 end

@@ -1,52 +1,51 @@
 -- salvage: what becomes of entries that their owner gives up, or that a dead owner left. A fate is '0' (deleted), '1' (recovered),
 -- '2' (the worker came back by itself) or '3' (its process died).
 -- States: placing and active have an owner and are given up; pending and quarantined have none, so they are not met here.
--- The load of the owner is the caller's to settle.
-local FIELDS = {'owner', 'epoch', 'state', 'cause', 'recoverable', 'cluster', 'class', 'created', 'load', 'activated', 'deaths',
-  'returns', 'attempt'}
+-- The owner's own: and load are the caller's to settle, and let_wait() follows the last one.
+local RECOVERED = '1'
 
--- By cluster and class: the last worker that began to wait and may be claimed at once.
+-- By cluster and class, of those that begin to wait: scores and ids for pending: and for later:, and the last one that may be
+-- claimed at once.
 local waiting = {}
 
-local function read_entry(id)
-  local entry, key = {}, PREFIX .. 'w:' .. id
-  for i, value in ipairs(entry_of(redis.pcall('HMGET', key, unpack(FIELDS)), key)) do entry[FIELDS[i]] = value end
-  return entry
+local function waiting_of(cluster, class)
+  local home = cluster .. ':' .. class
+  waiting[home] = waiting[home] or {pending = {}, later = {}}
+  return waiting[home]
 end
 
--- 'deleted', 'recovered', or 'quarantined' and how many deaths count. One that cannot be read is deleted.
-local function give_up(own, owner, id, fate, entry)
-  local key = PREFIX .. 'w:' .. id
-  zrem(own, id)
-  local sound = is_id(id) and is_sound(entry.class, entry.cluster, '0', entry.created, '')
-  if fate == '0' or entry.recoverable ~= '1' or not sound then
+-- 'deleted', 'recovered', or 'quarantined' and how many deaths count. One that cannot be read is deleted. `anyhow`: also
+-- where it is not recoverable.
+local function give_up(owner, id, key, entry, fate, anyhow)
+  local class, cluster = names_of(key, entry)
+  if fate == '0' or not class or not is_id(id) or not anyhow and string.sub(entry, 3, 3) == '0' then
     redis.call('DEL', key)
     return 'deleted'
   end
-  local age = now - (whole(entry.activated) or 0)
-  local deaths, returns = aged(entry.deaths, age, fate == '3'), aged(entry.returns, age, fate == '2')
-  redis.call('HMSET', key, 'state', 'pending', 'owner', '', 'load', '0')
-  if deaths > 0 or entry.deaths then redis.call('HSET', key, 'deaths', text(deaths)) end
-  if returns > 0 or entry.returns then redis.call('HSET', key, 'returns', text(returns)) end
-  if fate == '3' and age < YOUNG and deaths >= QUARANTINE and is_accused(owner, id) then
-    redis.call('HSET', key, 'state', 'quarantined')
-    return 'quarantined', deaths
-  end
-  local wait = math.max(wait_after(deaths, SUSPECT), wait_after(returns, RETURNS))
-  if wait == 0 then waiting[entry.cluster .. ':' .. entry.class] = id end
-  if wait > 0 or is_suspect(deaths) then
-    zadd(later_key(entry.cluster, entry.class), text(now + wait), id)
-  else
-    zadd(pending_key(entry.cluster, entry.class), entry.created, id)
-  end
+  local age = now - activated_of(entry)
+  local deaths, returns = aged(deaths_of(entry), age, fate == '3'), aged(returns_of(entry), age, fate == '2')
+  local quarantined = fate == '3' and age < YOUNG and deaths >= QUARANTINE and is_accused(owner, id)
+  redis.call('SETRANGE', key, 0, string.format('%s%s%010.0f%s%04.0f%04.0f %s', quarantined and 'q' or 'w', string.sub(entry, 2, 19), 0,
+    string.sub(entry, 30, 61), math.min(deaths, 9999), math.min(returns, 9999), NOBODY))
+  if quarantined then return 'quarantined', deaths end
+  local wait, all = math.max(wait_after(deaths, SUSPECT), wait_after(returns, RETURNS)), waiting_of(cluster, class)
+  local is_later = wait > 0 or is_suspect(deaths)
+  local set = is_later and all.later or all.pending
+  set[#set + 1], set[#set + 2] = text(is_later and now + wait or created_of(entry)), id
+  if wait == 0 then all.claimable = id end
   return 'recovered'
 end
 
--- Tells those that host the classes how many wait whose time has come, once everything that goes there is there.
-local function hint_waiting()
-  for class, id in pairs(waiting) do
-    local count = redis.call('ZCARD', PREFIX .. 'pending:' .. class) + due_in(PREFIX .. 'later:' .. class)
-    hint('pending:' .. class .. ':' .. text(count) .. ':' .. id)
+-- Puts them where they wait, then tells those that host the classes how many wait whose time has come.
+local function let_wait()
+  for class, all in pairs(waiting) do
+    local pending, later = PREFIX .. 'pending:' .. class, PREFIX .. 'later:' .. class
+    zadd_all(pending, all.pending)
+    zadd_all(later, all.later)
+    if all.claimable then
+      local count = redis.call('ZCARD', pending) + due_in(later)
+      hint('pending:' .. class .. ':' .. text(count) .. ':' .. all.claimable)
+    end
   end
 end
 
@@ -56,14 +55,13 @@ local function salvage(own, incarnation, fate, limit)
   local begun = redis.call('HGET', PREFIX .. 'dead', incarnation)
   if begun then fate = string.find(begun, '^[123]$') and begun or '0' end
   local counts, load, quarantined = {recovered = 0, deleted = 0, quarantined = 0}, 0, {}
-  local ids = limit > 0 and redis.call('ZRANGE', own, 0, limit - 1) or {}
+  local ids, name = limit > 0 and redis.call('ZRANGE', own, 0, limit - 1) or {}, padded(incarnation)
   for _, id in ipairs(ids) do
-    local entry = read_entry(id)
-    if entry.owner ~= incarnation then
-      redis.call('ZREM', own, id)
-    else
-      local what, deaths = give_up(own, incarnation, id, fate, entry)
-      load = load + (whole(entry.load) or 0)
+    local key = entry_key(id)
+    local entry = read_entry(key, NEAR)
+    if entry and is_owned_by(entry, name) then
+      local what, deaths = give_up(incarnation, id, key, entry, fate)
+      load = load + load_of(entry)
       counts[what] = counts[what] + 1
       if deaths then
         quarantined[#quarantined + 1] = id
@@ -71,8 +69,9 @@ local function salvage(own, incarnation, fate, limit)
       end
     end
   end
+  zrem_all(own, ids)
   add_load(incarnation, -load)
-  hint_waiting()
+  let_wait()
   local remaining = redis.call('ZCARD', own)
   if remaining == 0 then
     redis.call('HDEL', PREFIX .. 'dead', incarnation)

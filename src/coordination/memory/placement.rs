@@ -89,8 +89,13 @@ fn least_loaded(
             && record.classes.contains(class)
             && !exclude.contains(incarnation)
     });
-    // Members come by incarnation, and the first of equal ones is the minimum.
-    hosts.map(|(incarnation, _)| incarnation).min_by_key(|incarnation| tables.load(incarnation)).cloned()
+    let hosts: Vec<_> = hosts.map(|(incarnation, _)| (incarnation, tables.load(incarnation))).collect();
+    let lowest = hosts.iter().map(|(_, load)| *load).min()?;
+    let equals: Vec<_> = hosts.into_iter().filter(|(_, load)| *load == lowest).collect();
+    // Each of them has its turn. A clock that counts only milliseconds makes epochs of whole thousands.
+    let epoch = tables.coming_epoch(now).0;
+    let turn = (epoch / 1000 % 1_000_000 + epoch % 1000) as usize;
+    Some(equals[turn % equals.len()].0.clone())
 }
 
 fn next_id(tables: &mut Tables, class: &ClassName) -> WorkerId {

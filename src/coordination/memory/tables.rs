@@ -183,8 +183,12 @@ impl Tables {
     }
 
     /// Above every epoch given so far, whatever the clock did.
+    pub fn coming_epoch(&self, now: ServerTime) -> Epoch {
+        Epoch((self.highest_epoch.0 + 1).max(now.0 * 1000))
+    }
+
     pub fn next_epoch(&mut self, now: ServerTime) -> Epoch {
-        self.highest_epoch = Epoch((self.highest_epoch.0 + 1).max(now.0 * 1000));
+        self.highest_epoch = self.coming_epoch(now);
         self.highest_epoch
     }
 

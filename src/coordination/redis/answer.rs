@@ -1,7 +1,7 @@
 //! The scripts' answers as domain values; `None` for an answer of another shape.
 
-use super::record;
 use super::reply::{flags, load, number, text, Parts};
+use super::{entry, record};
 use crate::coordination::{
     BrokerRecord, Changes, Claim, Departure, Entry, Eviction, Expiry, Holder, Joined, Known, Location, Look, Member,
     Membership, Placement, Registration, Renewal, Sighting,
@@ -239,7 +239,7 @@ pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Found>>> {
     let found = |id: &WorkerId| match parts.value() {
         None | Some(Value::Nil) => Found::Elsewhere,
         Some(value) => {
-            Parts::of(value).and_then(|mut fields| fields.entry(id.clone())).map_or(Found::Unreadable, Found::Entry)
+            text(value).and_then(|text| entry::decode(id.clone(), &text)).map_or(Found::Unreadable, Found::Entry)
         }
     };
     Some(Some(ids.iter().map(found).collect()))
@@ -291,7 +291,7 @@ pub fn claim(value: Value) -> Option<(Claim, Unreadable)> {
     while parts.left() > 0 {
         let mut fields = parts.parts()?;
         let id = fields.worker()?;
-        match fields.entry(id.clone()) {
+        match fields.text().and_then(|text| entry::decode(id.clone(), &text)) {
             Some(entry) => entries.push(entry),
             None => unreadable.push(id),
         }

@@ -11,13 +11,14 @@
 //! | scripts and their pieces | `script.rs`, `../lua/` |
 //! | what scripts are asked | `question.rs`; many placements in one: `placing.rs` |
 //! | what scripts answer | `reply.rs`, `answer.rs` |
-//! | the form of a broker's record | `record.rs` |
+//! | the form of a broker's record, of a worker's entry | `record.rs`, `entry.rs` |
 //! | whether the namespace is ours | `schema.rs` |
 //! | errors | `failure.rs` |
 
 mod answer;
 mod client;
 mod dial;
+mod entry;
 mod failure;
 mod greeting;
 mod link;
@@ -184,7 +185,7 @@ impl Coordinator for RedisCoordinator {
             let (chunk, rest) = left.split_at(question::restorable(left));
             left = rest;
             let mut arguments = Arguments::of([owner.to_string()]).key(self.client.keys.own(owner));
-            chunk.iter().for_each(|held| arguments.values.extend(question::restore(held)));
+            chunk.iter().for_each(|held| arguments.values.extend(question::restore(owner, held)));
             let answer = self.client.run(&script::RESTORE, arguments).await?;
             match self.client.read("restore", answer::restored(answer, chunk.len()))? {
                 Some(stand) => done.extend(stand),

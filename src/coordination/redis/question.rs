@@ -1,9 +1,9 @@
 //! What the longer scripts are asked, in the order of their headers.
 
-use super::record;
 use super::script::Arguments;
+use super::{entry, record};
 use crate::coordination::keys::escape;
-use crate::coordination::{Announcement, EntryState, Fate, Held, PlaceRequest, MAX_LOAD, SCHEMA_VERSION};
+use crate::coordination::{Announcement, Fate, Held, PlaceRequest, SCHEMA_VERSION};
 use crate::ids::{Incarnation, WorkerId};
 use std::time::Duration;
 
@@ -77,25 +77,6 @@ pub fn restorable(held: &[Held]) -> usize {
     fits.count().max(1)
 }
 
-pub fn restore(held: &Held) -> [String; 13] {
-    let entry = &held.entry;
-    [
-        entry.id.to_string(),
-        escape(entry.class.as_str()),
-        escape(entry.cluster.as_str()),
-        entry.epoch.to_string(),
-        (entry.cause as u8).to_string(),
-        entry.created.0.to_string(),
-        flag(entry.recoverable),
-        entry.attributes.clone(),
-        match held.state {
-            EntryState::Placing => "placing",
-            EntryState::Active => "active",
-        }
-        .into(),
-        held.load.min(MAX_LOAD).to_string(),
-        entry.attempt.to_string(),
-        entry.history.deaths.to_string(),
-        entry.history.returns.to_string(),
-    ]
+pub fn restore(owner: &Incarnation, held: &Held) -> [String; 3] {
+    [held.entry.id.to_string(), held.entry.epoch.to_string(), entry::encode(owner, held)]
 }

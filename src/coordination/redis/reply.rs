@@ -1,14 +1,13 @@
 //! Answers of scripts read piece by piece; whatever does not fit is `None`, never a panic.
 
 use super::record::endpoint;
-use crate::coordination::history::History;
 use crate::coordination::keys::unescape;
-use crate::coordination::{Cause, Entry, EntryState, Owner};
+use crate::coordination::{EntryState, Owner};
 use crate::ids::{ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use redis::Value;
 use std::vec::IntoIter;
 
-/// Longest id of a worker that is taken from an answer, the same as in `entry.lua`.
+/// Longest id of a worker that is taken from an answer, the same as in `sound.lua`.
 const MAX_ID_BYTES: usize = 4096;
 
 /// What a script's number can be exactly; sums of some such numbers do not overflow.
@@ -69,8 +68,8 @@ impl Parts {
     }
     pub fn state(&mut self) -> Option<EntryState> {
         match self.text()?.as_str() {
-            "placing" => Some(EntryState::Placing),
-            "active" => Some(EntryState::Active),
+            "p" => Some(EntryState::Placing),
+            "a" => Some(EntryState::Active),
             _ => None,
         }
     }
@@ -82,35 +81,9 @@ impl Parts {
     pub fn owner(&mut self, incarnation: Incarnation) -> Option<Owner> {
         self.address().map(|address| Owner { incarnation, address })
     }
-    /// A count that may be missing, or foreign text: that is none.
-    fn count(&mut self) -> Option<u32> {
-        match self.0.next()? {
-            Value::Nil => Some(0),
-            value => Some(number(value).and_then(|count| u32::try_from(count).ok()).unwrap_or_default()),
-        }
-    }
     /// How many deaths count.
     pub fn deaths(&mut self) -> Option<u32> {
-        self.count()
-    }
-    /// `cause, class, cluster, epoch, created, recoverable, attributes, attempt, deaths or nil, returns or nil`.
-    pub fn entry(&mut self, id: WorkerId) -> Option<Entry> {
-        let cause = match self.number()? {
-            0 => Cause::New,
-            _ => Cause::Recovery,
-        };
-        Some(Entry {
-            id,
-            class: self.class()?,
-            cluster: self.cluster()?,
-            epoch: self.epoch()?,
-            cause,
-            created: self.time()?,
-            recoverable: self.text()? == "1",
-            attributes: self.text()?,
-            attempt: u32::try_from(self.number()?).ok()?,
-            history: History { deaths: self.count()?, returns: self.count()? },
-        })
+        self.number().map(|deaths| u32::try_from(deaths).unwrap_or(u32::MAX))
     }
 }
 
@@ -166,8 +139,6 @@ mod tests {
         assert_eq!(text(Value::BulkString(vec![0xff])), None);
         assert_eq!(load(bulk("nan")), None);
         assert_eq!(flags(Value::Array(vec![Value::Nil]), 1), None);
-        let mut short = Parts(vec![bulk("Foo")].into_iter());
-        assert_eq!(short.entry("a".into()), None);
     }
 
     #[test]

@@ -1,0 +1,116 @@
+//! How a worker's entry is written: one text, which `lua/entry.lua` describes.
+//!
+//! The head has a fixed form, so that a script changes it in place: whatever the attributes are, they are written once.
+
+use super::reply::MAX_NUMBER;
+use crate::coordination::history::History;
+use crate::coordination::keys::{escape, unescape};
+use crate::coordination::{Cause, Entry, EntryState, Held, MAX_LOAD};
+use crate::ids::{ClassName, ClusterName, Epoch, Incarnation, ServerTime, WorkerId};
+
+/// Letters before the names.
+const HEAD: usize = 102;
+/// What 13 digits can be.
+const MAX_TIME: u64 = 9_999_999_999_999;
+const MAX_ATTEMPTS: u32 = 999_999;
+const MAX_COUNT: u32 = 9_999;
+
+/// The entry of a worker that lives with its owner; when it was activated is for the script to fill in.
+pub fn encode(owner: &Incarnation, held: &Held) -> String {
+    let entry = &held.entry;
+    let state = match held.state {
+        EntryState::Placing => 'p',
+        EntryState::Active => 'a',
+    };
+    format!(
+        "{state}{}{}{:016}{:010}{:013}{:013}{:06}{:04}{:04} {:<32}{}:{}:{}",
+        entry.cause as u8,
+        u8::from(entry.recoverable),
+        entry.epoch.0.min(MAX_NUMBER),
+        held.load.min(MAX_LOAD),
+        entry.created.0.min(MAX_TIME),
+        0,
+        entry.attempt.min(MAX_ATTEMPTS),
+        entry.history.deaths.min(MAX_COUNT),
+        entry.history.returns.min(MAX_COUNT),
+        owner.as_str(),
+        escape(entry.class.as_str()),
+        escape(entry.cluster.as_str()),
+        entry.attributes,
+    )
+}
+
+/// `None` when the text is none that [`encode`] and the scripts write.
+pub fn decode(id: WorkerId, text: &str) -> Option<Entry> {
+    let (head, rest) = (text.get(..HEAD)?, text.get(HEAD..)?);
+    let digits = |from: usize, to: usize| -> Option<u64> { head.get(from..to)?.parse().ok() };
+    let mut names = rest.splitn(3, ':');
+    let mut name = || names.next().and_then(unescape).filter(|name| !name.is_empty());
+    let (class, cluster) = (ClassName::new(name()?), ClusterName::new(name()?));
+    Some(Entry {
+        id,
+        class,
+        cluster,
+        epoch: Epoch(digits(3, 19).filter(|epoch| *epoch <= MAX_NUMBER)?),
+        cause: if digits(1, 2)? == 0 { Cause::New } else { Cause::Recovery },
+        attempt: u32::try_from(digits(55, 61)?).ok()?,
+        created: ServerTime(digits(29, 42)?),
+        recoverable: digits(2, 3)? == 1,
+        attributes: names.next()?.to_owned(),
+        history: History {
+            deaths: u32::try_from(digits(61, 65)?).ok()?,
+            returns: u32::try_from(digits(65, 69)?).ok()?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(attributes: &str) -> Held {
+        Held {
+            entry: Entry {
+                id: "w".into(),
+                class: "Ro:om,é".into(),
+                cluster: "ma%in".into(),
+                epoch: Epoch(MAX_NUMBER),
+                cause: Cause::Recovery,
+                attempt: 7,
+                created: ServerTime(1_780_000_000_000),
+                recoverable: true,
+                attributes: attributes.into(),
+                history: History { deaths: 2, returns: 3 },
+            },
+            state: EntryState::Active,
+            load: MAX_LOAD,
+        }
+    }
+
+    #[test]
+    fn an_entry_survives_the_way_there_and_back() {
+        for attributes in ["", "{}", "a:b:c", "größe 漢字 \u{0}"] {
+            let held = held(attributes);
+            let text = encode(&Incarnation::random(), &held);
+            assert_eq!(text.find("Ro%3Aom%2Cé:ma%25in:"), Some(HEAD), "{text}");
+            assert_eq!(decode("w".into(), &text), Some(held.entry));
+        }
+    }
+
+    #[test]
+    fn foreign_text_is_no_entry() {
+        let text = encode(&Incarnation::random(), &held("{}"));
+        let broken = [
+            "",
+            "1",
+            &text[..HEAD],
+            &text[..text.len() - 3],
+            &text.replacen("9007199254740992", "9007199254740993", 1),
+            &text.replacen("1780000000000", "17800000000x0", 1),
+            &text.replacen("Ro%3Aom%2Cé", "", 1),
+            &text.replacen("ma%25in", "%zz", 1),
+            &format!("é{text}"),
+        ];
+        broken.into_iter().for_each(|text| assert_eq!(decode("w".into(), text), None, "{text}"));
+    }
+}
