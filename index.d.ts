@@ -27,6 +27,12 @@ export interface Answer<T> extends Promise<T> {
   timeout(ms: number, message?: string): Answer<T>;
 }
 
+/** What a call returns: `P` is `option.promise` of its broker. */
+export type Promised<T, P = 'bluebird'> = [P] extends ['native' | PromiseConstructor] ? Promise<T> : Answer<T>;
+
+/** How a broker's promises are named where it hands them on. */
+export type PromiseKind<P> = [P] extends ['native' | PromiseConstructor] ? 'native' : 'bluebird';
+
 /** Node-style: `callback(error)` or `callback(null, value)`. */
 export type Callback<T> = (error: any, value?: T) => void;
 
@@ -230,13 +236,13 @@ export interface RegisterOptions {
   clustername?: string;
 }
 
-export interface CreateOptions {
+export interface CreateOptions<Attributes = { recoverable?: boolean; [name: string]: any }> {
   /** At most 512 bytes. Default: the class name for a static worker, else `Name#n`. */
   id?: string | null;
   /** One worker of this class in the whole system, whose id is the class name. */
   static?: boolean;
   /** Given to the worker; at most 64 KiB of JSON. `recoverable` makes it come back when its broker is lost or leaves. */
-  attributes?: { recoverable?: boolean; [name: string]: any } | null;
+  attributes?: Attributes | null;
 }
 
 export interface AskOptions {
@@ -275,14 +281,90 @@ export interface WorkerErrorEvent {
 }
 
 export interface WorkerClass<W extends Worker = Worker> {
-  new (id: string, broker: Broker, attributes: any): W;
+  new (id: string, broker: Broker<any>, attributes: any): W;
   /** The name that it is registered by, where none is given. */
   classname?: string;
   clustername?: string;
   concurrency?: Concurrency | undefined;
   maxQueue?: number;
   /** A subclass of Agent that `createWorker` and `findWorker` return. */
-  agent?: new (id: string, broker: Broker) => Agent;
+  agent?: new (id: string, broker: Broker<any>) => Agent<any, any>;
+}
+
+/**
+ * The worker classes of the application by their registered names, for it to declare once:
+ * `declare module 'dworker' { interface WorkerClasses { Cart: typeof Cart } }`. Then other names do not compile, and agents and
+ * attributes have the types of their class.
+ */
+export interface WorkerClasses {}
+
+/** A name that {@link WorkerClasses} declares. */
+export type RegisteredName = keyof WorkerClasses & string;
+/** Any name, as long as {@link WorkerClasses} declares none. */
+export type UndeclaredName = [keyof WorkerClasses] extends [never] ? string : never;
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+type Distributed<T> = T extends unknown ? Omit<T, 'static'> : never;
+/** What the creator of a worker of the class `C` gives as its attributes. */
+export type AttributesOf<C> = C extends new (...args: any[]) => { readonly attributes: infer A }
+  ? { recoverable?: boolean } & Distributed<A>
+  : { recoverable?: boolean; [name: string]: any };
+
+type FunctionName<W> = { [K in keyof W & string]: W[K] extends (...args: any[]) => any ? K : never }[keyof W & string];
+/** `static methods = true`: neither `_…` nor `on…`. */
+type PublicName<K> = K extends `_${string}` ? never : K extends `on${infer Next}${string}` ? (Next extends Lowercase<Next> ? K : never) : K;
+type Declared<M, K> = M extends readonly (infer N)[] ? Extract<K, N> : M extends boolean ? PublicName<K> : never;
+/** The names of the methods that the class `C` declares by `static methods`. */
+export type MethodName<C> = C extends { methods: infer M; prototype: infer W } ? Declared<M, Exclude<FunctionName<W>, keyof Worker | 'then' | 'toJSON'>> : never;
+
+/** A method as its caller has it: one argument, and a callback. */
+type Call<F, R, P> = F extends (...args: infer D) => any
+  ? D extends []
+    ? (data?: undefined, callback?: Callback<R>) => Promised<R, P>
+    : D extends [data: infer T, ...rest: any[]]
+      ? (data: T, callback?: Callback<R>) => Promised<R, P>
+      : D extends [data?: infer T, ...rest: any[]]
+        ? (data?: T, callback?: Callback<R>) => Promised<R, P>
+        : never
+  : never;
+type Result<F> = F extends (...args: any[]) => infer R ? Awaited<R> : never;
+
+/** `agent.call` of a worker of the class `C`. Where the class declares no methods, any name is one. */
+export type Calls<C, P = 'bluebird'> =
+  IsAny<C> extends true
+    ? { readonly [method: string]: (data?: any, callback?: Callback<any>) => Promised<any, P> }
+    : C extends { methods: readonly any[] | boolean; prototype: infer W }
+      ? { readonly [K in MethodName<C> & keyof W]: Call<W[K], Result<W[K]>, P> }
+      : { readonly [method: string]: (data?: any, callback?: Callback<any>) => Promised<any, P> };
+
+/** `agent.send` of a worker of the class `C`. */
+export type Sends<C, P = 'bluebird'> =
+  IsAny<C> extends true
+    ? { readonly [method: string]: (data?: any, callback?: Callback<void>) => Promised<void, P> }
+    : C extends { methods: readonly any[] | boolean; prototype: infer W }
+      ? { readonly [K in MethodName<C> & keyof W]: Call<W[K], void, P> }
+      : { readonly [method: string]: (data?: any, callback?: Callback<void>) => Promised<void, P> };
+
+/** The agent that `createWorker` gives for the class `C`: one of its own `agent` class, with the class's methods. */
+export type AgentOf<C, P = 'bluebird'> = C extends { agent: new (...args: any[]) => infer A }
+  ? C extends { methods: readonly any[] | boolean }
+    ? Omit<A, 'call' | 'send' | 'with'> & Pick<Agent<C, P>, 'call' | 'send' | 'with'>
+    : A
+  : Agent<C, P>;
+
+/** Arguments of the listeners of a broker's events. */
+export interface BrokerEvents {
+  state: [from: 0 | 1 | 2 | 3 | 4, to: 0 | 1 | 2 | 3 | 4];
+  log: [event: LogEvent];
+  workerError: [event: WorkerErrorEvent];
+  suspended: [];
+  resumed: [];
+  brokerDead: [brokerId: string];
+  workerLost: [event: WorkerLostEvent];
+  /** The core ended by itself. Emitted only where it has a listener. */
+  error: [error: DworkerError];
+  newListener: [event: string | symbol, listener: (...args: any[]) => void];
+  removeListener: [event: string | symbol, listener: (...args: any[]) => void];
 }
 
 /**
@@ -301,7 +383,7 @@ export interface WorkerRegistry {
  *
  * Every asynchronous call takes a callback as its last argument, and returns a promise all the same.
  */
-export class Broker extends EventEmitter {
+export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = 'bluebird'> extends EventEmitter {
   static readonly State: {
     readonly INACTIVE: 0;
     readonly ACTIVATING: 1;
@@ -311,7 +393,15 @@ export class Broker extends EventEmitter {
   };
 
   /** @param id unique in the whole system: a non-empty string of at most 512 bytes */
-  constructor(id: string, option?: BrokerOptions);
+  constructor(id: string, option?: BrokerOptions & { promise?: P });
+
+  /** A broker that is started. `await using broker = await Broker.start(id, option)` ends it, too. */
+  static start(id: string, callback: Callback<Broker>): Answer<Broker>;
+  static start<P extends 'bluebird' | 'native' | PromiseConstructorLike = 'bluebird'>(
+    id: string,
+    option?: BrokerOptions & { promise?: P },
+    callback?: Callback<Broker<P>>
+  ): Promised<Broker<P>, P>;
 
   readonly id: string;
   /** One of `Broker.State`. */
@@ -329,7 +419,7 @@ export class Broker extends EventEmitter {
   readonly sub: any;
 
   /** Joins the cluster. Allowed in the states INACTIVE and DESTROYED; a failure leads back to INACTIVE. */
-  start(callback?: Callback<void>): Answer<void>;
+  start(callback?: Callback<void>): Promised<void, P>;
 
   /** Makes a worker class known here: by the given name, else its `classname`, else its `name`. */
   registerWorker(ctor: WorkerClass, option?: RegisterOptions): void;
@@ -342,21 +432,34 @@ export class Broker extends EventEmitter {
    * Makes a worker on the least loaded broker of its class's cluster, and waits `rpcTimeout` for its `onCreate`. A live
    * worker of that id is returned, not made again.
    */
-  createWorker<A extends Agent = Agent>(name: string, callback?: Callback<A>): Answer<A>;
-  createWorker<A extends Agent = Agent>(name: string, option?: CreateOptions | null, callback?: Callback<A>): Answer<A>;
+  createWorker<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(name: UndeclaredName, callback?: Callback<A>): Promised<A, P>;
+  createWorker<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(
+    name: UndeclaredName,
+    option?: CreateOptions | null,
+    callback?: Callback<A>
+  ): Promised<A, P>;
+  createWorker<N extends RegisteredName>(
+    name: N,
+    callback?: Callback<AgentOf<WorkerClasses[N], PromiseKind<P>>>
+  ): Promised<AgentOf<WorkerClasses[N], PromiseKind<P>>, P>;
+  createWorker<N extends RegisteredName>(
+    name: N,
+    option?: CreateOptions<AttributesOf<WorkerClasses[N]>> | null,
+    callback?: Callback<AgentOf<WorkerClasses[N], PromiseKind<P>>>
+  ): Promised<AgentOf<WorkerClasses[N], PromiseKind<P>>, P>;
 
   /** `null` when there is no such worker; waits while it is being recovered. */
-  findWorker<A extends Agent = Agent>(id: string, callback?: Callback<A | null>): Answer<A | null>;
+  findWorker<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(id: string, callback?: Callback<A | null>): Promised<A | null, P>;
 
   /**
    * Leaves the cluster: `onDestroy({cause: SYSTEM})` runs on its workers, and each recoverable one is handed over as soon as
    * that has settled. Does not wait for running handlers.
    */
-  destroy(callback?: Callback<void>): Answer<void>;
-  destroy(option?: DestroyOptions | null, callback?: Callback<void>): Answer<void>;
+  destroy(callback?: Callback<void>): Promised<void, P>;
+  destroy(option?: DestroyOptions | null, callback?: Callback<void>): Promised<void, P>;
 
   /** `destroy({noRecover: true})`, then `start()`. */
-  restart(callback?: Callback<void>): Answer<void>;
+  restart(callback?: Callback<void>): Promised<void, P>;
 
   /** Replaces `option.secret` for the handshakes that begin from now on; open connections stay. */
   setSecret(secret: string | [string] | [string, string]): void;
@@ -364,7 +467,7 @@ export class Broker extends EventEmitter {
   /** Replaces the certificates of `option.tls` for the handshakes that begin from now on; open connections stay. */
   setSecureContext(tls: TlsOptions): void;
   /** Frees a worker that is quarantined: it is recovered at once. `false` where no worker of this id was held back. */
-  release(id: string, callback?: Callback<boolean>): Answer<boolean>;
+  release(id: string, callback?: Callback<boolean>): Promised<boolean, P>;
 
   /** Tells every broker of the namespace to restart; does not wait for it. */
   restartAll(): void;
@@ -375,20 +478,16 @@ export class Broker extends EventEmitter {
    */
   quit(): void;
 
-  on(event: 'state', listener: (from: number, to: number) => void): this;
-  on(event: 'log', listener: (event: LogEvent) => void): this;
-  on(event: 'workerError', listener: (event: WorkerErrorEvent) => void): this;
-  on(event: 'suspended' | 'resumed', listener: () => void): this;
-  on(event: 'brokerDead', listener: (brokerId: string) => void): this;
-  on(event: 'workerLost', listener: (event: WorkerLostEvent) => void): this;
-  on(event: string | symbol, listener: (...args: any[]) => void): this;
-  once(event: 'state', listener: (from: number, to: number) => void): this;
-  once(event: 'log', listener: (event: LogEvent) => void): this;
-  once(event: 'workerError', listener: (event: WorkerErrorEvent) => void): this;
-  once(event: 'suspended' | 'resumed', listener: () => void): this;
-  once(event: 'brokerDead', listener: (brokerId: string) => void): this;
-  once(event: 'workerLost', listener: (event: WorkerLostEvent) => void): this;
-  once(event: string | symbol, listener: (...args: any[]) => void): this;
+  /** As `destroy()` and `quit()`, in any state. */
+  [Symbol.asyncDispose](): Promise<void>;
+
+  on<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
+  once<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
+  off<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
+  addListener<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
+  removeListener<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
+  prependListener<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
+  prependOnceListener<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
 }
 
 export interface CreateInfo {
@@ -445,9 +544,9 @@ export class Worker<Attributes = any> {
   static maxQueue?: number;
   static classname?: string;
   static clustername?: string;
-  static agent?: new (id: string, broker: Broker) => Agent;
+  static agent?: new (id: string, broker: Broker<any>) => Agent<any, any>;
 
-  constructor(id: string, broker: Broker, attributes?: Attributes);
+  constructor(id: string, broker: Broker<any>, attributes?: Attributes);
 
   readonly id: string;
   /** One of `Worker.State`. */
@@ -456,17 +555,19 @@ export class Worker<Attributes = any> {
   readonly attributes: Attributes & { static: boolean };
   /** A string of digits that grows with every activation of this id anywhere: a fencing token. */
   readonly epoch: string;
+  /** The broker that it runs on. A class may have a property of this name for itself. */
+  readonly broker: Broker<any>;
   /** Floored; negative values, and all after destruction, are ignored. Setting it changes the broker's at once. */
   load: number;
   /** For workers written for the original: `br` is the Broker. Not enumerable. */
-  readonly __priv: { br: Broker; id: string };
+  readonly __priv: { br: Broker<any>; id: string };
 
   /** Ends this worker, after `onCreate` where that still runs. A second call does nothing. */
   destroy(option?: DestroyOptions | null): void;
 
   /** To override: called once, after construction. If it rejects, the failure is reported by events and the worker is active all the same. */
   onCreate(info: CreateInfo, callback?: Callback<void>): any;
-  /** To override: called for each ask. Base: rejects with "Not implemented". */
+  /** To override: called for each ask. Base: calls the method that `static methods` declares, else rejects with "Not implemented". */
   onAsk(method: string, data: any, callback?: Callback<any>): any;
   /** To override: called for each tell. A failure is reported by the events `'log'` and `'workerError'`. */
   onTell(method: string, data: any): any;
@@ -475,8 +576,8 @@ export class Worker<Attributes = any> {
 }
 
 /** A handle of a worker, wherever that lives. Messages of one broker to one worker arrive in the order of sending. */
-export class Agent {
-  constructor(id: string, broker: Broker);
+export class Agent<C = any, P = 'bluebird'> {
+  constructor(id: string, broker: Broker<any>);
 
   /** Of the worker. */
   readonly id: string;
@@ -485,11 +586,18 @@ export class Agent {
    * Waits for the handler's answer, for `rpcTimeout` at most. `data` is JSON, and copied. Inside of a handler it ends
    * with the call that is being handled, if that is earlier.
    */
-  ask<T = any>(method: string, data?: any, callback?: Callback<T>): Answer<T>;
-  ask<T = any>(method: string, data?: any, option?: AskOptions | null, callback?: Callback<T>): Answer<T>;
+  ask<T = any>(method: string, data?: any, callback?: Callback<T>): Promised<T, P>;
+  ask<T = any>(method: string, data?: any, option?: AskOptions | null, callback?: Callback<T>): Promised<T, P>;
 
   /** Waits until the message is handed to the transport. A rejection that nobody awaits is no `unhandledRejection`. */
-  tell(method: string, data?: any, callback?: Callback<void>): Answer<void>;
+  tell(method: string, data?: any, callback?: Callback<void>): Promised<void, P>;
+
+  /** Its functions are asks: `agent.call.add(data)` is `agent.ask('add', data)`. */
+  readonly call: Calls<C, P>;
+  /** Its functions are tells: `agent.send.add(data)` is `agent.tell('add', data)`. */
+  readonly send: Sends<C, P>;
+  /** The same agent whose asks have these options, where they are given no others. */
+  with(option: AskOptions): this;
 }
 
 export interface RouterOptions {

@@ -3,7 +3,9 @@
  */
 'use strict';
 
-const { checkCallback, checkId, badArgument } = require('./arguments');
+const { keepOwn } = require('./accessors');
+const { checkCallback, checkId, badArgument, optionsObject } = require('./arguments');
+const { stubs } = require('./calls');
 const { failure } = require('./errors');
 const { ask, tell } = require('./messages');
 const { Bluebird, contain, contextual, nodeify } = require('./promises');
@@ -20,7 +22,7 @@ const { kCore, hide } = require('./symbols');
 function Agent(id, broker) {
   checkId('agent id', id);
   if (!broker) throw badArgument('a Broker', 'broker', broker);
-  hide(this, '__priv', { br: broker, id });
+  hide(this, '__priv', { br: broker, id, methods: undefined, option: undefined, call: undefined, send: undefined });
 }
 
 Object.defineProperty(Agent.prototype, 'id', {
@@ -30,6 +32,41 @@ Object.defineProperty(Agent.prototype, 'id', {
   enumerable: true,
   configurable: true,
 });
+
+Object.defineProperties(Agent.prototype, {
+  /** @member {Object} Agent#call its functions are asks: `agent.call.add(data)` is `agent.ask('add', data)` */
+  call: { get: stubsNamed('call'), set: keepOwn('call'), configurable: true },
+  /** @member {Object} Agent#send its functions are tells: `agent.send.add(data)` is `agent.tell('add', data)` */
+  send: { get: stubsNamed('send'), set: keepOwn('send'), configurable: true },
+});
+
+function stubsNamed(how) {
+  return function () {
+    const inner = this.__priv;
+    if (inner === undefined) return undefined;
+    if (inner[how] === undefined) inner[how] = stubs(this, how, inner.methods);
+    return inner[how];
+  };
+}
+
+/** `methods`: what the class of the worker declares. An agent class of the application's may have kept the base from running. */
+function knowsMethods(agent, methods) {
+  if (agent.__priv !== undefined) agent.__priv.methods = methods;
+}
+
+/**
+ * The same agent whose asks have these options, where they are given no others: `agent.with({ timeout: 500 }).call.total()`.
+ *
+ * @param {object} option see {@link Agent#ask}
+ * @returns {Agent}
+ */
+Agent.prototype.with = function (option) {
+  const inner = this.__priv;
+  const given = optionsObject('option of with()', option);
+  const same = Object.create(this);
+  hide(same, '__priv', { ...inner, option: { ...inner.option, ...given }, call: undefined, send: undefined });
+  return same;
+};
 
 /**
  * Sends a message and waits for the handler's answer, for `rpcTimeout` at most. The handler runs once or not at all.
@@ -44,11 +81,12 @@ Object.defineProperty(Agent.prototype, 'id', {
  * @returns {Promise<*>} the answer. Errors have `code` and `delivered`
  */
 Agent.prototype.ask = function (method, data, option, callback) {
-  const { br, id } = this.__priv;
+  const { br, id, option: preset } = this.__priv;
   if (typeof option === 'function') {
     callback = option;
     option = undefined;
   }
+  if (preset !== undefined) option = preferred(option, preset);
   const core = br ? br[kCore] : undefined;
   let promise;
   try {
@@ -82,6 +120,11 @@ Agent.prototype.tell = function (method, data, callback) {
   return nodeify(promise, callback);
 };
 
+function preferred(option, preset) {
+  if (option === undefined || option === null) return preset;
+  return typeof option === 'object' ? { ...preset, ...option } : option;
+}
+
 function linked(core, id) {
   if (core === undefined) throw failure('DW_ERR_STATE', `The agent of worker ${id} is not linked to a broker`);
   return core;
@@ -92,3 +135,4 @@ function promiseClass(core) {
 }
 
 module.exports.Agent = Agent;
+module.exports.knowsMethods = knowsMethods;

@@ -84,6 +84,7 @@ function optionsObject(name, value) {
   return value;
 }
 
+module.exports.MAX_METHOD_BYTES = MAX_METHOD_BYTES;
 module.exports.MAX_NAME_BYTES = MAX_NAME_BYTES;
 module.exports.badArgument = badArgument;
 module.exports.fits = fits;

@@ -3,14 +3,14 @@
  */
 'use strict';
 
-const { EventEmitter } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const { checkId, optionsObject } = require('./arguments');
 const { Core, State } = require('./core');
 const { createWorker, findWorker } = require('./directory');
 const { normalizeBrokerOptions } = require('./options');
 const { DESTROY, REGISTER } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
-const { answer } = require('./promises');
+const { Bluebird, answer, contextual, nodeify } = require('./promises');
 const { checkRegistry, clashOf, readRegistration } = require('./registry');
 const { slipsOf } = require('./slips');
 const { kCore, hide } = require('./symbols');
@@ -39,6 +39,30 @@ Object.setPrototypeOf(Broker.prototype, EventEmitter.prototype);
  * @enum {number}
  */
 Broker.State = State;
+
+/**
+ * A broker that is started: `await using broker = await Broker.start(id, option)` also ends it.
+ *
+ * @param {string} id
+ * @param {object} [option] as for the constructor
+ * @param {function(Error, Broker=)} [callback]
+ * @returns {Promise<Broker>}
+ */
+Broker.start = function (id, option, callback) {
+  const [own, after] = typeof option === 'function' ? [undefined, option] : [option, callback];
+  return nodeify(started(this, id, own), after);
+};
+
+/** The promises are those that the option names, where it can be read. */
+function started(BrokerClass, id, option) {
+  let broker;
+  try {
+    broker = new BrokerClass(id, option);
+  } catch (error) {
+    return contextual(Bluebird).reject(error);
+  }
+  return broker.start().then(() => broker);
+}
 
 Object.defineProperties(Broker.prototype, {
   /** @member {string} Broker#id */
@@ -211,6 +235,19 @@ Broker.prototype.restartAll = function () {
 Broker.prototype.quit = function () {
   this[kCore].quit();
 };
+
+/** Leaves the cluster, if it is in one, and closes the connections: what `await using` calls. */
+async function dispose() {
+  try {
+    while (this.state === State.ACTIVATING || this.state === State.DESTROYING) await once(this, 'state');
+    if (this.state === State.ACTIVE) await this.destroy();
+  } finally {
+    this.quit();
+  }
+}
+
+// Node.js has the symbol from 20.4 on.
+if (Symbol.asyncDispose !== undefined) hide(Broker.prototype, Symbol.asyncDispose, dispose);
 
 function call(broker, callback, work) {
   const core = broker[kCore];

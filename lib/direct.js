@@ -13,8 +13,9 @@ const { DirectCall, Message } = require('./direct-call');
 const { Deadlines } = require('./deadlines');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
+const { runOnAsk, runOnTell } = require('./handlers');
 const { isPlain } = require('./messages');
-const { TellOutcome, DirectOutcome, ASK_WITH_CALLBACK } = require('./outcome');
+const { TellOutcome, DirectOutcome } = require('./outcome');
 const { monotonicClock, wallClock } = require('./timers');
 
 /** As many as the core's inbox takes. */
@@ -31,11 +32,9 @@ const OPEN = 2;
 
 /** Runs the handler of `this` ask. */
 function runAsk(outcome) {
-  const { worker } = this.record;
   this.record.handled = true;
   try {
-    const result = worker.onAsk(this.method, this.data, outcome.callback());
-    outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
+    runOnAsk(outcome, this.data);
   } catch (error) {
     outcome.settle(true, error);
   }
@@ -45,7 +44,7 @@ function runAsk(outcome) {
 function runTell(outcome) {
   this.record.handled = true;
   try {
-    outcome.returned(this.record.worker.onTell(this.method, this.data), false);
+    runOnTell(outcome, this.data);
   } catch (error) {
     outcome.settle(true, error);
   }

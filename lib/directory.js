@@ -3,15 +3,17 @@
  */
 'use strict';
 
-const { Agent } = require('./agent');
+const { Agent, knowsMethods } = require('./agent');
 const { badArgument, checkId, checkName, fits, optionsObject } = require('./arguments');
 const { current } = require('./context');
 const { failure } = require('./errors');
 const { toJson } = require('./messages');
-const { DirectOutcome } = require('./outcome');
+const { methodsOf } = require('./methods');
 const { CREATE } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
+const { DirectOutcome } = require('./outcome');
 const { clusterOf } = require('./registry');
+const { Worker } = require('./worker');
 
 /** Bytes of the JSON text of a worker's attributes: it is kept in Redis and carried through every recovery. */
 const MAX_ATTRIBUTES_BYTES = 64 * 1024;
@@ -60,7 +62,9 @@ function findWorker(core, id) {
 
 function agentOf(core, WorkerClass, id) {
   const AgentClass = WorkerClass.agent || Agent;
-  return new AgentClass(id, core.broker);
+  const agent = new AgentClass(id, core.broker);
+  knowsMethods(agent, methodsOf(WorkerClass, Worker));
+  return agent;
 }
 
 /** The JSON text of the attributes, `static` among them, without touching the application's object. */

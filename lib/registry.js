@@ -8,6 +8,7 @@ const { Agent } = require('./agent');
 const { badArgument, checkName, optionsObject } = require('./arguments');
 const { concurrencyOf } = require('./concurrency');
 const { failure } = require('./errors');
+const { readMethods } = require('./methods');
 const { Worker } = require('./worker');
 
 const DEFAULT_CLUSTER = 'main';
@@ -52,6 +53,7 @@ function readRegistration(args) {
   const registered = name === undefined ? WorkerClass.classname || WorkerClass.name : name;
   checkName('name of the worker class', registered);
   checkPrototype(WorkerClass, registered, Worker);
+  readMethods(WorkerClass, Worker);
   const given = optionsObject('option of registerWorker()', option);
   const { clustername } = given;
   const cluster = clustername || WorkerClass.clustername || DEFAULT_CLUSTER;

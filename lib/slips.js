@@ -9,7 +9,7 @@ const { Worker } = require('./worker');
 const HANDLERS = ['onCreate', 'onAsk', 'onTell', 'onDestroy'];
 /** Letters in which a slip is told from another word. */
 const LONG_NAME = 8;
-const STATICS = ['classname', 'clustername', 'agent', 'concurrency', 'maxQueue'];
+const STATICS = ['classname', 'clustername', 'agent', 'concurrency', 'maxQueue', 'methods', 'input'];
 
 /**
  * @param {Function} WorkerClass

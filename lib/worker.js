@@ -6,6 +6,7 @@
 const { absorbFields, keepOwn, refuseToSet } = require('./accessors');
 const { badArgument } = require('./arguments');
 const { current } = require('./context');
+const { callMethod } = require('./methods');
 const { DESTROY } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
 const { Bluebird, contextual, nodeify } = require('./promises');
@@ -44,6 +45,10 @@ class WorkerRecord {
     this.worker = worker;
     this.id = id;
     this.broker = broker;
+    /** The name that its class is registered by. */
+    this.className = '';
+    /** What may be called by name, where its class declares that (lib/methods.js). */
+    this.methods = null;
     this.attributes = attributes;
     this.state = State.INACTIVE;
     this.load = 0;
@@ -101,6 +106,8 @@ Object.defineProperties(Worker.prototype, {
   attributes: { ...accessor((record) => record.attributes), set: refuseToSet('attributes') },
   /** @member {string} Worker#epoch digits that grow with every activation of this id anywhere: a fencing token */
   epoch: { ...accessor((record) => record.epoch), set: keepOwn('epoch'), enumerable: false },
+  /** @member {Broker} Worker#broker the one that it runs on */
+  broker: { ...accessor((record) => record.broker), set: keepOwn('broker'), enumerable: false },
   /** @member {number} Worker#load floored; negative values, and all after destruction, are ignored */
   load: { ...accessor((record) => record.load), set: setLoad },
 });
@@ -155,7 +162,8 @@ Worker.prototype.onCreate = function (info, callback) {
 };
 
 /**
- * To override: called for each ask; the value, promise or callback is the answer.
+ * To override: called for each ask; the value, promise or callback is the answer. The base calls the method of this name, where
+ * `static methods` declares it.
  *
  * @param {string} method
  * @param {*} data
@@ -163,19 +171,26 @@ Worker.prototype.onCreate = function (info, callback) {
  * @returns {*}
  */
 Worker.prototype.onAsk = function (method, data, callback) {
-  return nodeify(promiseClass(this).reject(new Error('Not implemented')), callback);
+  const record = this[kRecord];
+  const PromiseClass = promiseClass(this);
+  if (!declaresMethods(record)) return nodeify(PromiseClass.reject(new Error('Not implemented')), callback);
+  return nodeify(new PromiseClass((resolve) => resolve(callMethod(record, method, data))), callback);
 };
 
 /**
- * To override: called for each tell.
+ * To override: called for each tell. The base calls the method of this name, where `static methods` declares it.
  *
  * @param {string} method
  * @param {*} data
  */
 Worker.prototype.onTell = function (method, data) {
-  void method;
-  void data;
+  const record = this[kRecord];
+  return declaresMethods(record) ? callMethod(record, method, data) : undefined;
 };
+
+function declaresMethods(record) {
+  return record !== undefined && record.methods !== null;
+}
 
 /**
  * To override: called once, before the worker goes. A rejection is ignored.
@@ -219,6 +234,7 @@ function construct(WorkerClass, className, id, broker, attributes, epoch) {
   // A subclass may have passed on other arguments than it was given.
   record.id = id;
   record.broker = broker;
+  record.className = className;
   absorbFields(worker, className, (load) => {
     worker.load = load;
     record.initialLoad = record.load;

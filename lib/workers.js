@@ -7,8 +7,10 @@ const { concurrencyOf } = require('./concurrency');
 const { CallContext, handle: runHandler, outside } = require('./context');
 const { failure } = require('./errors');
 const { describe, stackOf } = require('./failures');
+const { runOnAsk, runOnTell } = require('./handlers');
 const { isPlain } = require('./messages');
-const { ASK_WITH_CALLBACK, AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
+const { methodsOf } = require('./methods');
+const { AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
 const { Slow } = require('./slow');
 const { applicationClock, clearTimeout, monotonicClock, setImmediate, setTimeout } = require('./timers');
 const { Worker, construct } = require('./worker');
@@ -86,14 +88,11 @@ class Workers {
   }
 
   runAsk(outcome, data, index) {
-    const { worker } = outcome.record;
-    const callback = outcome.callback();
     if (!this.mayStart(index)) return;
     outcome.record.handled = true;
     if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
-      const result = worker.onAsk(outcome.method, data, callback);
-      outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
+      runOnAsk(outcome, data);
     } catch (error) {
       outcome.settle(true, error);
     }
@@ -154,7 +153,7 @@ class Workers {
     outcome.record.handled = true;
     if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
-      outcome.returned(outcome.record.worker.onTell(outcome.method, data), false);
+      runOnTell(outcome, data);
     } catch (error) {
       outcome.settle(true, error);
     }
@@ -235,10 +234,12 @@ class Workers {
     const { core } = this;
     let WorkerClass;
     let maxQueue;
+    let methods;
     let record;
     try {
       WorkerClass = core.lookUp(className);
       maxQueue = concurrencyOf(WorkerClass);
+      methods = methodsOf(WorkerClass, Worker);
       record = outside(() => construct(WorkerClass, className, id, core.broker, attributes, epoch));
     } catch (error) {
       this.notMade({ handle, id, className, cause }, WorkerClass === undefined ? CLASS_UNKNOWN : CONSTRUCTOR_THREW, error);
@@ -248,6 +249,7 @@ class Workers {
     record.handle = handle;
     record.owner = this;
     record.maxQueue = maxQueue;
+    record.methods = methods;
     record.state = State.ACTIVATING;
     const { load } = record;
     record.load = 0;

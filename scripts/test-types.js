@@ -1,6 +1,6 @@
 'use strict';
 
-/** `npm run test:types`: compiles `__test__/types` against `index.d.ts` with the oldest compiler that is promised and with the newest that is installed. */
+/** `npm run test:types`: compiles `__test__/types` and `__test__/types/registered` against `index.d.ts` with the oldest compiler that is promised and with the newest that is installed. */
 
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
@@ -9,6 +9,8 @@ const { run } = require('./support/run');
 const { main, say } = require('./support/terminal');
 
 const COMPILERS = ['typescript-5', 'typescript'];
+/** The second one declares worker classes by their names, which goes for a whole program. */
+const PROGRAMS = ['__test__/types', '__test__/types/registered'];
 
 main(async () => {
   let failed = 0;
@@ -19,9 +21,11 @@ main(async () => {
       continue;
     }
     const { version } = require(join(folder, 'package.json'));
-    const { code } = await run(process.execPath, [join(folder, 'bin', 'tsc'), '--project', join('__test__', 'types')], { cwd: ROOT });
-    say(`TypeScript ${version}: ${code === 0 ? 'compiles' : 'FAILED'}`);
-    if (code !== 0) failed += 1;
+    for (const program of PROGRAMS) {
+      const { code } = await run(process.execPath, [join(folder, 'bin', 'tsc'), '--project', program], { cwd: ROOT });
+      say(`TypeScript ${version}, ${program}: ${code === 0 ? 'compiles' : 'FAILED'}`);
+      if (code !== 0) failed += 1;
+    }
   }
   return failed === 0 ? 0 : 1;
 });

@@ -89,7 +89,7 @@ async function brokers() {
   broker.registerWorker(Date);
   broker.setWorkerRegistry({ add() {}, get: () => Room });
 
-  broker.on('state', (from, to) => expectTypeOf([from, to]).toEqualTypeOf<number[]>());
+  broker.on('state', (from, to) => expectTypeOf([from, to]).toEqualTypeOf<(0 | 1 | 2 | 3 | 4)[]>());
   broker.on('log', (event) => expectTypeOf(event).toEqualTypeOf<LogEvent>());
   broker.once('workerError', (event) => expectTypeOf(event).toEqualTypeOf<WorkerErrorEvent>());
   broker.on('brokerDead', (brokerId) => expectTypeOf(brokerId).toEqualTypeOf<string>());
