@@ -12,7 +12,7 @@ const { startPair } = require('./lib/pairs');
 const { payloadCells } = require('./lib/echo');
 const { Report } = require('./lib/report');
 
-const MEASURES = ['asks', 'tells', 'local', 'creates', 'memory', 'recovery', 'soak', 'overload'].map((name) => require(`./measures/${name}`));
+const MEASURES = ['asks', 'tells', 'local', 'creates', 'memory', 'recovery', 'methods', 'soak', 'overload'].map((name) => require(`./measures/${name}`));
 const QUIET = 0.1; // part of the cores that may be in use before a run without a remark
 const LEAD_MS = 50; // of every window, not counted
 const WARM_UP_MS = 400; // of each payload, once per system, so that V8 has compiled what is measured

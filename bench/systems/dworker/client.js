@@ -5,8 +5,9 @@ const { Broker } = require('./build');
 const { serveClient } = require('../../lib/client');
 const { flood } = require('../../lib/flood');
 const { load } = require('../../lib/load');
+const { payload } = require('../../lib/payload');
 const { probe } = require('./probe');
-const { Room, OldRoom, LocalRoom } = require('./rooms');
+const { Room, OldRoom, LocalRoom, AskedRoom, NamedRoom, LocalAskedRoom, LocalNamedRoom } = require('./rooms');
 
 const IN_FLIGHT = 64; // while workers are made that are not measured themselves
 
@@ -23,7 +24,8 @@ const system = {
     broker = new Broker('client', { ns, redis, clustername: 'clients', ...options });
     broker.registerWorker(Room, { clustername: 'main' });
     broker.registerWorker(OldRoom, { clustername: 'main' });
-    broker.registerWorker(LocalRoom, { clustername: 'clients' });
+    for (const Local of [LocalRoom, LocalAskedRoom, LocalNamedRoom]) broker.registerWorker(Local, { clustername: 'clients' });
+    for (const Remote of [AskedRoom, NamedRoom]) broker.registerWorker(Remote, { clustername: 'main' });
     await broker.start();
     for (let i = 0; i < REMOTE; i++) remotes.push(await broker.createWorker(i % 2 === 0 ? 'Room' : 'OldRoom'));
     local = await broker.createWorker('LocalRoom');
@@ -58,7 +60,17 @@ const work = ({ handlerUs, timeout }) => (done) => {
   remotes[0].ask('work', handlerUs, { timeout }).then(() => done(), done);
 };
 
+/** An echo of one worker by `ask`, and of one by a call of its method: `{where, how}`. */
+const ECHOES = {
+  ask: (agent, data) => (done) => agent.ask('echo', data).then(() => done(), done),
+  call: (agent, data) => (done) => agent.call.echo(data).then(() => done(), done),
+};
+
 serveClient(system, {
+  async echoBy({ className, how, kind, size, seed, ...window }) {
+    const agent = await broker.createWorker(className, { static: true });
+    return load(ECHOES[how](agent, payload(kind, size, seed)), window);
+  },
   works: (args) => load(work(args), args),
   flood: (args) => flood(work(args), args),
 

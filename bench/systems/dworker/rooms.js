@@ -48,9 +48,26 @@ OldRoom.prototype.onTell = () => arrived();
 /** A class of its own, because a class belongs to one cluster. */
 class LocalRoom extends Room {}
 
+/** The same echo by `onAsk` and by a method of its own name, for the measurement that compares the two. */
+class AskedRoom extends Worker {
+  async onAsk(method, data) {
+    return data;
+  }
+}
+
+class NamedRoom extends Worker {
+  static methods = ['echo'];
+  async echo(data) {
+    return data;
+  }
+}
+
+class LocalAskedRoom extends AskedRoom {}
+class LocalNamedRoom extends NamedRoom {}
+
 /** How many rooms live in this process. */
 function liveRooms() {
   return live;
 }
 
-module.exports = { Room, OldRoom, LocalRoom, liveRooms };
+module.exports = { Room, OldRoom, LocalRoom, AskedRoom, NamedRoom, LocalAskedRoom, LocalNamedRoom, liveRooms };

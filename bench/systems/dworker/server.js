@@ -4,7 +4,7 @@
 const { Broker } = require('./build');
 const { serve } = require('../../lib/serve');
 const { reset, received } = require('../../lib/received');
-const { Room, OldRoom, liveRooms } = require('./rooms');
+const { Room, OldRoom, AskedRoom, NamedRoom, liveRooms } = require('./rooms');
 
 let broker;
 const held = []; // objects for comparison with workers
@@ -21,6 +21,8 @@ serve({
     broker = new Broker(id, { ns, redis, ...options });
     broker.registerWorker(Room);
     broker.registerWorker(OldRoom);
+    broker.registerWorker(AskedRoom);
+    broker.registerWorker(NamedRoom);
     await broker.start();
     return { pid: process.pid };
   },
