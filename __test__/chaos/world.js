@@ -12,7 +12,7 @@ const { sleep, until } = require('../../support/wait');
 const { check } = require('./checker');
 const { History, now } = require('./history');
 const { seeded } = require('../../support/random');
-const { BrokerProcess } = require('./tools/broker');
+const { BrokerProcess, Host } = require('./tools/broker');
 const { removeFolder, undoWithUs } = require('./tools/cleanup');
 const { Observer } = require('./tools/observer');
 const { Server } = require('./tools/redis');
@@ -57,20 +57,30 @@ class World {
 
   /** As `broker`, not started yet. */
   prepare(id, option = {}, more = {}) {
-    this.lives += 1;
-    const broker = new BrokerProcess({
-      id,
-      name: `${id}.${this.lives}`,
-      option: { ns: NAMESPACE, redis: this.server && this.server.url, ...option },
+    return this.prepareHost([id], option, more)[0];
+  }
+
+  /** Brokers of these ids in one process, not started yet. */
+  prepareHost(ids, option = {}, more = {}) {
+    const host = new Host({
+      brokers: ids.map((id) => {
+        this.lives += 1;
+        return {
+          id,
+          name: `${id}.${this.lives}`,
+          option: { ns: NAMESPACE, redis: this.server && this.server.url, ...option },
+          seed: this.random.below(2 ** 31),
+        };
+      }),
       directory: this.directory,
-      seed: this.random.below(2 ** 31),
       log: this.log,
       wrap: more.wrap,
       env: { ...this.env, ...more.env },
     });
-    this.brokers.push(broker);
-    this.observer.follow(broker.file, broker.name);
-    return broker;
+    const prepared = ids.map((_, number) => new BrokerProcess(host, number));
+    this.brokers.push(...prepared);
+    for (const broker of prepared) this.observer.follow(broker.file, broker.name);
+    return prepared;
   }
 
   get alive() {

@@ -1,7 +1,8 @@
 'use strict';
 
 /**
- * A broker under test in a process of its own. Its driver sends operations as messages; what happens goes into its history.
+ * A process with one or more brokers under test. Its driver calls operations on each of them; what happens to a broker goes into its
+ * history.
  */
 
 const path = require('node:path');
@@ -16,56 +17,67 @@ const BEAT_MS = 10;
 /** A beat that comes later than this was held up: by a stopped process, a busy loop or a busy machine. */
 const STALL_MS = 25;
 
-const { id, option, directory, file, seed } = JSON.parse(process.argv[2]);
-const history = new History(path.join(directory, file));
-history.write('process', { broker: id, pid: process.pid });
+const { brokers, directory } = JSON.parse(process.argv[2]);
 
-const broker = new Broker(id, option);
-const load = new Load(broker, history, seeded(seed), process.pid);
-for (const WorkerClass of classes(history)) broker.registerWorker(WorkerClass);
-broker.on('state', (from, to) => history.write('state', { from, to }));
-broker.on('suspended', () => history.write('suspended'));
-broker.on('resumed', () => history.write('resumed'));
-broker.on('brokerDead', (dead) => history.write('brokerDead', { dead }));
-broker.on('workerLost', ({ id: worker, reason }) => history.write('workerLost', { id: worker, reason: String(reason) }));
-broker.on('log', ({ level, message }) => level !== 'debug' && history.write('log', { level, message }));
+/** A broker with its history, and the operations on it. */
+class Member {
+  constructor({ id, name, option, file, seed }) {
+    const history = new History(path.join(directory, file));
+    history.write('process', { broker: id, pid: process.pid });
+    const broker = new Broker(id, option);
+    for (const WorkerClass of classes(history)) broker.registerWorker(WorkerClass);
+    broker.on('state', (from, to) => history.write('state', { from, to }));
+    broker.on('suspended', () => history.write('suspended'));
+    broker.on('resumed', () => history.write('resumed'));
+    broker.on('brokerDead', (dead) => history.write('brokerDead', { dead }));
+    broker.on('workerLost', ({ id: worker, reason }) => history.write('workerLost', { id: worker, reason: String(reason) }));
+    broker.on('log', ({ level, message }) => level !== 'debug' && history.write('log', { level, message }));
+    this.history = history;
+    this.operations = operationsOn(broker, history, new Load(broker, history, seeded(seed), name));
+  }
+}
+
+const members = brokers.map((broker) => new Member(broker));
 
 let beat = now();
 setInterval(() => {
   const time = now();
-  if (time - beat > STALL_MS) history.write('stall', { from: beat, to: time });
+  if (time - beat > STALL_MS) for (const { history } of members) history.write('stall', { from: beat, to: time });
   beat = time;
 }, BEAT_MS).unref();
 
-const operations = {
-  start: () => broker.start(),
-  destroy: (given) => broker.destroy(given),
-  create: (plan) => load.create(plan),
-  find: async (worker) => (await broker.findWorker(worker)) !== null,
-  ask: (worker, method, data) => load.ask(worker, method, data),
-  /** Asks each of them until it answers, and tells when it did. */
-  sweep: (ids, timeout) => load.sweep(ids, timeout),
-  probe: (ids) => load.probe(ids),
-  load: (plan) => load.start(plan),
-  stopLoad: () => load.stop(),
-  flood: (plan) => load.flood(plan),
-  block: (ms) => {
-    const end = now() + ms;
-    history.write('blocked', { ms });
-    while (now() < end);
-  },
-  tell: (worker, method) => load.send(worker, 'tell', method),
-  endWorker: (worker) => new Agent(worker, broker).tell('end'),
-  memory: () => {
-    if (globalThis.gc) globalThis.gc();
-    return process.memoryUsage();
-  },
-  exit: (code) => setImmediate(() => process.exit(code)),
-  crash: () => setImmediate(() => {
-    throw new Error('crash');
-  }),
-};
+function operationsOn(broker, history, load) {
+  return {
+    start: () => broker.start(),
+    destroy: (given) => broker.destroy(given),
+    create: (plan) => load.create(plan),
+    find: async (worker) => (await broker.findWorker(worker)) !== null,
+    ask: (worker, method, data) => load.ask(worker, method, data),
+    /** Asks each of them until it answers, and tells when it did. */
+    sweep: (ids, timeout) => load.sweep(ids, timeout),
+    probe: (ids) => load.probe(ids),
+    load: (plan) => load.start(plan),
+    stopLoad: () => load.stop(),
+    flood: (plan) => load.flood(plan),
+    block: (ms) => {
+      const end = now() + ms;
+      history.write('blocked', { ms });
+      while (now() < end);
+    },
+    tell: (worker, method) => load.send(worker, 'tell', method),
+    endWorker: (worker) => new Agent(worker, broker).tell('end'),
+    memory: () => {
+      if (globalThis.gc) globalThis.gc();
+      return process.memoryUsage();
+    },
+    exit: (code) => setImmediate(() => process.exit(code)),
+    crash: () => setImmediate(() => {
+      throw new Error('crash');
+    }),
+  };
+}
 
 // A driver that died leaves nobody behind.
 process.on('disconnect', () => process.exit(0));
-answerCalls(operations);
+const names = Object.keys(members[0].operations);
+answerCalls(Object.fromEntries(names.map((name) => [name, (number, ...args) => members[number].operations[name](...args)])));

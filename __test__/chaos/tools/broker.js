@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * A broker process (`program/main.js`) as its driver sees it.
+ * Broker processes (`program/main.js`) as their driver sees them.
  */
 
 const fs = require('node:fs');
@@ -13,43 +13,41 @@ const WATCH_MS = 50;
 const MEBIBYTE = 1024 * 1024;
 const PROGRAM = path.join(__dirname, '..', 'program', 'main.js');
 
-class BrokerProcess {
-  /** @param {object} given `{id, name, option, directory, seed, log, wrap, env}`; `wrap`: a program and its arguments that run Node */
-  constructor({ id, name, option, directory, seed, log, wrap = [], env = {} }) {
-    Object.assign(this, { id, name, log });
-    this.file = `${name}.jsonl`;
-    fs.writeFileSync(path.join(directory, this.file), '');
-    this.output = path.join(directory, `${name}.out`);
+/** A process with one or more brokers, and the operations that are sent to it. */
+class Host {
+  /**
+   * @param {object} given `{brokers, directory, log, wrap, env}`; `brokers`: `{id, name, option, seed}` each; `wrap`: a program and its
+   *   arguments that run Node
+   */
+  constructor({ brokers, directory, log, wrap = [], env = {} }) {
+    this.log = log;
+    this.brokers = brokers.map((broker) => ({ ...broker, file: `${broker.name}.jsonl` }));
+    this.name = brokers.map(({ name }) => name).join(', ');
+    for (const { file } of this.brokers) fs.writeFileSync(path.join(directory, file), '');
+    this.output = path.join(directory, `${brokers[0].name}.out`);
     const output = fs.openSync(this.output, 'a');
-    const task = JSON.stringify({ id, option, directory, file: this.file, seed });
     const [execPath, ...execArgv] = [...wrap, process.execPath, '--expose-gc'];
-    this.child = new Child(PROGRAM, [task], {
-      name: `The process of ${name}`, execPath, execArgv, stdio: ['ignore', output, output, 'ipc'], env: { ...process.env, ...env },
+    this.child = new Child(PROGRAM, [JSON.stringify({ directory, brokers: this.brokers })], {
+      name: `The process of ${this.name}`, execPath, execArgv, stdio: ['ignore', output, output, 'ipc'], env: { ...process.env, ...env },
     });
     fs.closeSync(output);
     killWithUs(this.child.process);
     this.alive = true;
     this.ended = this.child.ended.then((how) => this.over(how));
-    log.write('spawn', { of: name, broker: id, pid: this.pid });
-  }
-
-  get pid() {
-    return this.child.pid;
+    for (const { id, name } of this.brokers) log.write('spawn', { of: name, broker: id, pid: this.child.pid });
   }
 
   over(how) {
     this.alive = false;
     const [code, signal] = typeof how === 'number' ? [how, null] : [null, how];
-    this.log.write('exit', { of: this.name, code, signal });
+    for (const { name } of this.brokers) this.log.write('exit', { of: name, code, signal });
     return { code, signal };
   }
 
-  async start() {
+  async ready() {
     await Promise.race([this.child.ready(), this.ended.then(() => {
       throw new Error(`The process of ${this.name} ended before it was ready: ${this.lastWords()}`);
     })]);
-    await this.run('start');
-    return this;
   }
 
   /** The error that it printed. */
@@ -58,24 +56,19 @@ class BrokerProcess {
     return lines.find((line) => /Error/.test(line)) || lines.at(-1);
   }
 
-  /** Runs an operation of the program. */
-  run(name, ...args) {
-    return this.child.call(name, ...args);
-  }
-
   stop() {
-    this.log.write('fault', { what: 'SIGSTOP', of: this.name });
-    process.kill(this.pid, 'SIGSTOP');
+    for (const { name } of this.brokers) this.log.write('fault', { what: 'SIGSTOP', of: name });
+    process.kill(this.child.pid, 'SIGSTOP');
   }
 
   continue() {
-    process.kill(this.pid, 'SIGCONT');
-    this.log.write('fault', { what: 'SIGCONT', of: this.name });
+    process.kill(this.child.pid, 'SIGCONT');
+    for (const { name } of this.brokers) this.log.write('fault', { what: 'SIGCONT', of: name });
   }
 
   /** The process may end from now on. */
   mayEnd() {
-    this.log.write('kill', { of: this.name });
+    for (const { name } of this.brokers) this.log.write('kill', { of: name });
   }
 
   async kill() {
@@ -83,6 +76,50 @@ class BrokerProcess {
     this.mayEnd();
     await this.child.kill();
     await this.ended;
+  }
+}
+
+/** One broker of a process. What stops or ends the process concerns all brokers in it. */
+class BrokerProcess {
+  constructor(host, number) {
+    const { id, name, file } = host.brokers[number];
+    Object.assign(this, { host, number, id, name, file, log: host.log, ended: host.ended });
+  }
+
+  get pid() {
+    return this.host.child.pid;
+  }
+
+  get alive() {
+    return this.host.alive;
+  }
+
+  async start() {
+    await this.host.ready();
+    await this.run('start');
+    return this;
+  }
+
+  /** Runs an operation of the program. */
+  run(name, ...args) {
+    return this.host.child.call(name, this.number, ...args);
+  }
+
+  stop() {
+    this.host.stop();
+  }
+
+  continue() {
+    this.host.continue();
+  }
+
+  /** The process may end from now on. */
+  mayEnd() {
+    this.host.mayEnd();
+  }
+
+  async kill() {
+    await this.host.kill();
   }
 
   /** Notes resident bytes and open descriptors. */
@@ -113,4 +150,4 @@ class BrokerProcess {
   }
 }
 
-module.exports = { BrokerProcess };
+module.exports = { BrokerProcess, Host };
