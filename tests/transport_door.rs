@@ -193,6 +193,36 @@ async fn the_oldest_unproven_peer_goes_when_there_are_too_many() {
     b.transport.close().await;
 }
 
+/// As when a fleet starts, or finds a worker that everybody calls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_peers_of_one_address_that_come_at_once_are_all_let_in() {
+    const PEERS: usize = 100;
+    let b = side(config("b"));
+    for net in [Net::Tcp("127.0.0.1"), Net::Local] {
+        if matches!(net, Net::Local) && cfg!(not(target_os = "linux")) {
+            continue;
+        }
+        let endpoint = net.listen(&b).await;
+        let peers: Vec<_> = (0..PEERS).map(|number| side(config(&format!("peer{number}")))).collect();
+        let attempts: Vec<_> = peers
+            .iter()
+            .map(|peer| {
+                let (transport, endpoint, incarnation) =
+                    (peer.transport.clone(), endpoint.clone(), b.incarnation.clone());
+                tokio::spawn(async move { transport.connect(&endpoint, Some(&incarnation), None).await })
+            })
+            .collect();
+        for attempt in attempts {
+            attempt.await.unwrap().unwrap();
+        }
+        for peer in peers {
+            peer.transport.close().await;
+        }
+    }
+    assert!(b.transport.incidents().of(Incident::Cut) > 0, "so many at once are over the limit");
+    b.transport.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_are_bounded_on_both_sides() {
     let mut narrow = config("b");

@@ -7,17 +7,22 @@ use super::peers::Place;
 use super::session::{self, Link, ShakeError};
 use super::shared::{Dial, Shared, State};
 use super::{local, lock, stream};
+use crate::backoff::{spread, Backoff};
 use crate::ids::{Endpoint, Incarnation};
 use crate::wire::handshake::{HandshakeError, Peer, Refusal, Role};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// The part of the time for an attempt that a local socket may take.
 const LOCAL_SHARE: u32 = 3;
+/// Pauses before a peer that let in others is tried again: it needs a millisecond for each.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 
 pub(super) async fn connect(
     shared: &Arc<Shared>,
@@ -101,33 +106,33 @@ fn start(
     Ok(dial)
 }
 
+type Proven = (Place, Peer, Link);
+
+/// Connects, again and again while the peer has too many to let in at once, as long as there is time.
 async fn attempt(
     shared: &Arc<Shared>,
     endpoint: &Endpoint,
     expect: Option<&Incarnation>,
     hub: Option<&MemoryHub>,
     place: Place,
-) -> Result<(Place, Peer, Link), ConnectError> {
+) -> Result<Proven, ConnectError> {
     let proven = async {
-        let place = match attempt_locally(shared, expect, place).await {
-            Ok(found) => return Ok(found),
-            Err(place) => place,
-        };
-        let refused = |error: ShakeError| {
-            shared.incidents.note(error.incident(), endpoint, &error);
-            ConnectError::from(error)
-        };
-        let mut link = match reach(endpoint, hub).await? {
-            Reached::Socket(socket) => Link::over(shared, Role::Initiator, socket).await.map_err(refused)?,
-            Reached::Memory(stream) => Link::new(stream::memory(stream)),
-        };
-        link.target = expect.cloned();
-        let shaken = session::shake_hands(shared, Role::Initiator, &mut link, place).await;
-        let (peer, place) = shaken.map_err(|error| match error {
-            ShakeError::Full(why) => shared.no_place(why),
-            error => refused(error),
-        })?;
-        Ok::<_, ConnectError>((place, peer, link))
+        let mut place = Some(place);
+        let mut pauses = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+        loop {
+            match attempt_once(shared, endpoint, expect, hub, &mut place).await {
+                Ok(proven) => return Ok(proven),
+                Err(ShakeError::Refused(HandshakeError::Refused(Refusal::Busy))) => {
+                    sleep(spread(pauses.next_wait())).await
+                }
+                Err(ShakeError::Full(why)) => return Err(shared.no_place(why)),
+                Err(ShakeError::Unreached(error)) => return Err(error),
+                Err(error) => {
+                    shared.incidents.note(error.incident(), endpoint, &error);
+                    return Err(error.into());
+                }
+            }
+        }
     };
     let (place, peer, mut link) =
         timeout(shared.config.handshake_timeout, proven).await.map_err(|_| ConnectError::Timeout)??;
@@ -138,24 +143,44 @@ async fn attempt(
     Ok((place, peer, link))
 }
 
-/// The peer over its local socket. Otherwise, whatever the reason, it is to be reached over the network: then the place for
-/// the connection comes back, unless a handshake used it up. What a stranger does with a name that a dead broker left costs
-/// no more than a part of the time for the attempt.
+/// `place`: what is kept for the connection, until a handshake used it up.
+async fn attempt_once(
+    shared: &Arc<Shared>,
+    endpoint: &Endpoint,
+    expect: Option<&Incarnation>,
+    hub: Option<&MemoryHub>,
+    place: &mut Option<Place>,
+) -> Result<Proven, ShakeError> {
+    if let Some(proven) = attempt_locally(shared, expect, place).await? {
+        return Ok(proven);
+    }
+    let mut link = match reach(endpoint, hub).await.map_err(ShakeError::Unreached)? {
+        Reached::Socket(socket) => Link::over(shared, Role::Initiator, socket).await?,
+        Reached::Memory(stream) => Link::new(stream::memory(stream)),
+    };
+    link.target = expect.cloned();
+    let (peer, place) = session::shake_hands(shared, Role::Initiator, &mut link, place.take()).await?;
+    Ok((place, peer, link))
+}
+
+/// The peer over its local socket; `None`: it is to be reached over the network, whatever the reason. What a stranger does
+/// with a name that a dead broker left costs no more than a part of the time for the attempt.
 async fn attempt_locally(
     shared: &Arc<Shared>,
     expect: Option<&Incarnation>,
-    place: Place,
-) -> Result<(Place, Peer, Link), Option<Place>> {
+    place: &mut Option<Place>,
+) -> Result<Option<Proven>, ShakeError> {
     let Some(incarnation) = expect.filter(|_| shared.config.local_sockets && shared.tls().is_none()) else {
-        return Err(Some(place));
+        return Ok(None);
     };
-    let Ok(stream) = local::dial(incarnation).await else { return Err(Some(place)) };
+    let Ok(stream) = local::dial(incarnation).await else { return Ok(None) };
     let mut link = Link::locally(stream);
     link.target = expect.cloned();
-    let shaken = session::shake_hands(shared, Role::Initiator, &mut link, Some(place));
+    let shaken = session::shake_hands(shared, Role::Initiator, &mut link, place.take());
     match timeout(shared.config.handshake_timeout / LOCAL_SHARE, shaken).await {
-        Ok(Ok((peer, place))) if peer.identity.incarnation == *incarnation => Ok((place, peer, link)),
-        _ => Err(None),
+        Ok(Ok((peer, place))) if peer.identity.incarnation == *incarnation => Ok(Some((place, peer, link))),
+        Ok(Err(error @ ShakeError::Refused(HandshakeError::Refused(Refusal::Busy)))) => Err(error),
+        _ => Ok(None),
     }
 }
 
@@ -192,6 +217,7 @@ impl From<ShakeError> for ConnectError {
             ShakeError::Refused(refused) => ConnectError::Unauthorized(refused.to_string()),
             ShakeError::NoTls | ShakeError::Tls(_) => ConnectError::Unauthorized(error.to_string()),
             // Somebody listened: this is not the refusal that says nobody does.
+            ShakeError::Unreached(error) => error,
             ShakeError::Full(_) | ShakeError::Broken(_) => ConnectError::Unreachable(error.to_string()),
         }
     }

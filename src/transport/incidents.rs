@@ -77,6 +77,7 @@ impl From<HandshakeError> for Incident {
             HandshakeError::Reflected => Incident::Reflected,
             HandshakeError::Replayed => Incident::Replayed,
             HandshakeError::Full => Incident::Full,
+            HandshakeError::Busy => Incident::Cut,
             HandshakeError::Refused(_) => Incident::RefusedByPeer,
         }
     }

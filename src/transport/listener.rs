@@ -8,9 +8,10 @@ use super::peers::Place;
 use super::session::{self, Link, ShakeError};
 use super::shared::Shared;
 use super::{local, stream};
-use crate::wire::handshake::{Peer, Role};
+use crate::wire::handshake::{HandshakeError, Peer, Role};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -73,11 +74,12 @@ fn admit(
     let owned = shared.clone();
     shared.spawn(async move {
         let shared = owned;
-        let proving = prove(&shared, remote.clone(), link);
+        // The sender is dropped for a newer peer.
+        let leave = async move {
+            let _ = leave.await;
+        };
         let proven = tokio::select! {
-            proven = proving => proven,
-            // The sender is dropped for a newer peer.
-            _ = leave => return shared.incidents.note(Incident::Cut, &remote, &"a newer one came"),
+            proven = prove(&shared, remote, link, leave) => proven,
             () = shared.stopped() => return,
         };
         drop(ticket);
@@ -100,7 +102,7 @@ pub(super) async fn serve_memory(shared: Arc<Shared>, mut listener: MemoryListen
         shared.spawn(async move {
             let shared = owned;
             let proven = tokio::select! {
-                proven = prove(&shared, remote, link) => proven,
+                proven = prove(&shared, remote, link, std::future::pending()) => proven,
                 () = shared.stopped() => return,
             };
             if let Some(proven) = proven {
@@ -112,15 +114,29 @@ pub(super) async fn serve_memory(shared: Arc<Shared>, mut listener: MemoryListen
 
 type Proven = (Place, Peer, Route, Link);
 
-/// Lets the peer prove itself in time, or notes why not.
+/// Lets the peer prove itself in time, or notes why not. Once `leave` resolves it has to go, and is told that it may come
+/// again.
 async fn prove(
     shared: &Arc<Shared>,
     remote: String,
     link: impl Future<Output = Result<Link, ShakeError>>,
+    leave: impl Future<Output = ()>,
 ) -> Option<Proven> {
     let proving = async {
-        let mut link = link.await?;
-        let (peer, place) = session::shake_hands(shared, Role::Responder, &mut link, None).await?;
+        let mut leave = pin!(leave);
+        let mut link = tokio::select! {
+            biased;
+            link = link => link?,
+            () = &mut leave => return Err(HandshakeError::Busy.into()),
+        };
+        let shaken = tokio::select! {
+            shaken = session::shake_hands(shared, Role::Responder, &mut link, None) => shaken,
+            () = &mut leave => Err(HandshakeError::Busy.into()),
+        };
+        if matches!(shaken, Err(ShakeError::Refused(HandshakeError::Busy))) {
+            session::refuse(&mut link, HandshakeError::Busy).await;
+        }
+        let (peer, place) = shaken?;
         Ok::<_, ShakeError>((peer, place, link))
     };
     match timeout(shared.config.handshake_timeout, proving).await {

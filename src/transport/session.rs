@@ -3,7 +3,7 @@
 use super::connection::{Connection, Route};
 use super::incidents::Incident;
 use super::lock;
-use super::outcome::CloseReason;
+use super::outcome::{CloseReason, ConnectError};
 use super::peers::{NoPlace, Place};
 use super::polled::{PolledSocket, Session, SocketLoop};
 use super::reader::{Ending, Reader};
@@ -72,6 +72,9 @@ pub(super) enum ShakeError {
     NoTls,
     #[error("no TLS with the peer: {0}")]
     Tls(String),
+    /// There is nobody to shake hands with.
+    #[error(transparent)]
+    Unreached(ConnectError),
     #[error("the connection broke in the handshake: {0}")]
     Broken(io::Error),
 }
@@ -93,7 +96,7 @@ impl ShakeError {
             ShakeError::Full(_) => Incident::Full,
             ShakeError::NoTls => Incident::NoTls,
             ShakeError::Tls(_) => Incident::Tls,
-            ShakeError::Broken(_) => Incident::Broken,
+            ShakeError::Unreached(_) | ShakeError::Broken(_) => Incident::Broken,
         }
     }
 }
@@ -106,16 +109,19 @@ pub(super) async fn shake_hands(
     place: Option<Place>,
 ) -> Result<(Peer, Place), ShakeError> {
     let result = exchange(shared, role, link, place).await;
-    let farewell = match &result {
-        Err(ShakeError::Refused(error)) => error.farewell(),
-        Err(ShakeError::Full(_)) if role == Role::Responder => HandshakeError::Full.farewell(),
-        _ => None,
-    };
-    if let Some(frame) = farewell {
-        // The peer is being refused; whether it still hears why does not matter.
-        let _ = link.output.write_all(&frame).await;
+    match &result {
+        Err(ShakeError::Refused(error)) => refuse(link, *error).await,
+        Err(ShakeError::Full(_)) if role == Role::Responder => refuse(link, HandshakeError::Full).await,
+        _ => {}
     }
     result
+}
+
+/// Tells the peer why it is not let in. Whether it still hears that does not matter.
+pub(super) async fn refuse(link: &mut Link, why: HandshakeError) {
+    if let Some(frame) = why.farewell() {
+        let _ = link.output.write_all(&frame).await;
+    }
 }
 
 async fn exchange(
@@ -127,18 +133,20 @@ async fn exchange(
     let mut nonce: Nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
     let party = Party { channel: link.channel, target: link.target.clone(), ..shared.party() };
+    // Writing failed: the peer has closed, and may have said why before.
+    let mut unwritten = None;
     let mut handshake = match role {
         Role::Responder => Handshake::respond(party, nonce)?,
         Role::Initiator => {
             let (handshake, hello) = Handshake::initiate(party, nonce)?;
-            link.output.write_all(&hello).await?;
+            unwritten = link.output.write_all(&hello).await.err();
             handshake
         }
     };
     loop {
         while let Some(frame) = take_frame(&mut link.buffer)? {
             match handshake.receive(&frame)? {
-                Step::Send(bytes) => link.output.write_all(&bytes).await?,
+                Step::Send(bytes) => unwritten = link.output.write_all(&bytes).await.err().or(unwritten),
                 Step::Done { peer, send } => {
                     let incarnation = &peer.identity.incarnation;
                     let place = match place {
@@ -156,8 +164,10 @@ async fn exchange(
         }
         // A frame that is not whole is shorter than this: the buffer never grows.
         link.buffer.reserve(HANDSHAKE_BUFFER - link.buffer.len().min(HANDSHAKE_BUFFER));
-        if link.input.read(&mut link.buffer).await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        match link.input.read(&mut link.buffer).await {
+            Ok(1..) => {}
+            Ok(0) => return Err(unwritten.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()).into()),
+            Err(error) => return Err(unwritten.unwrap_or(error).into()),
         }
     }
 }

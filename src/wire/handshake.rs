@@ -145,6 +145,8 @@ pub enum HandshakeError {
     Replayed,
     #[error("no place is left for the peer")]
     Full,
+    #[error("too many peers are proving themselves at once")]
+    Busy,
     #[error("the peer refused: {0}")]
     Refused(Refusal),
 }
@@ -158,6 +160,8 @@ pub enum Refusal {
     Other = 4,
     AnotherSystem = 5,
     Full = 6,
+    /// It may try again at once.
+    Busy = 7,
 }
 
 impl fmt::Display for Refusal {
@@ -172,6 +176,7 @@ impl fmt::Display for Refusal {
                 "no secret in common, and it is not the broker that was expected at this address: the port is probably used again, by a system with the same namespace on another Redis server or database"
             }
             Refusal::Full => "it is connected to as many brokers as it allows",
+            Refusal::Busy => "too many brokers connect to it at once",
             Refusal::Other => "an invalid handshake",
         })
     }
@@ -186,6 +191,7 @@ impl HandshakeError {
             HandshakeError::WrongSecret => Refusal::WrongSecret,
             HandshakeError::AnotherSystem => Refusal::AnotherSystem,
             HandshakeError::Full => Refusal::Full,
+            HandshakeError::Busy => Refusal::Busy,
             _ => Refusal::Other,
         }
     }

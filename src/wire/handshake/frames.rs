@@ -192,6 +192,7 @@ fn reason(number: u8) -> Refusal {
         3 => Refusal::WrongSecret,
         5 => Refusal::AnotherSystem,
         6 => Refusal::Full,
+        7 => Refusal::Busy,
         _ => Refusal::Other,
     }
 }
