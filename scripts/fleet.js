@@ -7,6 +7,7 @@
 
 const { parseArgs } = require('node:util');
 const measures = require('./support/fleet/measures');
+const { starts } = require('./support/fleet/starts');
 const { say, table } = require('./support/terminal');
 
 /** What is measured, and with how many brokers unless others are given. */
@@ -14,6 +15,7 @@ const PLAN = {
   deaths: { sizes: [32, 64, 128], run: async (brokers) => [...await measures.death(brokers, 'kill'), ...await measures.death(brokers, 'freeze')] },
   recovery: { sizes: [64], run: measures.recovery },
   moves: { sizes: [16, 64], run: measures.moves },
+  starts: { sizes: [128], run: starts },
   idle: { sizes: [64, 128], run: measures.idle },
   suspensions: { sizes: [160], run: async (brokers) => [...await measures.death(brokers, 'kill'), ...await measures.death(brokers, 'freeze')] },
 };

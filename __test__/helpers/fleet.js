@@ -18,6 +18,7 @@ class FleetProcess extends Child {
   constructor(prefix, count, option) {
     super(PROGRAM, [JSON.stringify({ prefix, count, option })], { name: `The process of the brokers ${prefix}0 to ${prefix}${count - 1}` });
     this.count = count;
+    this.again = () => new FleetProcess(prefix, count, option);
   }
 }
 
@@ -31,7 +32,7 @@ class Fleet {
    *   victims included; `doomed`: workers of the victims, which are there before the others
    */
   static async start(t, { option, brokers, processes = PROCESSES, victims = 1, doomed = 0 }) {
-    const fleet = new Fleet();
+    const fleet = new Fleet(t);
     const left = brokers - victims;
     for (let number = 0; number < processes; number += 1) {
       const count = Math.floor(left / processes) + (number < left % processes ? 1 : 0);
@@ -53,7 +54,9 @@ class Fleet {
     return fleet;
   }
 
-  constructor() {
+  /** @param {Object} t what ends the processes: see `atEnd` */
+  constructor(t) {
+    this.t = t;
     this.others = [];
     this.victim = null;
   }
@@ -65,6 +68,22 @@ class Fleet {
   /** What an operation answers in each process but the victim's. */
   gather(name, ...args) {
     return Promise.all(this.others.map((each) => each.call(name, ...args)));
+  }
+
+  /**
+   * The brokers of one process leave, the process ends, and a new one starts them again under the same ids. Resolves when they
+   * are active.
+   */
+  async restart(number) {
+    const old = this.others[number];
+    await old.call('leave');
+    await old.kill();
+    const fresh = old.again();
+    this.others[number] = fresh;
+    atEnd(this.t, () => fresh.kill());
+    await fresh.ready();
+    const { errors } = await fresh.call('start');
+    if (errors.length > 0) throw new Error(`Brokers did not start again: ${errors.join(', ')}`);
   }
 
   /** How often the death of this broker was reported by each broker that lives. */
