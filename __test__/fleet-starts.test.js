@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { Fleet } = require('./helpers/fleet');
 const { onRedis } = require('./helpers/systems');
-const { until } = require('./helpers/wait');
+const { until } = require('../support/wait');
 
 const BROKERS = 16;
 const PROCESSES = 4;

@@ -1,7 +1,7 @@
 'use strict';
 
 const { RawRedis } = require('./resp');
-const { sleep } = require('./wait');
+const { sleep } = require('../../support/wait');
 
 /** Between two looks, ms. */
 const LOOK_MS = 25;

@@ -4,9 +4,9 @@
 
 const { Fleet } = require('../../../__test__/helpers/fleet');
 const { LeaseWatch } = require('../../../__test__/helpers/lease-watch');
-const { startRedis } = require('../../../__test__/helpers/redis-server');
+const { startRedis } = require('../../../support/redis-server');
 const { ServerFigures, between } = require('../../../__test__/helpers/server-figures');
-const { sleep, until } = require('../../../__test__/helpers/wait');
+const { sleep, until } = require('../../../support/wait');
 
 const PROCESSES = 8;
 const NS = 'starts';
