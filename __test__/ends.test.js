@@ -21,10 +21,10 @@ describe('a worker that ended for good while another of its handlers ran', () =>
   });
   after(() => server.stop());
 
-  for (const how of ['exit', 'SIGKILL', 'SIGTERM']) {
+  for (const how of ['exit', 'SIGKILL', 'SIGTERM', 'in onDestroy']) {
     test(`is not recovered when its process ends (${how})`, async (t) => {
       const ns = `ended ${how}`;
-      const child = fork(PROGRAM, [JSON.stringify({ redis: server.url, ns })], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      const child = fork(PROGRAM, [JSON.stringify({ redis: server.url, ns, how })], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
       atEnd(t, () => child.kill('SIGKILL'));
       await once(child, 'message');
       const recovered = [];
@@ -47,14 +47,16 @@ describe('a worker that ended for good while another of its handlers ran', () =>
         other.quit();
       });
       const slow = room.ask('slow', undefined, { timeout: 20_000 }).catch(({ code }) => code);
-      const told = once(child, 'message');
-      await room.ask('end');
-      await told;
-      // The registry has heard of it when it answers what was asked after it.
-      if (how === 'SIGKILL') await until('its end is written', async () => (await server.command(`GETRANGE {${ns}}:w:room 2 2`)) !== '1');
-      if (how === 'exit') child.send('exit');
-      else child.kill(how);
-      await once(child, 'exit');
+      const ended = once(child, 'exit');
+      if (how === 'in onDestroy') room.ask('end').catch(() => {});
+      else {
+        const told = once(child, 'message');
+        await room.ask('end');
+        await told;
+        if (how === 'exit') child.send('exit');
+        else child.kill(how);
+      }
+      await ended;
       assert.equal(await slow, 'DW_ERR_PEER_LOST');
       await until('nobody has it', async () => (await other.findWorker('room')) === null);
       assert.deepEqual(recovered, []);

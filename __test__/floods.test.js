@@ -23,19 +23,7 @@ const SECRET = 'the secret of the tests';
 const MAX_CREATING = 16384;
 
 test('small messages that wait do not keep the large ones that came between them', async (t) => {
-  const server = await startRedis();
-  atEnd(t, () => server.stop());
-  const option = { redis: server.url, promise: 'native' };
-  const receiver = await Member.start(t, 'receiver', option, ['Room', 'Queue']);
-  await receiver.call('create', 'Room', { id: 'fast' });
-  await receiver.call('create', 'Queue', { id: 'slow' });
-  const sender = new Broker('sender', { ...option, clustername: 'clients' });
-  for (const name of ['Room', 'Queue']) sender.registerWorker(worker(name), { clustername: 'main' });
-  await sender.start();
-  atEnd(t, () => sender.destroy().then(() => sender.quit()));
-  const [fast, slow] = await Promise.all(['fast', 'slow'].map((id) => sender.findWorker(id)));
-  slow.ask('hang', 0).catch(() => {});
-  await fast.ask('where', 'x');
+  const { receiver, fast, slow } = await hungReceiver(t);
   const before = await receiver.call('residentBytes');
   // Each waiting message lies in another read buffer of 128 KiB: 500 of them would keep 64 MB.
   const between = 'x'.repeat(120 * 1024);
@@ -46,6 +34,96 @@ test('small messages that wait do not keep the large ones that came between them
   const grown = (await receiver.call('residentBytes')) - before;
   t.diagnostic(`grown by ${(grown / MB).toFixed(0)} MB`);
   assert.ok(grown < 40 * MB, `grown by ${(grown / MB).toFixed(0)} MB`);
+});
+
+/** A receiver with a worker `fast`, and one `slow` that takes one message at a time and never ends the first; a sender's agents. */
+async function hungReceiver(t) {
+  const server = await startRedis();
+  atEnd(t, () => server.stop());
+  const option = { redis: server.url, promise: 'native', rpcTimeout: 60_000 };
+  const receiver = await Member.start(t, 'receiver', option, ['Room', 'Queue']);
+  await receiver.call('create', 'Room', { id: 'fast' });
+  await receiver.call('create', 'Queue', { id: 'slow' });
+  const sender = new Broker('sender', { ...option, clustername: 'clients' });
+  for (const name of ['Room', 'Queue']) sender.registerWorker(worker(name), { clustername: 'main' });
+  await sender.start();
+  atEnd(t, () => sender.destroy().then(() => sender.quit()));
+  const [fast, slow] = await Promise.all(['fast', 'slow'].map((id) => sender.findWorker(id)));
+  slow.ask('hang', 0).catch(() => {});
+  await fast.ask('where', 'x');
+  return { receiver, sender, fast, slow };
+}
+
+test('8 000 messages of one byte that wait, among others that do not, hold less than 16 MiB', async (t) => {
+  const { receiver, sender, fast, slow } = await hungReceiver(t);
+  const lost = [];
+  sender.on('log', ({ message }) => /lost/.test(message) && lost.push(message));
+  const between = 'x'.repeat(4000);
+  const load = async (waiting) => {
+    for (let n = 0; n < 8000; n += 1) {
+      if (waiting) await slow.tell('echo', 1);
+      for (let others = 0; others < 2; others += 1) await fast.tell('drop', between);
+      if (n % 50 === 0) await fast.ask('where');
+    }
+    await fast.ask('where');
+  };
+  // First without them: what the process keeps for the others does not count.
+  await load(false);
+  const before = await receiver.call('residentBytes');
+  await load(true);
+  const grown = (await receiver.call('residentBytes')) - before;
+  t.diagnostic(`grown by ${(grown / MB).toFixed(1)} MB`);
+  assert.deepEqual(lost, []);
+  assert.ok(grown < 16 * 1024 * 1024, `grown by ${(grown / MB).toFixed(1)} MB`);
+});
+
+test('what waits for one worker is limited to 64 MiB, as it is held', async (t) => {
+  const { receiver, slow } = await hungReceiver(t);
+  const before = await receiver.call('residentBytes');
+  const text = 'x'.repeat(1024 * 1024);
+  const codes = [];
+  // A buffer may be twice as long as its message: about 32 of them wait.
+  for (let n = 0; n < 40; n += 1) {
+    slow.ask('echo', text).catch(({ code, delivered }) => codes.push(`${code} ${delivered}`));
+    await new Promise(setImmediate);
+  }
+  await until('those beyond the limit are refused', () => codes.length >= 8, 20000);
+  assert.deepEqual([...new Set(codes)], ['DW_ERR_OVERLOADED no']);
+  assert.ok(codes.length <= 10, `${codes.length} were refused`);
+  const grown = (await receiver.call('residentBytes')) - before;
+  t.diagnostic(`grown by ${(grown / MB).toFixed(0)} MB`);
+  assert.ok(grown < 120 * MB, `grown by ${(grown / MB).toFixed(0)} MB`);
+});
+
+test('a member that floods a blocked one with sync frames fills no memory', async (t) => {
+  const server = await startRedis();
+  atEnd(t, () => server.stop());
+  const port = await freePort();
+  const member = await Member.start(t, 'member', { redis: server.url, ns: 'syncs', secret: SECRET, listen: { port } });
+  await member.call('create', 'Room', { id: 'honest' });
+  const { socket } = await proveTo(port, { ns: 'syncs', secret: SECRET, broker: 'hostile' });
+  atEnd(t, () => socket.destroy());
+  const before = await member.call('residentBytes');
+  const flood = 300_000;
+  let synced = 0;
+  let rest = Buffer.alloc(0);
+  socket.on('data', (bytes) => {
+    const found = split(Buffer.concat([rest, bytes]));
+    rest = Buffer.from(found.rest);
+    synced += found.frames.filter((frame) => frame[0] === KIND.synced).length;
+  });
+  const blocked = member.call('block', 500);
+  for (let call = 1; call <= flood; call += 10_000) {
+    const block = Array.from({ length: 10_000 }, (_, n) => message(KIND.sync, { call: call + n, encoding: 0 }, Buffer.from('w')));
+    if (!socket.write(Buffer.concat(block))) await once(socket, 'drain');
+  }
+  await blocked;
+  const peak = await member.call('residentBytes');
+  await until('each is answered', () => synced === flood, 60000);
+  assert.equal(await member.call('ask', 'honest', 'echo', 1), 1);
+  const grown = Math.max(peak, await member.call('residentBytes')) - before;
+  t.diagnostic(`grown by ${(grown / MB).toFixed(0)} MB`);
+  assert.ok(grown < 100 * MB, `grown by ${(grown / MB).toFixed(0)} MB`);
 });
 
 test('a member that asks for workers without end is refused, and fills no memory', async (t) => {

@@ -97,6 +97,26 @@ onEachCoordinator((system) => {
     });
   }
 
+  describe('broker.destroy() of two workers that ask each other in onDestroy', () => {
+    // Everything that could be waited for takes longer than the test may.
+    const endless = { rpcTimeout: 120_000, destroyTimeout: 120_000, retries: { initialInterval: 120_000, maxInterval: 120_000, duration: 120_000 } };
+    for (const { name } of [Caller, SerialCaller]) {
+      test(`waits for no timeout (${name})`, { timeout: 60_000 }, async (t) => {
+        for (let round = 0; round < 10; round += 1) {
+          Caller.outcomes = [];
+          const one = system(t);
+          const both = await Promise.all(['home', 'away'].map((id) => one.start(`${id}${round}`, { ns: `pair${name}${round}`, classes: [Caller, SerialCaller], ...endless })));
+          await both[0].createWorker(name, { id: 'p', attributes: { onDestroy: 'q', recoverable: true } });
+          await both[0].createWorker(name, { id: 'q', attributes: { onDestroy: 'p', recoverable: true } });
+          await Promise.all(both.map((broker) => broker.destroy()));
+          for (const { code, value } of Caller.outcomes) {
+            assert.ok(value !== undefined || ['DW_ERR_UNREACHABLE', 'DW_ERR_WORKER_NOT_FOUND', 'DW_ERR_NO_BROKER', 'DW_ERR_STATE'].includes(code), code);
+          }
+        }
+      });
+    }
+  });
+
   describe('An ask that would wait for itself fails at once, and names every hop', () => {
     test('where onCreate asks its own worker', async (t) => {
       const [broker] = await start(t);

@@ -320,6 +320,15 @@ class Core {
     warnOnce(`unheard ${kind}`, `${message}. ${advice}`, { code: 'DW_WARN_UNHEARD_FAILURE', detail });
   }
 
+  /** What another broker reports as a failure of its own: a line of the log, or a warning where nobody listens. */
+  told(kind, message) {
+    if (this.isHeard('log')) this.logOften(kind, 'warn', message);
+    else if (!this.silent) {
+      const advice = "Listen to 'log' to be told of every failure of this kind; this warning is given once.";
+      warnOnce(`told ${kind}`, `${message}. ${advice}`, { code: 'DW_WARN_UNHEARD_FAILURE' });
+    }
+  }
+
   isHeard(name) {
     return this.broker.listenerCount(name) > 0;
   }

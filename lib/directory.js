@@ -36,7 +36,16 @@ function createWorker(core, name, option) {
   const { rpcTimeout } = core.config;
   return channel
     .call((native, slot) => native.create(slot, name, cluster, workerId, recoverable, json, rpcTimeout, inbound, direct, home))
-    .then((created) => agentOf(core, WorkerClass, created.id));
+    .then(({ id, broker, failed }) => {
+      if (failed) tellCreator(core, id, broker, failed);
+      return agentOf(core, WorkerClass, id);
+    });
+}
+
+/** What `onCreate` fails with does not fail `createWorker`, and the broker of the worker reports it. So does the creator's. */
+function tellCreator(core, id, broker, failed) {
+  const message = `Worker ${id}, which this broker created, failed in 'onCreate' on ${broker === null ? 'another broker' : `broker ${broker}`} and is active all the same: ${failed}`;
+  core.told('failed onCreate elsewhere', message);
 }
 
 /**

@@ -220,7 +220,7 @@ class StepOutcome extends Outcome {
   }
 
   end(failed, value) {
-    if (failed) this.workers.report(this.record, this.step, this.step, value, 'warn');
+    if (failed) this.workers.stepFailed(this.record, this.step, value);
     if (this.opened > 0) this.workers.done(this.opened);
     this.next.call(this.workers, this.record);
   }

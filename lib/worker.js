@@ -62,6 +62,8 @@ class WorkerRecord {
     this.maxQueue = 0;
     /** Whether a handler of a message has started. */
     this.handled = false;
+    /** What `onCreate` failed with, as its creators are told. */
+    this.createFailure = '';
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
     this.ending = null;
     /** How its broker's own messages reach it (lib/direct.js), and which of them wait until that is open. */

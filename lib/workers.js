@@ -25,6 +25,11 @@ const SHARE_OF_TURN = 0.9;
 /** How long the event loop goes on after the `onCreate` of a suspect before the next one is tried, ms. */
 const TRIAL = 50;
 
+/** How long `onDestroy` waits until the registry knows that its worker ends for good, ms. */
+const REGISTRY_PATIENCE = 500;
+/** Length of what creators are told of a failed `onCreate`. */
+const MAX_FAILURE = 500;
+
 /** What became of a creation, for the native side. */
 const MADE = 0;
 const CONSTRUCTOR_THREW = 1;
@@ -276,7 +281,7 @@ class Workers {
     clearTimeout(record.overdue);
     if (record.load === 0) this.changeLoad(record, DEFAULT_LOAD);
     record.state = State.ACTIVE;
-    this.native.created(record.handle, MADE, '', record.maxQueue);
+    this.native.created(record.handle, MADE, record.createFailure, record.maxQueue);
     this.core.channel.touch();
     if (record.maxQueue === 0) this.active.set(record.id, record);
     if (record.ending !== null) this.begin(record);
@@ -328,7 +333,31 @@ class Workers {
     }
     this.changeLoad(record, 0);
     // Not inside of worker.destroy(): what the handler that called it does next comes before onDestroy.
-    outside(setImmediate, () => this.destroy(record));
+    const next = () => outside(setImmediate, () => this.destroy(record));
+    if (record.ending.recover) next();
+    else this.endForGood(record, next);
+  }
+
+  /**
+   * A recoverable worker ends for good: the registry learns that before `onDestroy` begins. So it does not come back, whatever
+   * becomes of this process from there on. A registry that does not answer is not waited for.
+   */
+  endForGood(record, next) {
+    const { channel, config } = this.core;
+    const slot = channel.calls.freeSlot();
+    if (!channel.native.finish(record.handle, slot)) {
+      next();
+      return;
+    }
+    let waits = true;
+    const goOn = () => {
+      if (!waits) return;
+      waits = false;
+      clearTimeout(record.overdue);
+      next();
+    };
+    channel.calls.set(slot, { resolve: goOn, reject: goOn });
+    record.overdue = outside(setTimeout, goOn, Math.min(REGISTRY_PATIENCE, config.destroyTimeout));
   }
 
   /** `onDestroy` takes its turn behind the handler of a serial worker, as long as that gets its share of the time. */
@@ -379,9 +408,6 @@ class Workers {
 
   /** Its handlers may answer before its id is free. */
   awaitAnswers(record) {
-    // Whatever they do: from here on it is not recovered.
-    this.native.finished(record.handle);
-    this.core.channel.touch();
     this.parting.add(record);
     record.overdue = outside(setTimeout, () => this.release(record, false), this.core.config.destroyTimeout);
     record.answered = () => {
@@ -413,6 +439,12 @@ class Workers {
   step(record, name, info, next) {
     this.slow.begin(record, record, name);
     runHandler(new StepOutcome(this, record, name, next), runStep, undefined, info);
+  }
+
+  /** `onCreate` or `onDestroy` failed: that changes nothing but is reported. */
+  stepFailed(record, step, error) {
+    if (step === 'onCreate') record.createFailure = firstLine(error).slice(0, MAX_FAILURE) || 'an error without a message';
+    this.report(record, step, step, error, 'warn');
   }
 
   changeLoad(record, load) {

@@ -9,8 +9,8 @@ mod redis_server;
 use dworker::broker::joining::Home;
 use dworker::config::BrokerConfig;
 use dworker::coordination::memory::MemoryStore;
-use dworker::coordination::{EntryState, Held, Location, Registration, Restoration};
-use dworker::ids::{Epoch, Incarnation, WorkerId};
+use dworker::coordination::{EntryState, Held, Location, PlaceRequest, Placement, Registration, Restoration};
+use dworker::ids::{ClassName, ClusterName, Epoch, Incarnation, WorkerId};
 use dworker::transport::MemoryHub;
 use host::{config, eventually, Handler, Host};
 use redis_server::RedisServer;
@@ -199,6 +199,41 @@ async fn after_a_rollback_what_lives_stands_and_what_went_since_does_not() {
     assert_eq!(hosts.iter().map(|host| host.made.load(Ordering::Relaxed)).sum::<u64>(), 13);
     let next = hosts[0].create_some(None).await.expect("the worker is made");
     assert_eq!(next, Some("{\"id\":\"Room#13\"}".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_audit_finds_is_created_where_it_was_taken_up_and_withdrawn_where_it_was_only_reserved() {
+    let home = Home::Memory { store: MemoryStore::default(), hub: MemoryHub::default() };
+    let a = Host::start_with(member("a"), &home, echo()).await;
+    let life = a.core.life().expect("it is active");
+    // Two creators died after they reserved a worker here, one of them after the registry had made it active.
+    for id in ["Room#reserved", "Room#active"] {
+        let request = PlaceRequest {
+            exclude: Vec::new(),
+            by: life.incarnation.clone(),
+            id: Some(WorkerId::new(id)),
+            class: ClassName::new("Room"),
+            cluster: ClusterName::new("main"),
+            recoverable: true,
+            attributes: "{}".into(),
+            ttl: Duration::ZERO,
+        };
+        assert!(matches!(life.coordinator.place(&request).await, Ok(Placement::Reserved { .. })));
+    }
+    let active = WorkerId::new("Room#active");
+    life.coordinator.activate(&life.incarnation, &[active]).await.expect("the coordinator answers");
+    life.audit.notify_one();
+    eventually("the active one is created", || a.count() == 1).await;
+    a.ask("Room#active", "n", "1").await.expect("the worker answers");
+    for _ in 0..100 {
+        match life.coordinator.locate(&WorkerId::new("Room#reserved")).await {
+            Ok(Location::None) => break,
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    let reserved = life.coordinator.locate(&WorkerId::new("Room#reserved")).await;
+    assert!(matches!(reserved, Ok(Location::None)), "{reserved:?}");
+    assert_eq!(a.made.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

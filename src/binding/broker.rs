@@ -154,12 +154,11 @@ impl NativeBroker {
         }
     }
 
-    /// `onDestroy` of this worker ended for good, and its handlers may still answer.
+    /// This worker ends for good: the registry is told before its `onDestroy`, and an event under the slot says when it knows.
+    /// `false`: there is nothing to wait for.
     #[napi(catch_unwind)]
-    pub fn finished(&self, handle: Handle) {
-        if let Ok(life) = self.core.life() {
-            life.finished(handle);
-        }
+    pub fn finish(&self, handle: Handle, slot: f64) -> bool {
+        self.core.life().is_ok_and(|life| life.finish(handle, slot as u64))
     }
 
     /// Frees a quarantined worker.

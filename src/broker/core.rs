@@ -16,7 +16,7 @@ use crate::transport::{SocketLoop, Tls};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{pin, Pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{channel, Receiver};
 use std::sync::{Arc, Mutex};
@@ -27,8 +27,6 @@ use tokio::runtime::Handle;
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long leaving waits until the others know of it, before workers end: a slow answer must not use up their time.
 const PLACEMENTS_STOP: Duration = Duration::from_millis(500);
-/// How often an ended broker looks whether its last worker is gone.
-const DEPARTURE_CHECK: Duration = Duration::from_millis(50);
 
 /// Is told of a new incarnation.
 pub type OnLife = Box<dyn Fn(&Incarnation) + Send + Sync>;
@@ -229,8 +227,15 @@ impl Core {
             life.destroying(handle, !no_recover);
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
         }
-        while !lock(&life.residents).is_empty() && boot_millis() < give_up {
-            let _ = tokio::time::timeout(DEPARTURE_CHECK, life.departed.notified()).await;
+        loop {
+            // Before the look: no departure after it is missed.
+            let mut departed = pin!(life.departed.notified());
+            departed.as_mut().enable();
+            let left = give_up.saturating_sub(boot_millis());
+            if lock(&life.residents).is_empty() || left == 0 {
+                break;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(left), departed).await;
         }
         let left = lock(&life.residents).len();
         if left > 0 {

@@ -9,12 +9,14 @@ use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::pending::is_of_another_class;
 use crate::broker::raising::Raised;
+use crate::broker::residents::Activated;
 use crate::broker::trials::{quarantined, waits};
 use crate::clock::boot_millis;
 use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, Epoch, Incarnation, WorkerId};
 use crate::wire::chain::Chain;
+use serde_json::{json, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +54,7 @@ struct Creation {
 
 /// What to do after a try.
 enum Next {
-    Created(WorkerId),
+    Created(Value),
     Failed(Failure),
     /// Try again now.
     Again,
@@ -63,18 +65,19 @@ enum Next {
 }
 
 impl Life {
-    /// Answers under `slot` with `{"id"}` when the worker's `onCreate` has ended. `chain`: the workers that wait for it.
+    /// Answers under `slot` with `{"id", "broker", "failed"}` when the worker's `onCreate` has ended. `failed`: what `onCreate` failed with,
+    /// where another broker made the worker. `chain`: the workers that wait for it.
     pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64, chain: Chain) {
         let life = self.clone();
         self.operate("create", slot, async move {
             match life.create_worker(request, timeout, chain).await {
-                Ok(id) => Event::done_json(slot, serde_json::json!({ "id": id.as_str() }).to_string()),
+                Ok(created) => Event::done_json(slot, created.to_string()),
                 Err(failure) => Event::failed(slot, failure),
             }
         });
     }
 
-    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64, chain: Chain) -> Outcome<WorkerId> {
+    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64, chain: Chain) -> Outcome<Value> {
         let now = boot_millis();
         let mut creation = Creation {
             request,
@@ -93,7 +96,7 @@ impl Life {
         let failure = loop {
             let begun = boot_millis();
             let (problem, until) = match self.try_to_create(&mut creation).await {
-                Next::Created(id) => return Ok(id),
+                Next::Created(created) => return Ok(created),
                 Next::Failed(failure) => break failure,
                 Next::Again if boot_millis() < creation.deadline => continue,
                 Next::Again => (creation.problem.take().unwrap_or_else(|| too_busy(&creation)), 0),
@@ -200,9 +203,10 @@ impl Life {
         let until = if reserved { now.saturating_add(creation.timeout) } else { creation.deadline.max(now + 1) };
         let raised = self.have_taken_up(to, &creation.chain, until, reserved && !creation.patient).await;
         let failure = match raised {
-            Raised::Yes => {
+            Raised::Yes(Activated { failed }) => {
                 lock(&self.avoided).worked(&to.owner.incarnation);
-                return Next::Created(to.id.clone());
+                let broker = self.open_connection(&to.owner).map(|connection| connection.peer().broker.to_string());
+                return Next::Created(json!({ "id": to.id.as_str(), "broker": broker, "failed": failed.as_deref() }));
             }
             Raised::Failed(failure) => return Next::Failed(failure),
             Raised::Elsewhere(_) => return Next::Busy(too_busy(creation)),
@@ -253,7 +257,7 @@ impl Life {
         let life = self.clone();
         self.operate("find", slot, async move {
             match life.find_worker(&id).await {
-                Ok(Some(class)) => Event::done_json(slot, serde_json::json!({ "class": class.as_str() }).to_string()),
+                Ok(Some(class)) => Event::done_json(slot, json!({ "class": class.as_str() }).to_string()),
                 Ok(None) => Event::done_json(slot, "null".into()),
                 Err(failure) => Event::failed(slot, failure),
             }

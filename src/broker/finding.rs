@@ -100,7 +100,7 @@ impl Life {
         let (creator, receiver) = Creator::internal(self.chain_of_parked(worker));
         self.registrar.take_up(worker.clone(), Some(creator));
         match receiver.await {
-            Ok(Ok(())) => Found::Route(Route::Local { epoch }),
+            Ok(Ok(_)) => Found::Route(Route::Local { epoch }),
             Ok(Err(failure)) => Found::Wait(failure),
             Err(_) => Found::Wait(Failure::new(Code::Unreachable, "The worker could not be taken up.")),
         }

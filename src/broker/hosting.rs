@@ -7,12 +7,12 @@ use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::broker::mailbox::Turns;
-use crate::broker::residents::{Creator, Requester, Resident, State};
+use crate::broker::residents::{Activated, Creator, Requester, Resident, State};
 use crate::broker::sending::send_failure;
 use crate::broker::turns::ending;
 use crate::clock::boot_millis;
 use crate::coordination::{Cause, Fate, Release};
-use crate::error::{Code, Delivered, Failure};
+use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, WorkerId};
 use crate::transport::{Connection, SendError};
 use crate::wire::codec;
@@ -41,7 +41,7 @@ pub enum Ended {
 }
 
 impl Life {
-    /// Its construction and `onCreate` ended. `max_queue`: it takes one message at a time, and so many wait at most.
+    /// Its construction and `onCreate` ended. `message`: what one of them failed with, if anything. `max_queue`: it takes one message at a time, and so many wait at most.
     pub fn created(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>) {
         if self.holds_back(|| Answer::Created { handle, creation, message: message.into(), max_queue }) {
             return;
@@ -49,10 +49,11 @@ impl Life {
         if creation != Creation::Done {
             return self.creation_failed(handle, creation, message);
         }
-        let (creators, deaths) = {
+        let (creators, activated, deaths) = {
             let mut residents = lock(&self.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
             resident.state = State::Active;
+            resident.activated.failed = (!message.is_empty()).then(|| message.into());
             resident.turns = max_queue.map(Turns::new);
             if max_queue.is_none() {
                 while let Some(delivery) = resident.mailbox.pop() {
@@ -64,14 +65,14 @@ impl Life {
             let deaths = resident.entry.history.deaths;
             if resident.confirming {
                 self.registrar.confirm(handle, resident.id.clone(), resident.epoch);
-                (Vec::new(), deaths)
+                (Vec::new(), Activated::default(), deaths)
             } else {
-                (std::mem::take(&mut resident.creators), deaths)
+                (std::mem::take(&mut resident.creators), resident.activated.clone(), deaths)
             }
         };
         self.created_on_trial(handle, deaths);
         self.next_turn(handle, 0, false);
-        self.tell_creators(creators, &Ok(()));
+        self.tell_creators(creators, &Ok(activated));
         if self.is_leaving() {
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
         }
@@ -99,13 +100,13 @@ impl Life {
 
     /// The registry knows that its activation ended well, or could not be told: its creators are answered.
     pub fn confirmed(&self, handle: Handle) {
-        let creators = {
+        let (creators, activated) = {
             let mut residents = lock(&self.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
             resident.confirming = false;
-            std::mem::take(&mut resident.creators)
+            (std::mem::take(&mut resident.creators), resident.activated.clone())
         };
-        self.tell_creators(creators, &Ok(()));
+        self.tell_creators(creators, &Ok(activated));
     }
 
     fn creation_failed(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str) {
@@ -143,7 +144,7 @@ impl Life {
                 resident.creators.push(creator);
                 return;
             }
-            Some((_, resident)) if resident.state == State::Active => Ok(()),
+            Some((_, resident)) if resident.state == State::Active => Ok(Activated::default()),
             Some((_, resident)) => {
                 resident.late_creators.push(creator);
                 return;
@@ -154,14 +155,14 @@ impl Life {
         self.tell_creators(vec![creator], &result);
     }
 
-    pub fn tell_creators(&self, creators: Vec<Creator>, result: &Result<(), Failure>) {
+    pub fn tell_creators(&self, creators: Vec<Creator>, result: &Outcome<Activated>) {
         for Creator { requester, .. } in creators {
             match requester {
                 // Nobody waits any more: it timed out.
                 Requester::Internal(sender) => drop(sender.send(result.clone())),
                 Requester::Remote { place, call, .. } => {
                     let message = match result {
-                        Ok(()) => Message::Reply { call, payload: Payload::ABSENT },
+                        Ok(activated) => Message::Reply { call, payload: activated.payload() },
                         Err(failure) => Message::Failure {
                             call,
                             code: failure.code,
@@ -175,15 +176,18 @@ impl Life {
         }
     }
 
-    /// Its `onDestroy` ended for good, while its handlers may still answer: the registry learns now that it is not to be
-    /// recovered.
-    pub fn finished(&self, handle: Handle) {
+    /// It ends for good: the registry learns that it is not to be recovered, before its `onDestroy` begins. So it is not
+    /// recovered either where its process ends right after that. Answers under `slot`; `false`: there is nothing to wait for.
+    pub fn finish(&self, handle: Handle, slot: u64) -> bool {
         let held = {
             let mut residents = lock(&self.residents);
-            let Some(resident) = residents.get_mut(handle) else { return };
+            let Some(resident) = residents.get_mut(handle).filter(|resident| resident.entry.recoverable) else {
+                return false;
+            };
             resident.finish()
         };
-        self.registrar.finish(held);
+        self.registrar.finish(held, slot);
+        true
     }
 
     /// No handler of it starts any more. What arrives from now on waits, and goes back when it is gone, but for asks that cannot
@@ -241,9 +245,10 @@ impl Life {
                 }
                 self.return_to_sender(&mut lanes, delivery, Code::WorkerNotFound);
             }
-            (resident.successor, (resident.creators, resident.failure), resident.late_creators)
+            let outcome = resident.failure.map_or(Ok(resident.activated), Err);
+            (resident.successor, (resident.creators, outcome), resident.late_creators)
         };
-        let (creators, failure) = waiting;
+        let (creators, outcome) = waiting;
         let ended = Failure::new(Code::WorkerNotFound, "The worker has ended.");
         let successor = match successor {
             Some((entry, creators)) => Some((entry, creators.into_iter().chain(late).collect())),
@@ -253,7 +258,7 @@ impl Life {
             }
         };
         // Without a failure it was made, and ended before the registry was told so.
-        self.tell_creators(creators, &failure.map_or(Ok(()), Err));
+        self.tell_creators(creators, &outcome);
         touched.dedup_by(|a, b| Arc::ptr_eq(a, b));
         touched.iter().for_each(|connection| self.flush_to(connection));
         if let Some((entry, creators)) = successor {

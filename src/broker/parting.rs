@@ -43,7 +43,6 @@ impl Life {
             self.cut_asks(handle, &asks);
             return self.registrar.release(Some(handle), release);
         }
-        self.finished(handle);
         let all = lock(&self.inbound).await_end(handle, asks.len());
         let left = deadline.saturating_sub(boot_millis()).min(self.config.destroy_timeout);
         let life = self.clone();

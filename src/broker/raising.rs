@@ -4,7 +4,7 @@ use crate::broker::calls::Settled;
 use crate::broker::creating::Reservation;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
-use crate::broker::residents::Creator;
+use crate::broker::residents::{Activated, Creator};
 use crate::clock::boot_millis;
 use crate::coordination::Owner;
 use crate::error::{Code, Failure, Outcome};
@@ -23,7 +23,8 @@ const TAKE_UP_PATIENCE: Duration = Duration::from_millis(300);
 
 /// What came of asking the owner to take a worker up.
 pub enum Raised {
-    Yes,
+    /// It is active.
+    Yes(Activated),
     /// The request did not arrive, or nobody can tell: withdrawing the reservation decides.
     Undelivered(Failure),
     /// The owner did not take it up in time, and the reservation is withdrawn.
@@ -69,7 +70,10 @@ impl Life {
     }
 
     fn read_answer(self: &Arc<Self>, owner: &Owner, id: &WorkerId, settled: Settled) -> Raised {
-        let Settled::Failure { failure, .. } = settled else { return Raised::Yes };
+        let failure = match settled {
+            Settled::Reply(payload) => return Raised::Yes(Activated::read(&payload)),
+            Settled::Failure { failure, .. } => failure,
+        };
         match failure.code {
             Code::Unreachable | Code::Overloaded | Code::PeerLost => {
                 self.complain(owner, &failure);
@@ -117,6 +121,7 @@ impl Life {
         }
     }
 
+    /// What `onCreate` fails with shows in the log of this very broker.
     async fn take_up_here(self: &Arc<Self>, id: &WorkerId, chain: &Chain, until: u64) -> Raised {
         if self.is_leaving() {
             return Raised::Failed(Failure::new(Code::State, "The broker is leaving."));
@@ -130,7 +135,7 @@ impl Life {
         }
         let left = Duration::from_millis(until.saturating_sub(boot_millis()));
         match tokio::time::timeout(left, receiver).await {
-            Ok(Ok(Ok(()))) => Raised::Yes,
+            Ok(Ok(Ok(_))) => Raised::Yes(Activated::default()),
             Ok(Ok(Err(failure))) => match failure.code {
                 Code::WorkerNotFound | Code::ClassUnknown | Code::Redis => Raised::Elsewhere(failure),
                 _ => Raised::Failed(failure),

@@ -168,7 +168,8 @@ impl Life {
         }
     }
 
-    /// Takes up what stands under this incarnation and does not live here, e.g. because an answer was lost.
+    /// Takes up what stands under this incarnation and does not live here, e.g. because an answer was lost. A reservation is
+    /// withdrawn instead: its creator is gone, or asks for it again.
     pub async fn keep_audit(self: Arc<Self>) {
         loop {
             self.audit.notified().await;
@@ -178,22 +179,36 @@ impl Life {
             }
             match self.read_own().await {
                 Ok(own) => {
-                    let missing: Vec<WorkerId> = {
+                    let missing: Vec<(WorkerId, Epoch)> = {
                         let residents = lock(&self.residents);
-                        own.into_keys().filter(|id| residents.handle(id.as_str()).is_none()).collect()
+                        own.into_iter().filter(|(id, _)| residents.handle(id.as_str()).is_none()).collect()
                     };
-                    for id in missing {
-                        self.log(
-                            Level::Warn,
-                            format!("The worker \"{id}\" stands here without living here: it is made."),
-                        );
-                        self.registrar.take_up(id, None);
+                    for (id, epoch) in missing {
+                        self.resolve_missing(id, epoch).await;
                     }
                 }
                 Err(error) => {
                     self.log(Level::Debug, format!("The audit could not be made yet: {error}"));
                     self.audit.notify_one();
                 }
+            }
+        }
+    }
+
+    /// The registry gives this worker to this broker, which does not run it.
+    async fn resolve_missing(&self, id: WorkerId, epoch: Epoch) {
+        match self.coordinator.withdraw(&self.incarnation, &id, epoch).await {
+            Ok(true) => {
+                self.log(Level::Info, format!("Nobody requested the reserved worker \"{id}\": it is not created."));
+            }
+            Ok(false) => {
+                let text = format!("Worker \"{id}\" is registered to this broker but not running; recreating it.");
+                self.log(Level::Warn, text);
+                self.registrar.take_up(id, None);
+            }
+            Err(error) => {
+                self.log(Level::Debug, format!("The worker \"{id}\" could not be looked after yet: {error}"));
+                self.audit.notify_one();
             }
         }
     }

@@ -20,7 +20,8 @@ const RETRY: Duration = Duration::from_millis(200);
 struct Work {
     take_up: HashMap<WorkerId, Vec<Creator>>,
     confirm: Vec<(Handle, WorkerId, Epoch)>,
-    finish: Vec<Held>,
+    /// With the slot that hears when it is done; 0: none.
+    finish: Vec<(Held, u64)>,
     release: Vec<(Option<Handle>, Release)>,
     loads: HashMap<WorkerId, (Epoch, u64)>,
 }
@@ -54,9 +55,9 @@ impl Registrar {
         self.wake.notify_one();
     }
 
-    /// This worker, which still stands here, is not to be recovered.
-    pub fn finish(&self, held: Held) {
-        lock(&self.work).finish.push(held);
+    /// This worker, which still stands here, is not to be recovered. `slot` hears when the registry knows that; 0: none.
+    pub fn finish(&self, held: Held, slot: u64) {
+        lock(&self.work).finish.push((held, slot));
         self.wake.notify_one();
     }
 
@@ -226,11 +227,12 @@ impl Life {
     }
 
     /// Each is put back under the same owner and epoch as one that is not recoverable.
-    async fn send_finished(&self, work: Vec<Held>) {
-        while !work.is_empty() {
+    async fn send_finished(&self, work: Vec<(Held, u64)>) {
+        let (held, slots): (Vec<Held>, Vec<u64>) = work.into_iter().unzip();
+        while !held.is_empty() {
             let turn = self.registrar.turn.read().await;
-            match self.coordinator.restore(&self.incarnation, &work).await {
-                Ok(_) => return,
+            match self.coordinator.restore(&self.incarnation, &held).await {
+                Ok(_) => break,
                 Err(error) => {
                     drop(turn);
                     self.log(
@@ -241,6 +243,7 @@ impl Life {
                 }
             }
         }
+        slots.into_iter().filter(|slot| *slot > 0).for_each(|slot| self.inbox.push(Event::done(slot)));
     }
 
     async fn send_loads(self: &Arc<Self>, work: HashMap<WorkerId, (Epoch, u64)>) {

@@ -5,10 +5,12 @@ use crate::broker::inbound::MAX_CREATING_PER_CONNECTION;
 use crate::broker::mailbox::{Mailbox, Turns, MAX_MAILBOX};
 use crate::clock::boot_millis;
 use crate::coordination::{Entry, EntryState, Held};
-use crate::error::Failure;
+use crate::error::{Failure, Outcome};
 use crate::ids::{ClassName, Epoch, WorkerId};
 use crate::transport::Connection;
 use crate::wire::chain::{Chain, Link};
+use crate::wire::message::Payload;
+use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -53,7 +55,26 @@ impl Drop for CreationPlace {
 /// Where the answer to a request for a worker goes.
 pub enum Requester {
     Remote { place: CreationPlace, call: u64, deadline: u64 },
-    Internal(oneshot::Sender<Result<(), Failure>>),
+    Internal(oneshot::Sender<Outcome<Activated>>),
+}
+
+/// A worker is active. `failed`: what its `onCreate` failed with all the same.
+#[derive(Clone, Default, Debug)]
+pub struct Activated {
+    pub failed: Option<Arc<str>>,
+}
+
+impl Activated {
+    /// As a creator of another broker is told.
+    pub fn payload(&self) -> Payload {
+        let text = self.failed.as_ref().map(|text| serde_json::Value::from(&**text).to_string());
+        text.map_or(Payload::ABSENT, |text| Payload::json(Bytes::from(text)))
+    }
+
+    /// What another broker told; something else than a text says nothing.
+    pub fn read(payload: &Payload) -> Self {
+        Self { failed: serde_json::from_slice::<String>(&payload.bytes).ok().map(Arc::from) }
+    }
 }
 
 /// Who waits until a worker is there.
@@ -65,7 +86,7 @@ pub struct Creator {
 
 impl Creator {
     /// A creator of this broker, and where it hears of the outcome.
-    pub fn internal(chain: Chain) -> (Self, oneshot::Receiver<Result<(), Failure>>) {
+    pub fn internal(chain: Chain) -> (Self, oneshot::Receiver<Outcome<Activated>>) {
         let (sender, receiver) = oneshot::channel();
         (Self { requester: Requester::Internal(sender), chain }, receiver)
     }
@@ -92,6 +113,8 @@ pub struct Resident {
     pub creators: Vec<Creator>,
     /// Creators that came while it was leaving: answered when it is gone, in their order.
     pub late_creators: Vec<Creator>,
+    /// What is said to its creators once it is active.
+    pub activated: Activated,
     /// Its activation ended well and the registry is being told: creators wait until it knows.
     pub confirming: bool,
     /// It ends for good: there is no next instance that its messages could wait for.
@@ -264,6 +287,7 @@ impl Residents {
             turns: None,
             creators,
             late_creators: Vec::new(),
+            activated: Activated::default(),
             confirming: false,
             ends: false,
             load,

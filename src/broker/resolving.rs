@@ -72,17 +72,24 @@ impl Life {
         let mut backoff = self.backoff();
         let _counted = Counted::new(&self.resolving);
         let mut refused_since = None;
+        let mut was_closed = false;
         loop {
             // Before the look: nothing that happens after it is missed.
             let mut moved = pin!(self.moved.notified());
             moved.as_mut().enable();
             let found = self.give_up_if_refused(self.find_in_time(&worker).await, &mut refused_since);
             let (soon, again) = (matches!(found, Found::Soon(_)), matches!(found, Found::Again(_)));
-            match found {
+            let failure = match found {
                 Found::Route(route) => {
                     if self.attach(&worker, route) {
                         return;
                     }
+                    if !std::mem::replace(&mut was_closed, true) {
+                        // The broker left between the look and the first message: the worker may be elsewhere already.
+                        continue;
+                    }
+                    let text = format!("The connection to the broker of the worker \"{worker}\" was closed.");
+                    Failure::new(Code::Unreachable, text)
                 }
                 Found::Gone(failure) => {
                     let waiting = {
@@ -96,32 +103,36 @@ impl Life {
                     waiting.into_iter().for_each(|parked| self.fail_parked(&worker, parked, &failure));
                     return;
                 }
-                Found::Wait(failure) | Found::Soon(failure) | Found::Again(failure) => {
-                    let now = boot_millis();
-                    let failure = Arc::new(failure);
-                    let (expired, empty) = {
-                        let mut lanes = lock(&self.lanes);
-                        let expired = lanes.take_if(worker.as_str(), |parked| {
-                            // An onDestroy does not wait for others that are being handed over: they may wait for it.
-                            parked.deadline <= now || parked.chain.has_ending()
-                        });
-                        let lane = lanes.lane(worker.as_str(), now);
-                        lane.resolving = !lane.queue.is_empty();
-                        let mut calls = lock(&self.calls);
-                        lane.queue.iter().for_each(|parked| calls.blame(parked.call, &failure));
-                        (expired, lane.queue.is_empty())
-                    };
-                    expired.into_iter().for_each(|parked| self.fail_parked(&worker, parked, &failure));
-                    if empty {
-                        return;
-                    }
-                }
+                Found::Wait(failure) | Found::Soon(failure) | Found::Again(failure) => failure,
+            };
+            if !self.goes_on_waiting(&worker, failure) {
+                return;
             }
             if again {
                 continue;
             }
             let _ = tokio::time::timeout(self.next_try(&worker, &mut backoff, soon), moved).await;
         }
+    }
+
+    /// What does not wait any longer for the worker is told why; whether anything is left.
+    fn goes_on_waiting(&self, worker: &WorkerId, failure: Failure) -> bool {
+        let now = boot_millis();
+        let failure = Arc::new(failure);
+        let (expired, left) = {
+            let mut lanes = lock(&self.lanes);
+            let expired = lanes.take_if(worker.as_str(), |parked| {
+                // An onDestroy does not wait for others that are being handed over: they may wait for it.
+                parked.deadline <= now || parked.chain.has_ending()
+            });
+            let lane = lanes.lane(worker.as_str(), now);
+            lane.resolving = !lane.queue.is_empty();
+            let mut calls = lock(&self.calls);
+            lane.queue.iter().for_each(|parked| calls.blame(parked.call, &failure));
+            (expired, lane.resolving)
+        };
+        expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
+        left
     }
 
     /// A broker that refuses this one may be about to learn a new secret or certificate, so the search goes on. One that
