@@ -2,10 +2,10 @@
 
 const assert = require('node:assert/strict');
 const { after, before, describe, test } = require('node:test');
-const { Broker } = require('..');
+const { Broker, Worker } = require('..');
 const { Member } = require('./helpers/members');
 const { startRedis } = require('../support/redis-server');
-const { until } = require('../support/wait');
+const { rejection, until } = require('../support/wait');
 
 const TTL = 2000;
 let systems = 0;
@@ -22,12 +22,18 @@ describe('two lives of one broker id', () => {
   test('do not go on side by side when the first was only frozen', async (t) => {
     const option = system();
     const first = await Member.start(t, 'same', option);
+    await first.call('create', 'Room', { id: 'before' });
     process.kill(first.pid, 'SIGSTOP');
     // It starts once it has seen the first one silent for a whole lease.
     const second = await Member.start(t, 'same', option);
     const id = await second.call('create', 'Room', { id: 'room' });
     process.kill(first.pid, 'SIGCONT');
     await until('the first one learns that its life is over', async () => (await first.call('errors')).some((text) => /taken for dead/.test(text)));
+    await until('its workers have ended', async () => (await first.call('residents')).length === 0);
+    assert.deepEqual((await first.call('journal')).at(-1), { id: 'before', what: 'destroy', cause: Worker.DestroyCause.FENCED });
+    // The application's view of the broker stays: it joins again as soon as the id is free, and refuses calls until then.
+    assert.equal(await first.call('state'), Broker.State.ACTIVE);
+    assert.equal((await rejection(first.call('find', 'room'))).code, 'DW_ERR_STATE');
     assert.equal(await second.call('ask', id, 'echo', 1), 1);
     assert.equal(await members(option.ns), ':1');
     assert.deepEqual(await second.call('errors'), []);

@@ -1,0 +1,89 @@
+'use strict';
+
+/**
+ * `npm run poison`: six processes, 100 workers and one that ends its process, all created in the same moments. Prints how many
+ * processes ended and the longest time for which any of the 100 did not answer. Ends with 1 where that was more than a second, or
+ * where more than three processes ended.
+ */
+
+const { once } = require('node:events');
+const { fork } = require('node:child_process');
+const path = require('node:path');
+const { Agent, Broker, Worker } = require('..');
+const { startRedis } = require('../support/redis-server');
+const { sleep, until } = require('../support/wait');
+
+const PROGRAM = path.join(__dirname, '..', '__test__', 'fixtures', 'poison.js');
+const WAYS = ['throws', 'aborts', 'later', 'message'];
+const PROCESSES = 6;
+const INNOCENTS = 100;
+const RECOVERABLE = { recoverable: true };
+const LIMIT_MS = 1000;
+const PAUSE_MS = 20;
+const PATIENCE_MS = 60_000;
+
+class Poison extends Worker {}
+class Innocent extends Worker {}
+
+/** Asks a worker again and again until `done()`; the longest time between two answers. */
+async function longestSilence(agent, done) {
+  let answered = performance.now();
+  let longest = 0;
+  while (!done()) {
+    const heard = await agent.ask('where', undefined, { timeout: LIMIT_MS }).then(() => true, () => false);
+    const now = performance.now();
+    longest = Math.max(longest, now - answered);
+    if (heard) answered = now;
+    await sleep(PAUSE_MS);
+  }
+  return longest;
+}
+
+async function hosts(redis, ns, how) {
+  const children = Array.from({ length: PROCESSES }, (_, n) => {
+    const config = JSON.stringify({ id: `n${n}`, how, redis, ns });
+    return fork(PROGRAM, [config], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  });
+  await Promise.all(children.map((child) => once(child, 'message')));
+  return children;
+}
+
+async function tryOut(redis, how) {
+  const ns = `poison ${how}`;
+  const children = await hosts(redis, ns, how);
+  const caller = new Broker('caller', { redis, ns, clustername: 'callers', promise: 'native', rpcTimeout: 10_000, log: false });
+  for (const Class of [Poison, Innocent]) caller.registerWorker(Class, { clustername: 'main' });
+  await caller.start();
+  const create = (name, id) => caller.createWorker(name, { id, attributes: RECOVERABLE });
+  const ids = Array.from({ length: INNOCENTS }, (_, n) => `i${n}`);
+  const [poison] = await Promise.all([create('Poison', 'p'), ...ids.map((id) => create('Innocent', id))]);
+  let done = false;
+  const silences = ids.map((id) => longestSilence(new Agent(id, caller), () => done));
+  await poison.tell('end').catch(() => {});
+  const hello = setInterval(() => poison.tell('hello').catch(() => {}), PAUSE_MS);
+  await until('the poison is quarantined', () => poison.ask('where').then(() => false, ({ code }) => code === 'DW_ERR_QUARANTINED'), PATIENCE_MS);
+  clearInterval(hello);
+  const answers = () => Promise.all(ids.map((id) => new Agent(id, caller).ask('where')));
+  await until('all others answer', () => answers().then(() => true), PATIENCE_MS);
+  done = true;
+  const silence = Math.max(...await Promise.all(silences));
+  const ended = children.filter((child) => child.exitCode !== null || child.signalCode !== null).length;
+  for (const child of children) child.kill('SIGKILL');
+  await caller.destroy();
+  caller.quit();
+  return { ended, silence };
+}
+
+async function main() {
+  const server = await startRedis();
+  let failed = false;
+  for (const how of WAYS) {
+    const { ended, silence } = await tryOut(server.url, how);
+    console.log(`${how}: ${ended} of ${PROCESSES} processes ended; no other worker was silent for more than ${Math.round(silence)} ms`);
+    failed = failed || ended > PROCESSES / 2 || silence > LIMIT_MS;
+  }
+  await server.stop();
+  process.exit(failed ? 1 : 0);
+}
+
+main();
