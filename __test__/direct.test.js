@@ -138,7 +138,7 @@ onEachCoordinator((system) => {
     });
 
     test('is refused by a mailbox that is full, and by a limit on messages', async (t) => {
-      const broker = await system(t).start('b', { classes: [echo()], maxMessageBytes: 64 * 1024 });
+      const broker = await system(t).start('b', { classes: [echo()], maxMessageBytes: 64 * 1024, rpcTimeout: 60000 });
       const agent = await broker.createWorker('Echo');
       await warm(agent);
       assert.equal((await rejection(agent.ask('m', 'x'.repeat(70_000)))).code, 'DW_ERR_TOO_LARGE');
