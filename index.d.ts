@@ -213,10 +213,10 @@ export interface BrokerOptions {
   /** Mutual TLS 1.3 between brokers. Default: none. */
   tls?: TlsOptions | null;
   /**
-   * A listener of `'log'` from the first moment on. Without any listener, mistakes such as a misspelt option or a failing tell are
+   * A listener of `'log'` from the first moment on, or a logger that gets lines with fields, as those of Pino. Without any listener, mistakes such as a misspelt option or a failing tell are
    * reported once each by `process.emitWarning()`; `false` turns that off.
    */
-  log?: false | ((event: LogEvent) => void);
+  log?: false | Logger | ((event: LogEvent) => void);
   /** What calls return. Default: `'bluebird'`. */
   promise?: 'bluebird' | 'native' | PromiseConstructorLike;
 }
@@ -264,6 +264,58 @@ export interface WorkerLostEvent {
   /** Why. */
   reason: string;
 }
+
+/** A logger of the application, as those of Pino: each function takes the fields of a line and its message. */
+export interface Logger {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+}
+
+/** Which fields a line has depends on what it is about. */
+export interface LogFields {
+  /** The id of the broker that writes the line. */
+  broker: string;
+  /** What happened, where it is one of these; a line of another kind says it in its message alone. */
+  event?: 'state' | 'suspended' | 'resumed' | 'brokerDead' | 'workerLost' | 'activated' | 'ended';
+  /** The id of another broker. */
+  peer?: string;
+  /** The id of a worker. */
+  worker?: string;
+  class?: string;
+  epoch?: string;
+  /** Of the worker: a message's, or `'constructor'`, `'onCreate'`, `'onDestroy'`. */
+  method?: string;
+  err?: unknown;
+  [field: string]: unknown;
+}
+
+/** A message of the `diagnostics_channel` named `dworker:rpc`. */
+export interface RpcMessage {
+  /** A call of an agent of this process has settled, or a handler of a worker of this process has. */
+  type: 'ask' | 'tell' | 'handledAsk' | 'handledTell';
+  broker: string;
+  worker: string;
+  method: string;
+  /** ms; of a tell until it was handed to the transport. */
+  duration: number;
+  /** What it failed with. */
+  error: unknown;
+  /** Of a handler. */
+  class?: string;
+  /** Of a handler. */
+  epoch?: string;
+}
+
+/** A message of the `diagnostics_channel` named `dworker:placement`. */
+export type PlacementMessage =
+  | { type: 'activated'; broker: string; worker: string; class: string; epoch: string; cause: CreateInfo['cause'] }
+  | { type: 'ended'; broker: string; worker: string; class: string; epoch: string; cause: DestroyInfo['cause'] }
+  /** The constructor threw, or the class is not registered. */
+  | { type: 'failed'; broker: string; worker: string; class: string; error: unknown }
+  | { type: 'lost'; broker: string; worker: string; reason: string }
+  | { type: 'brokerDead'; broker: string; peer: string };
 
 export interface LogEvent {
   id: string;

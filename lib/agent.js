@@ -6,6 +6,7 @@
 const { keepOwn } = require('./accessors');
 const { checkCallback, checkId, badArgument, optionsObject } = require('./arguments');
 const { stubs } = require('./calls');
+const { rpc, watchCall } = require('./diagnostics');
 const { failure } = require('./errors');
 const { ask, tell } = require('./messages');
 const { Bluebird, contain, contextual, nodeify } = require('./promises');
@@ -95,6 +96,7 @@ Agent.prototype.ask = function (method, data, option, callback) {
   } catch (error) {
     promise = promiseClass(core).reject(error);
   }
+  if (rpc.hasSubscribers && core !== undefined) promise = watchCall(promise, { type: 'ask', broker: core.id, worker: id, method });
   return nodeify(promise, callback);
 };
 
@@ -117,6 +119,7 @@ Agent.prototype.tell = function (method, data, callback) {
   } catch (error) {
     promise = contain(promiseClass(core).reject(error));
   }
+  if (rpc.hasSubscribers && core !== undefined) promise = contain(watchCall(promise, { type: 'tell', broker: core.id, worker: id, method }));
   return nodeify(promise, callback);
 };
 

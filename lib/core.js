@@ -5,12 +5,13 @@
 
 const { Channel } = require('./channel');
 const { outside } = require('./context');
+const { publishFinding } = require('./diagnostics');
 const { Direct } = require('./direct');
 const { failure } = require('./errors');
 const { Log } = require('./log');
 const { NativeBroker, leaveAtExit } = require('./native');
 const { hasUnknown, unknownOptions } = require('./options/unknown');
-const { contain, contextual, tellListeners } = require('./promises');
+const { contain, contextual, tellListeners, throwLater } = require('./promises');
 const { Registry, lookUp } = require('./registry');
 const { clearInterval, setInterval } = require('./timers');
 const { warnOnce } = require('./warnings');
@@ -36,7 +37,7 @@ const TRIAL = 13;
 class Core {
   /**
    * @param {Broker} broker the public face
-   * @param {{config: object, credentials: Credentials, promise: Function, pub: object=, sub: object=, log: (false|Function)=, mistakes: string[]}}
+   * @param {{config: object, credentials: Credentials, promise: Function, pub: object=, sub: object=, log: (false|Function|Object)=, mistakes: string[]}}
    *   options checked
    */
   constructor(broker, { config, credentials, promise, pub, sub, remoteStack, log, mistakes }) {
@@ -60,13 +61,15 @@ class Core {
     this.keepAlive = null;
     /** The application wants no warnings. */
     this.silent = log === false;
-    this.lines = new Log((level, message) => this.emit('log', { id: this.id, level, message }));
+    /** Of the application: gets every line with its fields. */
+    this.logger = typeof log === 'object' ? log : null;
+    this.lines = new Log((level, message, fields) => this.log(level, message, fields));
     if (typeof log === 'function') broker.on('log', log);
     // A listener may be added as soon as the constructor has returned.
     if (mistakes.length > 0) Promise.resolve().then(() => this.cautionAll(mistakes));
     // The native side makes no log events that nobody hears.
     broker.on('newListener', (name) => this.logging(name, true));
-    broker.on('removeListener', (name) => this.logging(name, broker.listenerCount('log') > 0));
+    broker.on('removeListener', (name) => this.logging(name, this.isLogged()));
   }
 
   /** Of the promises that the package returns now. */
@@ -82,7 +85,7 @@ class Core {
     this.keepAlive = outside(setInterval, () => {}, FOREVER);
     return new this.PromiseClass((resolve, reject) => {
       const failed = (error) => {
-        this.log('error', `Broker ${this.id} failed to start: ${error.message}`);
+        this.log('error', `Broker ${this.id} failed to start: ${error.message}`, { err: error });
         this.release(State.INACTIVE);
         reject(error);
       };
@@ -107,7 +110,7 @@ class Core {
     this.channel = new Channel((wake) => new NativeBroker(config, wake), this.promise, this.receive.bind(this));
     this.workers.direct = this.channel.direct = new Direct(this.workers);
     this.channel.native.setCredentials(this.credentials.toText());
-    this.channel.native.logging(this.broker.listenerCount('log') > 0);
+    this.channel.native.logging(this.isLogged());
     for (const name of this.hosted) this.channel.native.host(name);
   }
 
@@ -143,7 +146,7 @@ class Core {
       this.log('error', `Broker ${this.id} is not started: nobody is told to restart`);
       return;
     }
-    const failed = (error) => this.log('error', `The brokers could not be told to restart: ${error.message}`);
+    const failed = (error) => this.log('error', `The brokers could not be told to restart: ${error.message}`, { err: error });
     this.channel.call((native, slot) => native.restartAll(slot)).then(undefined, failed);
   }
 
@@ -197,6 +200,7 @@ class Core {
   setState(state) {
     const from = this.state;
     this.state = state;
+    this.report('debug', `Broker ${this.id} is ${STATE_NAMES[state]}`, { event: 'state', from: STATE_NAMES[from], to: STATE_NAMES[state] });
     this.emit('state', from, state);
   }
 
@@ -265,15 +269,34 @@ class Core {
     if (name === 'suspended') this.workers.suspended();
     if (name === 'restart') this.restartTold();
     else if (name === 'stopped') this.stopped(detail);
-    else if (name === 'brokerDead') this.emit(name, detail);
-    else if (name === 'workerLost') this.emit(name, { id: detail, reason });
-    else this.emit(name);
+    else if (name === 'brokerDead') this.brokerDead(detail);
+    else if (name === 'workerLost') this.workerLost(detail, reason);
+    else this.leaseChanged(name);
+  }
+
+  brokerDead(peer) {
+    this.report('warn', `Broker ${peer} was found dead`, { event: 'brokerDead', peer });
+    publishFinding('brokerDead', this.id, { peer });
+    this.emit('brokerDead', peer);
+  }
+
+  workerLost(id, reason) {
+    this.report('error', `Worker ${id} was lost: ${reason}`, { event: 'workerLost', worker: id, reason });
+    publishFinding('lost', this.id, { worker: id, reason });
+    this.emit('workerLost', { id, reason });
+  }
+
+  /** `name`: `'suspended'` or `'resumed'`. */
+  leaseChanged(name) {
+    const text = name === 'suspended' ? 'cannot prove that its lease holds: its workers get no messages' : 'has renewed its lease: its workers get messages again';
+    this.report('warn', `Broker ${this.id} ${text}`, { event: name });
+    this.emit(name);
   }
 
   /** Somebody called `restartAll()`. */
   restartTold() {
     this.log('info', `Broker ${this.id} was told to restart`);
-    this.broker.restart().then(undefined, (error) => this.log('error', `The restart failed: ${error.message}`));
+    this.broker.restart().then(undefined, (error) => this.log('error', `The restart failed: ${error.message}`, { err: error }));
   }
 
   /** The native core ended by itself. That is no reason for the process to end. */
@@ -287,18 +310,34 @@ class Core {
     if (name === 'log' && this.channel !== null) this.channel.native.logging(wanted);
   }
 
-  log(level, message) {
+  /** `fields`: of the line, for a logger: `worker`, `class`, `epoch`, `peer`, `method`, `err`. */
+  log(level, message, fields) {
     if (this.isHeard('log')) this.emit('log', { id: this.id, level, message });
+    this.report(level, message, fields);
+  }
+
+  /** A line for a logger alone, where an event says the same to listeners. */
+  report(level, message, fields) {
+    if (this.logger === null) return;
+    try {
+      this.logger[level]({ broker: this.id, ...fields }, message);
+    } catch (error) {
+      throwLater(error);
+    }
   }
 
   /** As `log`, for what may happen again and again: one line a second of each kind. */
-  logOften(kind, level, message) {
-    if (this.isHeard('log')) this.lines.write(kind, level, message);
+  logOften(kind, level, message, fields) {
+    if (this.isLogged()) this.lines.write(kind, level, message, fields);
+  }
+
+  isLogged() {
+    return this.logger !== null || this.isHeard('log');
   }
 
   /** A mistake of the application that fails nothing: a line of the log, or a warning where nobody listens. */
   caution(kind, message, code = 'DW_WARN_UNKNOWN_OPTION') {
-    if (this.isHeard('log')) this.logOften(kind, 'warn', message);
+    if (this.isLogged()) this.logOften(kind, 'warn', message);
     else if (!this.silent) warnOnce(kind, message, { code });
   }
 
@@ -314,7 +353,7 @@ class Core {
 
   /** A failure that has no caller: a warning where neither of its events has a listener. */
   unheard(kind, message, error) {
-    if (this.silent || this.isHeard('log') || this.isHeard('workerError')) return;
+    if (this.silent || this.isLogged() || this.isHeard('workerError')) return;
     const advice = "Listen to 'workerError' or 'log' to be told of every failure of this kind; this warning is given once.";
     const detail = error instanceof Error ? String(error.stack) : undefined;
     warnOnce(`unheard ${kind}`, `${message}. ${advice}`, { code: 'DW_WARN_UNHEARD_FAILURE', detail });

@@ -8,7 +8,7 @@ const { clearTimeout, setTimeout } = require('./timers');
 const INTERVAL_MS = 1000;
 
 class Log {
-  /** @param {function(string, string)} emit gets level and message of each line */
+  /** @param {function(string, string, Object=)} emit gets level, message and fields of each line */
   constructor(emit) {
     this.emit = emit;
     /** By kind: the line that waits for the end of its second, and how many it stands for. */
@@ -21,20 +21,20 @@ class Log {
    *
    * @param {string} kind one of a few: nothing that the application makes up
    */
-  write(kind, level, message) {
+  write(kind, level, message, fields) {
     const held = this.kinds.get(kind);
     if (held !== undefined) {
-      Object.assign(held, { level, message, count: held.count + 1 });
+      Object.assign(held, { level, message, fields, count: held.count + 1 });
       return;
     }
     this.hold(kind);
-    this.emit(level, message);
+    this.emit(level, message, fields);
   }
 
   hold(kind) {
     const timer = setTimeout(() => this.end(kind), INTERVAL_MS);
     timer.unref();
-    this.kinds.set(kind, { level: '', message: '', count: 0, timer });
+    this.kinds.set(kind, { level: '', message: '', fields: undefined, count: 0, timer });
   }
 
   end(kind) {
@@ -45,8 +45,9 @@ class Log {
     this.release(held);
   }
 
-  release({ level, message, count }) {
-    this.emit(level, count === 1 ? message : `${message} (${count} such lines in the last second)`);
+  release({ level, message, fields, count }) {
+    if (count === 1) this.emit(level, message, fields);
+    else this.emit(level, `${message} (${count} such lines in the last second)`, { ...fields, lines: count });
   }
 
   /** Emits what waits, and forgets every kind. */

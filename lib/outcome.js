@@ -4,6 +4,7 @@
 'use strict';
 
 const { abortAll } = require('./direct-call');
+const { beginHandler, endHandler } = require('./diagnostics');
 const { failure } = require('./errors');
 const { isThenable, observe } = require('./promises');
 const { monotonicClock } = require('./timers');
@@ -75,6 +76,8 @@ class Turn extends Outcome {
     this.method = method;
     this.suspensions = workers.suspensions;
     this.known = null;
+    /** When it began, for who watches; 0 where nobody does. */
+    this.began = beginHandler();
   }
 
   /** What `Worker.context()` gives while it is open. */
@@ -111,6 +114,7 @@ class Turn extends Outcome {
 class TellOutcome extends Turn {
   end(failed, value) {
     this.unwatch();
+    if (this.began > 0) endHandler('handledTell', this, failed, value);
     if (failed) this.workers.report(this.record, 'onTell', this.method, value, 'error');
     if (this.inbound > 0) this.workers.done(this.inbound);
     if (this.record !== null && this.record.turn === this) this.workers.endTurn(this);
@@ -123,6 +127,7 @@ class TellOutcome extends Turn {
 class AskOutcome extends Turn {
   end(failed, value) {
     this.unwatch();
+    if (this.began > 0) endHandler('handledAsk', this, failed, value);
     if (failed) this.workers.answerFailure(this.inbound, value);
     else this.workers.answer(this.inbound, value, this.record, this.method);
     if (this.record !== null && this.record.turn === this) this.workers.endTurn(this);
@@ -145,6 +150,7 @@ class DirectOutcome extends Turn {
 
   end(failed, value) {
     this.unwatch();
+    if (this.began > 0) endHandler('handledAsk', this, failed, value);
     this.direct.answered(this.call, failed, value);
   }
 

@@ -12,7 +12,7 @@ const SLOW_MS = 5000;
 const LOOK_MS = 1000;
 
 class Slow {
-  /** @param {function(string, string)} report a kind of line, and the line */
+  /** @param {function(string, string, WorkerRecord, string)} report a kind of line, the line, and the worker and method that it is about */
   constructor(report) {
     this.report = report;
     /** By what runs: `{record, method, began, told}`, the oldest first. */
@@ -60,7 +60,7 @@ class Slow {
     const step = method === 'onCreate' || method === 'onDestroy';
     const means = step ? '' : '. It takes no other message meanwhile; worker.destroy() ends it';
     const text = `Worker ${record.id} of class ${name}${others} has been in ${step ? method : `'${method}'`} for ${age}${means}`;
-    this.report('slow', text);
+    this.report('slow', text, record, method);
   }
 
   stop() {

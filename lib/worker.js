@@ -50,6 +50,8 @@ class WorkerRecord {
     /** What may be called by name, where its class declares that (lib/methods.js). */
     this.methods = null;
     this.attributes = attributes;
+    /** One of `CreateCause`. */
+    this.cause = CreateCause.NEW;
     this.state = State.INACTIVE;
     this.load = 0;
     /** What the base's `onCreate` sets. */

@@ -5,6 +5,7 @@
 
 const { concurrencyOf } = require('./concurrency');
 const { CallContext, handle: runHandler, outside } = require('./context');
+const { publishFinding, publishWorker } = require('./diagnostics');
 const { failure } = require('./errors');
 const { describe, stackOf } = require('./failures');
 const { runOnAsk, runOnTell } = require('./handlers');
@@ -52,7 +53,7 @@ class Workers {
     this.load = 0;
     /** What `Worker.context()` gave, by the number of the message (or its turn), until the handler has settled. */
     this.contexts = new Map();
-    this.slow = new Slow((kind, text) => core.logOften(kind, 'warn', text));
+    this.slow = new Slow((kind, text, record, method) => core.logOften(kind, 'warn', text, { ...fieldsOf(record), method }));
     /** How often this broker was suspended. */
     this.suspensions = 0;
     /** When the core last said that this broker can prove that it lives; ms, any jump of this clock only asks anew. */
@@ -255,6 +256,7 @@ class Workers {
     record.owner = this;
     record.maxQueue = maxQueue;
     record.methods = methods;
+    record.cause = cause;
     record.state = State.ACTIVATING;
     const { load } = record;
     record.load = 0;
@@ -269,7 +271,8 @@ class Workers {
     this.native.created(handle, outcome, text, 0);
     core.channel.touch();
     const message = `Worker ${id} of class ${className} cannot be made: ${text}`;
-    core.logOften('not made', 'error', message);
+    core.logOften('not made', 'error', message, { worker: id, class: className, method: 'constructor', err: error });
+    publishFinding('failed', core.id, { worker: id, class: className, error });
     core.emit('workerError', { id, method: 'constructor', error });
     // The creator of a new worker gets the error.
     if (cause !== CreateCause.NEW) core.unheard('constructor', message, error);
@@ -284,6 +287,7 @@ class Workers {
     this.native.created(record.handle, MADE, record.createFailure, record.maxQueue);
     this.core.channel.touch();
     if (record.maxQueue === 0) this.active.set(record.id, record);
+    this.tellLife(record, 'activated', record.cause);
     if (record.ending !== null) this.begin(record);
   }
 
@@ -308,7 +312,7 @@ class Workers {
     const { destroyTimeout } = this.core.config;
     record.overdue = outside(setTimeout, () => {
       if (record.state !== State.ACTIVATING) return;
-      this.core.logOften('overdue', 'warn', `onCreate of worker ${record.id} did not end within ${destroyTimeout} ms: the worker is destroyed without it`);
+      this.core.logOften('overdue', 'warn', `onCreate of worker ${record.id} did not end within ${destroyTimeout} ms: the worker is destroyed without it`, fieldsOf(record));
       this.begin(record);
     }, destroyTimeout);
   }
@@ -372,7 +376,7 @@ class Workers {
     record.overdue = outside(setTimeout, () => {
       record.afterTurn = null;
       const { method } = record.turn;
-      this.core.logOften('overdue', 'warn', `Worker ${record.id} is still in '${method}' after ${share} ms: its onDestroy runs beside it`);
+      this.core.logOften('overdue', 'warn', `Worker ${record.id} is still in '${method}' after ${share} ms: its onDestroy runs beside it`, { ...fieldsOf(record), method });
       this.runOnDestroy(record, destroyTimeout - share);
     }, share);
     const began = monotonicClock();
@@ -388,7 +392,7 @@ class Workers {
     // Where the broker cannot prove that it lives, the worker may have been made again elsewhere: it must know.
     const cause = this.native.holds() ? record.ending.cause : DestroyCause.FENCED;
     record.overdue = outside(setTimeout, () => {
-      this.core.logOften('overdue', 'warn', `Worker ${record.id} did not end within ${config.destroyTimeout} ms: broker ${broker} gives it up`);
+      this.core.logOften('overdue', 'warn', `Worker ${record.id} did not end within ${config.destroyTimeout} ms: broker ${broker} gives it up`, fieldsOf(record));
       this.destroyed(record);
     }, left);
     this.step(record, 'onDestroy', { cause }, this.destroyed);
@@ -401,6 +405,7 @@ class Workers {
     if (record.turn !== null) this.slow.end(record.turn);
     this.changeLoad(record, 0);
     record.state = State.DESTROYED;
+    this.tellLife(record, 'ended', record.ending.cause);
     this.records.delete(record.handle);
     if (endedForGood(record) && !this.leaving && this.direct.handles(record)) this.awaitAnswers(record);
     else this.release(record, endedForGood(record));
@@ -455,11 +460,17 @@ class Workers {
     this.core.channel.touch();
   }
 
+  /** A worker of this broker `'activated'` or `'ended'`, with the cause of that. */
+  tellLife(record, event, cause) {
+    publishWorker(event, record, cause);
+    if (this.core.logger !== null) this.core.report('debug', `Worker ${record.id} ${event}`, { event, ...fieldsOf(record), cause });
+  }
+
   /** Contains what a handler threw: only events, or a warning where nobody listens, say so. `kind`: `'onTell'`. */
   report(record, kind, method, error, level) {
     const { core } = this;
     const message = `Worker ${record.id} failed in '${method}': ${describe(error).message}`;
-    core.logOften(`failed ${kind}`, level, message);
+    core.logOften(`failed ${kind}`, level, message, { ...fieldsOf(record), method, err: error });
     core.emit('workerError', { id: record.id, method, error });
     core.unheard(kind, message, error);
   }
@@ -494,6 +505,11 @@ function runStep(outcome, info) {
 
 function endedForGood({ ending }) {
   return ending.cause === DestroyCause.SELF && !ending.recover;
+}
+
+/** Of a line of the log. */
+function fieldsOf({ id, className, epoch }) {
+  return { worker: id, class: className, epoch };
 }
 
 function firstLine(error) {

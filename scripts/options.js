@@ -57,7 +57,7 @@ function cell(text) {
 
 function types() {
   const interfaces = SECTIONS.map(([, name, table]) => `interface ${name}Table ${shape(table, '')}\n\nexpectTypeOf<${name}>().toEqualTypeOf<${name}Table>();\n`);
-  const names = [...SECTIONS.map(([, name]) => name), 'Address', 'LogEvent', 'TlsOptions'].sort();
+  const names = [...SECTIONS.map(([, name]) => name), 'Address', 'LogEvent', 'Logger', 'TlsOptions'].sort();
   return `/** Made by scripts/options.js from lib/options/table.js: the options in index.d.ts are those of the tables. */
 
 import type { KeyObject } from 'node:crypto';

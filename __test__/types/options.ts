@@ -2,7 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { expectTypeOf } from 'expect-type';
-import type { Address, AskOptions, BrokerOptions, CreateOptions, DestroyOptions, LogEvent, RedisOptions, RedisTlsOptions, RegisterOptions, RouterOptions, TlsOptions } from 'dworker';
+import type { Address, AskOptions, BrokerOptions, CreateOptions, DestroyOptions, LogEvent, Logger, RedisOptions, RedisTlsOptions, RegisterOptions, RouterOptions, TlsOptions } from 'dworker';
 
 interface BrokerOptionsTable {
   ns?: string;
@@ -42,7 +42,7 @@ interface BrokerOptionsTable {
   secret?: string | [string] | [string, string] | null;
   tls?: TlsOptions | null;
   promise?: 'bluebird' | 'native' | PromiseConstructorLike;
-  log?: false | ((event: LogEvent) => void);
+  log?: false | Logger | ((event: LogEvent) => void);
   batchReadSize?: number;
 }
 

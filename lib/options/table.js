@@ -154,10 +154,10 @@ const BROKER = {
   },
   log: {
     apart: true,
-    form: '`false` or a function',
-    type: 'false | ((event: LogEvent) => void)',
+    form: '`false`, a function or a logger',
+    type: 'false | Logger | ((event: LogEvent) => void)',
     shown: 'none',
-    text: "A listener of `'log'` from the first moment on. Without any listener, mistakes such as a misspelt option or a failing tell are reported once each by `process.emitWarning()`; `false` turns that off.",
+    text: "A function is a listener of `'log'` from the first moment on. A logger, as of Pino, gets [lines with fields](events.md#logs-with-fields). Without any listener, mistakes such as a misspelt option or a failing tell are reported once each by `process.emitWarning()`; `false` turns that off.",
   },
   batchReadSize: { apart: true, form: 'anything', type: 'number', shown: 'none', text: 'Accepted because dworker 0.9 took it. It has no effect.' },
 };
