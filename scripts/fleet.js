@@ -2,12 +2,14 @@
 
 /**
  * `npm run fleet [-- --only deaths,moves --brokers 32,64]`: what events cost a fleet of brokers in real processes, on a Redis server
- * of its own. Prints a table with the targets, and ends with 1 where one is missed. `DWORKER_FLEET_BUILD` names another build.
+ * of its own. Prints a table with the targets, and ends with 1 where one is missed. `--kinds` counts commands by kind, too.
+ * `DWORKER_FLEET_BUILD` names another build.
  */
 
 const { parseArgs } = require('node:util');
 const measures = require('./support/fleet/measures');
 const { starts } = require('./support/fleet/starts');
+const { countKinds } = require('./support/fleet/fleets');
 const { say, table } = require('./support/terminal');
 
 /** What is measured, and with how many brokers unless others are given. */
@@ -20,12 +22,13 @@ const PLAN = {
   suspensions: { sizes: [160], run: async (brokers) => [...await measures.death(brokers, 'kill'), ...await measures.death(brokers, 'freeze')] },
 };
 
-const { values: given } = parseArgs({ options: { only: { type: 'string' }, brokers: { type: 'string' } } });
+const { values: given } = parseArgs({ options: { only: { type: 'string' }, brokers: { type: 'string' }, kinds: { type: 'boolean' } } });
 
 async function main() {
   const names = given.only ? given.only.split(',') : Object.keys(PLAN);
   const unknown = names.filter((name) => !PLAN[name]);
   if (unknown.length > 0) throw new Error(`Expected --only to name some of ${Object.keys(PLAN).join(', ')} but received ${unknown.join(', ')}`);
+  if (given.kinds) countKinds();
   const rows = [];
   for (const name of names) {
     for (const brokers of given.brokers ? given.brokers.split(',').map(Number) : PLAN[name].sizes) {

@@ -10,7 +10,9 @@ mod resp;
 #[path = "simulation/world.rs"]
 mod world;
 
+use host::eventually;
 use std::time::Duration;
+use tokio::time::Instant;
 use world::{bytes, commands, hints, Cost, World};
 
 /// Everything that follows from an event has happened by then: a lease of 5 s has run out.
@@ -47,6 +49,8 @@ struct Costs {
     restarted: Cost,
     moved: Cost,
     killed_with_workers: Cost,
+    /// From that kill until all its workers live elsewhere.
+    recovery: Duration,
 }
 
 async fn measure(plan: Plan) -> Costs {
@@ -85,14 +89,16 @@ async fn measure(plan: Plan) -> Costs {
     assert_eq!(world.living(), living, "all that moved live again");
 
     let before = world.reading();
+    let killed_at = Instant::now();
     drop(world.kill());
+    eventually("all that were lost live again", || world.living() == living).await;
+    let recovery = killed_at.elapsed();
     let killed_with_workers = world.cost(&before, AFTERMATH).await;
-    assert_eq!(world.living(), living, "all that were lost live again");
 
     let before = world.reading();
     world.restart_one().await;
     let restarted = world.cost(&before, AFTERMATH).await;
-    Costs { cold_start, idle, killed, silent, joined, restarted, moved, killed_with_workers }
+    Costs { cold_start, idle, killed, silent, joined, restarted, moved, killed_with_workers, recovery }
 }
 
 impl Costs {
@@ -109,6 +115,7 @@ impl Costs {
             (format!("{moves} workers move"), &self.moved),
             (format!("a broker with {lost} workers is killed"), &self.killed_with_workers),
         ];
+        println!("  all lost workers live again after {} ms", self.recovery.as_millis());
         for (event, cost) in events {
             let (commands, hints, bytes) = (commands(cost), hints(cost), bytes(cost));
             println!("  {event}: {commands} commands, {hints} hints, {bytes} bytes");

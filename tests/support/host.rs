@@ -173,6 +173,8 @@ impl Host {
         let (Some(handle), Ok(life)) = (handle, self.core.life()) else { return false };
         self.workers.lock().expect("no test panics with it").remove(&handle);
         life.destroying(handle, true);
+        // As JavaScript does with a worker that ends by itself.
+        life.set_load(handle, 0);
         life.destroyed(handle, Fate::Recover, Ended::Moved);
         true
     }
