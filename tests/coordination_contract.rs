@@ -300,6 +300,7 @@ cases! {
         everybody_hears_that_workers_wait
         everybody_hears_of_a_death_and_of_what_waits_after_it
         everybody_hears_of_a_restart_the_one_that_called_too
+        of_claims_in_a_row_the_first_and_the_last_are_told_of
         who_does_not_listen_for_long_is_told_that_hints_were_missed
         hints_stay_within_their_namespace
     }

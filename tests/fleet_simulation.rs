@@ -147,6 +147,8 @@ fn no_event_costs_a_broker_more_in_a_larger_fleet() {
         assert!(commands(&costs.moved) <= 12 * plan.moves as u64, "{} commands for moves", commands(&costs.moved));
         let lost = commands(&costs.killed_with_workers);
         assert!(lost <= 8 * brokers + 4 * plan.lost as u64, "{lost} commands for a broker with workers");
+        let told = hints(&costs.killed_with_workers);
+        assert!(told <= 20, "{told} hints for a broker with workers, each to every broker");
         assert!(commands(&costs.idle) <= 3 * brokers, "{} commands in an idle second", commands(&costs.idle));
         assert!(bytes(&costs.idle) <= 800 * brokers, "{} bytes in an idle second", bytes(&costs.idle));
     }

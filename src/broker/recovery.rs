@@ -103,7 +103,11 @@ impl Life {
                     continue;
                 }
                 overflow = 0;
-                if claimed == 0 {
+                if claimed > 0 && claimed < BATCH {
+                    // It has its share of what waits so far. An eviction that goes on brings more, piece by piece: it claims of
+                    // several pieces together.
+                    tokio::time::sleep(SPACING).await;
+                } else if claimed == 0 {
                     // It has its share. Where the others do not come to theirs, a part of it.
                     // The next suspect may be taken sooner.
                     let _ = tokio::time::timeout(PATIENCE, self.trials.ended.notified()).await;

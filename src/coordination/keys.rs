@@ -4,7 +4,7 @@
 //!
 //! | key | what |
 //! | --- | --- |
-//! | `{ns}:meta` | hash: `schema`, `generation`, `server` (the one agreed on), `secret`, `epoch` (highest), `restart`, `n:<class>` (counters), `left:<incarnation>` (loads of what an incarnation without record owns), `version` (of the members), `horizon` (of the last departure that was forgotten); after a wipe `was:<generation>` (the ones before); while some are awaited `healing` (until when at the latest, ms), `patience` (ms) |
+//! | `{ns}:meta` | hash: `schema`, `generation`, `server` (the one agreed on), `secret`, `epoch` (highest), `restart`, `n:<class>` (counters), `left:<incarnation>` (loads of what an incarnation without record owns), `version` (of the members), `horizon` (of the last departure that was forgotten), `hinted` (when it was last told that workers were claimed while more of them waited, ms); after a wipe `was:<generation>` (the ones before); while some are awaited `healing` (until when at the latest, ms), `patience` (ms) |
 //! | `{ns}:awaited` | hash: incarnation → 1 awaited, 0 it has put back everything. Only while `healing` |
 //! | `{ns}:leases` | zset: incarnation → expiry in ms of the server's clock |
 //! | `{ns}:brokers` | hash: incarnation → record ([`super::redis`] writes it) |

@@ -37,6 +37,8 @@ pub const CLOCK_TOLERANCE: Duration = Duration::from_millis(500);
 pub const MAX_PATIENCE: Duration = Duration::from_secs(600);
 /// How long the restoration of one worker may take: whoever restores 1 000 a second is awaited until it is done.
 pub const SLOWEST_RESTORATION: Duration = Duration::from_millis(1);
+/// Between two signals that workers were claimed while more of them wait: each goes to every broker.
+pub const CLAIM_HINT_INTERVAL: Duration = Duration::from_millis(20);
 /// A larger load counts as this: the sum of a million such loads is still exact in a sorted set's double.
 pub const MAX_LOAD: u64 = 1 << 32;
 
@@ -553,7 +555,8 @@ pub trait Coordinator: Send + Sync + 'static {
     /// Where a worker is.
     async fn locate(&self, id: &WorkerId) -> CoordinationResult<Location>;
 
-    /// Takes pending workers over: a claim is the change of owner. Signals `Claimed`.
+    /// Takes pending workers over: a claim is the change of owner. Signals `Claimed` when none of these classes wait any
+    /// more, and until then once in [`CLAIM_HINT_INTERVAL`].
     async fn claim(&self, request: &ClaimRequest) -> CoordinationResult<Claim>;
 
     /// Removes a dead incarnation (its lease cut as in [`Coordinator::scan`] before it is looked at) and salvages up to `limit` (at most [`CHUNK`]) of its workers, oldest first, then by

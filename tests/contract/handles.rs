@@ -178,6 +178,26 @@ pub async fn everybody_hears_of_a_death_and_of_what_waits_after_it(cluster: Clus
     assert_eq!(hear_any(&mut hints, |_| true).await, Signal::Restart);
 }
 
+pub async fn of_claims_in_a_row_the_first_and_the_last_are_told_of(cluster: Cluster) {
+    const CLAIMS: usize = 5;
+    let (broker, other) = (cluster.broker("a").await, cluster.visitor().await);
+    for n in 0..CLAIMS {
+        broker.leave_pending(&format!("r{n}")).await;
+    }
+    let mut hints = other.signals();
+    for _ in 0..CLAIMS {
+        let (claimed, ..) = broker.claim(&ClaimRequest { limit: 1, ..broker.appetite() }).await;
+        assert_eq!(claimed.len(), 1);
+    }
+    broker.coordinator.request_restart().await.expect("restart");
+    let mut told = 0;
+    while hear_any(&mut hints, |signal| matches!(signal, Signal::Claimed | Signal::Restart)).await == Signal::Claimed {
+        told += 1;
+    }
+    // Where the clock goes on, those in between may be told of, too.
+    assert!(if cluster.clock_stands() { told == 2 } else { (2..=CLAIMS).contains(&told) }, "{told} hints");
+}
+
 pub async fn everybody_hears_of_a_restart_the_one_that_called_too(cluster: Cluster) {
     let (a, b) = (cluster.visitor().await, cluster.visitor().await);
     let (mut at_a, mut at_b) = (a.signals(), b.signals());

@@ -42,6 +42,8 @@ pub struct World {
     hub: MemoryHub,
     names: usize,
     workers: usize,
+    /// Brokers while the idle fleet was measured.
+    first: usize,
     /// What the start of all brokers at once cost.
     pub cold_start: Cost,
     /// What an idle second costs.
@@ -72,6 +74,7 @@ impl World {
             hub: MemoryHub::default(),
             names: 0,
             workers: 0,
+            first: brokers,
             cold_start: Tallies::default(),
             idle: Tallies::default(),
         };
@@ -127,7 +130,9 @@ impl World {
     pub async fn cost(&self, began: &Reading, time: Duration) -> Cost {
         self.pass(time).await;
         let mut cost = since(&self.server.tallies(), &began.tallies);
-        let seconds = began.at.elapsed().as_secs_f64();
+        // Of the fleet as large as it is now.
+        let share = self.brokers.len() as f64 / self.first as f64;
+        let seconds = began.at.elapsed().as_secs_f64() * share;
         for (kind, tally) in &mut cost {
             let idle = self.idle.get(kind).copied().unwrap_or_default();
             tally.commands = tally.commands.saturating_sub((idle.commands as f64 * seconds).round() as u64);

@@ -13,6 +13,8 @@ local own, by, name = KEYS[4], ARGV[5], padded(ARGV[5])
 local limit, ttl, left, reserved = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local overflow = tonumber(ARGV[10])
 local MAX_ATTRIBUTES = 1048576
+-- Between two hints that workers were claimed while more of them wait, ms. Each goes to every broker.
+local HINT_INTERVAL = 20
 
 if unsettled() then return {'unsettled'} end
 if not valid(by) then return {'stranger'} end
@@ -95,7 +97,11 @@ end
 if claimed > 0 then
   zadd_all(own, owned)
   keep_epoch()
-  hint('claimed')
+  local hinted = remaining > 0 and whole(redis.call('HGET', META, 'hinted'))
+  if not hinted or now < hinted or now - hinted >= HINT_INTERVAL then
+    if remaining > 0 then redis.call('HSET', META, 'hinted', text(now)) end
+    hint('claimed')
+  end
 end
 reply[1], reply[2] = text(remaining), text(deleted)
 return reply

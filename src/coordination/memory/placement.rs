@@ -127,10 +127,24 @@ pub(super) fn claim(tables: &mut Tables, request: &ClaimRequest, now: ServerTime
         taken.take_later(&place);
     }
     let Taken { entries, expired, .. } = taken;
+    let remaining = waiting(tables, &request.cluster, &request.classes, now);
     if !entries.is_empty() {
-        tables.hint(Signal::Claimed);
+        tell_of_claims(tables, remaining, now);
     }
-    Claim::Claimed { entries, remaining: waiting(tables, &request.cluster, &request.classes, now), expired }
+    Claim::Claimed { entries, remaining, expired }
+}
+
+/// While more of them wait not every claim is told of.
+fn tell_of_claims(tables: &mut Tables, remaining: u64, now: ServerTime) {
+    let interval = CLAIM_HINT_INTERVAL.as_millis() as u64;
+    let soon = tables.hinted.is_some_and(|hinted| hinted <= now && now.0 - hinted.0 < interval);
+    if remaining > 0 && soon {
+        return;
+    }
+    if remaining > 0 {
+        tables.hinted = Some(now);
+    }
+    tables.hint(Signal::Claimed);
 }
 
 /// What one claim takes.

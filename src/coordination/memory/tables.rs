@@ -115,6 +115,8 @@ pub(super) struct Tables {
     /// The last n of `Class#n`.
     pub counters: HashMap<ClassName, u64>,
     highest_epoch: Epoch,
+    /// When it was last told that workers were claimed while more of them waited.
+    pub hinted: Option<ServerTime>,
     hints: Vec<Signal>,
     /// The last worker that began to wait in this step, by where.
     began_to_wait: BTreeMap<(ClusterName, ClassName), WorkerId>,
@@ -140,6 +142,7 @@ impl Tables {
             trials: HashMap::new(),
             counters: HashMap::new(),
             highest_epoch: Epoch::default(),
+            hinted: None,
             hints: Vec::new(),
             began_to_wait: BTreeMap::new(),
         }
