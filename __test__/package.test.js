@@ -91,6 +91,22 @@ test('the main tarball holds the JavaScript, the types and the documentation, an
   }
 });
 
+test('publint finds nothing wrong with the main tarball', async (t) => {
+  let tools;
+  try {
+    tools = await Promise.all([import('publint'), import('publint/utils')]);
+  } catch {
+    t.skip('publint is not installed: run "npm ci"');
+    return;
+  }
+  const at = join(folder, 'extracted');
+  mkdirSync(at);
+  execFileSync('tar', ['-xzf', packed.main, '-C', at]);
+  const [{ publint }, { formatMessage }] = tools;
+  const { messages, pkg } = await publint({ pkgDir: join(at, 'package'), pack: false, strict: true });
+  assert.deepStrictEqual(messages.map((message) => formatMessage(message, pkg, { color: false })), []);
+});
+
 test('a platform tarball holds its addon and nothing else', { skip }, () => {
   assert.deepStrictEqual(listing(packed.platforms[HERE]), ['LICENSE', 'README.md', `dworker.${HERE}.node`, 'package.json']);
 });
