@@ -178,6 +178,8 @@ export interface BrokerOptions {
   localSockets?: boolean;
   /** Whether errors of asks carry the stack of the handler on this broker that failed; `true` by default. */
   remoteStack?: boolean;
+  /** How the data of messages and the answers of workers are encoded, unless the class has a `codec` of its own. Default: `'json'`. */
+  codec?: Codec;
   /** How often a broker looks for dead ones; **seconds**, 0: never. Default: 1. */
   healthCheckInterval?: number;
   /** Without effect; accepted because the original took it. */
@@ -339,6 +341,8 @@ export interface WorkerClass<W extends Worker = Worker> {
   clustername?: string;
   concurrency?: Concurrency | undefined;
   maxQueue?: number;
+  /** Has a meaning for the package where it is a {@link Codec}. */
+  codec?: unknown;
   /** A subclass of Agent that `createWorker` and `findWorker` return. */
   agent?: new (id: string, broker: Broker<any>) => Agent<any, any>;
 }
@@ -424,6 +428,12 @@ export interface BrokerEvents {
  * for a string; `registerWorker()` refuses any other value.
  */
 export type Concurrency = 'parallel' | 'serial' | (string & {});
+
+/**
+ * `'json'`: data means what JSON makes of it. `'structured'`: it means what `structuredClone` makes of it (dates, maps, sets, typed arrays,
+ * BigInt, `undefined`, cycles). By either, a `Buffer` or `Uint8Array` that is the data itself travels as bytes and arrives as a `Buffer`.
+ */
+export type Codec = 'json' | 'structured';
 
 export interface WorkerRegistry {
   add(name: string, ctor: WorkerClass): void;
@@ -594,6 +604,8 @@ export class Worker<Attributes = any> {
   static concurrency?: Concurrency;
   /** How many messages wait for a serial worker at most; callers beyond it get `DW_ERR_OVERLOADED`. Default: 10000. */
   static maxQueue?: number;
+  /** How messages to its workers, and their answers, are encoded. Any other value than a {@link Codec} is without effect. Default: `option.codec`. */
+  static codec?: unknown;
   static classname?: string;
   static clustername?: string;
   static agent?: new (id: string, broker: Broker<any>) => Agent<any, any>;
@@ -635,7 +647,7 @@ export class Agent<C = any, P = 'bluebird'> {
   readonly id: string;
 
   /**
-   * Waits for the handler's answer, for `rpcTimeout` at most. `data` is JSON, and copied. Inside of a handler it ends
+   * Waits for the handler's answer, for `rpcTimeout` at most. `data` is copied, as `option.codec` says. Inside of a handler it ends
    * with the call that is being handled, if that is earlier.
    */
   ask<T = any>(method: string, data?: any, callback?: Callback<T>): Promised<T, P>;

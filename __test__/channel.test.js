@@ -60,7 +60,7 @@ function open(PromiseClass = Promise) {
 describe('the channel', () => {
   test('settles each call with the event of its slot', async () => {
     const { channel, script, say } = open();
-    const [first, second] = [channel.ask('w', 'm', '1', false, 100), channel.ask('w', 'm', '2', false, 100)];
+    const [first, second] = [channel.ask('w', 'm', '1', 1, 100), channel.ask('w', 'm', '2', 1, 100)];
     say([0, script.calls[1], 'two'], [1, script.calls[0], 'DW_ERR_TIMEOUT', 'unknown', 'late']);
     assert.equal(await second, 'two');
     await assert.rejects(first, { message: 'late', code: 'DW_ERR_TIMEOUT', delivered: 'unknown' });
@@ -69,18 +69,18 @@ describe('the channel', () => {
 
   test('gives undefined where the answer has no value', async () => {
     const { channel, script, say } = open();
-    const asked = channel.ask('w', 'm', undefined, false, 100);
+    const asked = channel.ask('w', 'm', undefined, 1, 100);
     say([0, script.calls[0]]);
     assert.equal(await asked, undefined);
   });
 
   test('flushes once a turn, whatever the number of messages', async () => {
     const { channel, script } = open();
-    for (let n = 0; n < 10; n += 1) channel.ask('w', 'm', '1', false, 100);
+    for (let n = 0; n < 10; n += 1) channel.ask('w', 'm', '1', 1, 100);
     assert.equal(script.flushes, 0);
     await turn();
     assert.equal(script.flushes, 1);
-    channel.ask('w', 'm', '1', false, 100);
+    channel.ask('w', 'm', '1', 1, 100);
     await turn();
     assert.equal(script.flushes, 2);
   });
@@ -167,18 +167,18 @@ describe('the channel', () => {
     assert.deepEqual(received.map(([, n]) => n), Array.from({ length: 301 }, (_, n) => n));
   });
 
-  test('puts a large payload where its index stands', () => {
+  test('puts a payload that stands apart where its place and form stand', () => {
     const { script, received, say } = open();
     script.large.set(4, '{"big":true}');
-    say([18, 1, 2, 'm', 4], [19, 0, 2, 'm', 4]);
+    say([18, 1, 2, 'm', 4 * 8 + 1], [19, 0, 2, 'm', 4 * 8 + 1]);
     assert.deepEqual(received, [[2, 1, 2, 'm', { big: true }], [3, 0, 2, 'm', { big: true }]]);
   });
 
   test('fails the one message whose large payload is not JSON, and no other', async () => {
     const { channel, script, received, say } = open();
-    const asked = channel.ask('w', 'm', '1', false, 100);
+    const asked = channel.ask('w', 'm', '1', 1, 100);
     script.large.set(4, '{"cut');
-    say([16, script.calls[0], 4], [18, 9, 2, 'm', 4], [19, 5, 2, 'm', 4], [19, 0, 2, 'm', 4], [3, 0, 2, 'after']);
+    say([16, script.calls[0], 33], [18, 9, 2, 'm', 33], [19, 5, 2, 'm', 33], [19, 0, 2, 'm', 33], [3, 0, 2, 'after']);
     await assert.rejects(asked, { code: 'DW_ERR_REJECTED', message: /^The payload cannot be read/ });
     assert.equal(script.calls[1][0], 9);
     // A worker that takes one message at a time goes on.
@@ -190,16 +190,16 @@ describe('the channel', () => {
   test('makes no promise for a tell that is handed over at once', () => {
     const { channel, script } = open();
     script.handsOver = true;
-    assert.equal(channel.tell('w', 'm', '1', false), channel.tell('w', 'm', '2', false));
+    assert.equal(channel.tell('w', 'm', '1', 1), channel.tell('w', 'm', '2', 1));
     assert.equal(channel.calls.size, 0);
     script.handsOver = false;
-    assert.notEqual(channel.tell('w', 'm', '3', false), channel.done);
+    assert.notEqual(channel.tell('w', 'm', '3', 1), channel.done);
     assert.equal(channel.calls.size, 1);
   });
 
   test('ends all that is outstanding when it closes, and hears nothing afterwards', async () => {
     const { channel, received, say } = open();
-    const asked = channel.ask('w', 'm', '1', false, 100);
+    const asked = channel.ask('w', 'm', '1', 1, 100);
     channel.close(() => new Error('closed'));
     await assert.rejects(asked, { message: 'closed' });
     say([3, 1, 'late']);
@@ -208,9 +208,9 @@ describe('the channel', () => {
 
   test('never gives an outstanding slot again', () => {
     const { channel, script } = open();
-    channel.ask('w', 'm', '1', false, 100);
+    channel.ask('w', 'm', '1', 1, 100);
     channel.calls.lastSlot = 0x3fffffff;
-    channel.ask('w', 'm', '1', false, 100);
+    channel.ask('w', 'm', '1', 1, 100);
     assert.deepEqual(script.calls, [1, 2]);
   });
 });

@@ -6,7 +6,7 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
 const { proveTo, pester } = require('../scripts/support/hostile/attack');
-const { KIND, message } = require('../scripts/support/hostile/protocol');
+const { KIND, address, message, split } = require('../scripts/support/hostile/protocol');
 const { Member } = require('./helpers/members');
 const { freePort } = require('../support/ports');
 const { startRedis } = require('../support/redis-server');
@@ -40,4 +40,23 @@ test('a peer answers no call that was made to another', async (t) => {
   const { socket } = await proveTo(port, { ns: option.ns, secret, broker: 'hostile' });
   await pester(socket, forged.flat(), Buffer.alloc(4));
   assert.equal((await pending).code, 'DW_ERR_TIMEOUT');
+});
+
+test('an ask in an encoding that the broker does not know fails alone', async (t) => {
+  const server = await startRedis();
+  t.after(() => server.stop());
+  const option = { redis: server.url, ns: 'later', secret };
+  const port = await freePort();
+  const callee = await Member.start(t, 'callee', { ...option, listen: { port } });
+  const id = await callee.call('create', 'Room');
+  const { socket } = await proveTo(port, { ns: option.ns, secret, broker: 'of a later version' });
+  t.after(() => socket.destroy());
+  socket.write(message(KIND.ask, { call: 5, encoding: 9 }, address(id, 'echo'), Buffer.from('later')));
+  socket.write(message(KIND.ping, { call: 6, encoding: 0 }));
+  let heard = Buffer.alloc(0);
+  for (let frames = []; frames.length < 2; { frames } = split(heard)) heard = Buffer.concat([heard, (await once(socket, 'data'))[0]]);
+  const [failed, pong] = split(heard).frames;
+  assert.deepEqual([failed[0], failed.readBigUInt64BE(4)], [KIND.failure, 5n]);
+  assert.match(String(failed), /encoding that this broker does not know/);
+  assert.deepEqual([pong[0], pong.readBigUInt64BE(4)], [KIND.pong, 6n]);
 });

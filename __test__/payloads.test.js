@@ -54,6 +54,96 @@ onEachCoordinator((system) => {
     }
   });
 
+  test('objects with long strings, and many objects, are what they were', async (t) => {
+    const values = [
+      ...SHORT.map((length) => ({ short: 'a'.repeat(length), long: 'x'.repeat(600), zero: -0, not: NaN, none: undefined })),
+      { list: Array.from({ length: 200 }, (_, n) => ({ n, x: n / 7, tag: `t${n}`, text: n % 3 ? 'Zoë 🦄' : '\ud83d' })) },
+      { long: 'x'.repeat(300_000), '__proto__x': 1, deep: [[[{ long: '部'.repeat(5000) }]]] },
+      JSON.parse(`{"__proto__": {"a": 1}, "long": "${'x'.repeat(600)}"}`),
+      { when: new Date(0), long: 'x'.repeat(600), bytes: Buffer.from('a') },
+    ];
+    for (const [where, agent] of Object.entries(await pairs(t, echo()))) {
+      for (const value of values) {
+        const expected = JSON.parse(JSON.stringify(value));
+        assert.deepStrictEqual(await agent.ask('m', value), expected, where);
+        assert.deepStrictEqual(await Promise.all([agent.ask('m', value), agent.ask('m', 1), agent.ask('m', value)]), [expected, 1, expected]);
+      }
+    }
+  });
+
+  test('bytes are bytes, however many', async (t) => {
+    const seen = [];
+    const W = worker('W', {
+      onAsk: (method, data) => data,
+      onTell(method, data) {
+        seen.push(data);
+      },
+    });
+    for (const [where, agent] of Object.entries(await pairs(t, W))) {
+      for (const length of [0, 1, 1000, 70_000, 3 * MIB]) {
+        for (const bytes of [Buffer.alloc(length, 'x'), new Uint8Array(length).fill(7)]) {
+          const answer = await agent.ask('m', bytes);
+          assert.ok(Buffer.isBuffer(answer) && answer.equals(bytes), `${length}, ${where}`);
+          await agent.tell('m', bytes);
+          await until('the tell is there', () => seen.length > 0);
+          assert.ok(Buffer.isBuffer(seen[0]) && seen.pop().equals(bytes));
+        }
+      }
+    }
+  });
+
+  test('bytes that are changed after the call, or by the handler, are copies', async (t) => {
+    const W = worker('W', {
+      onAsk(method, data) {
+        data.fill('h');
+        return data;
+      },
+    });
+    for (const agent of Object.values(await pairs(t, W))) {
+      const bytes = Buffer.from('mine');
+      const answer = agent.ask('m', bytes);
+      bytes.fill('z');
+      assert.equal(String(await answer), 'hhhh');
+      assert.equal(String(bytes), 'zzzz');
+    }
+  });
+
+  test('the codec structured keeps what JSON does not', async (t) => {
+    const rich = { when: new Date(5), map: new Map([['a', new Set([1n])]]), none: undefined, view: new Float32Array([0.5]), list: [undefined, -0, NaN] };
+    rich.self = rich;
+    const plain = [undefined, null, 1, 'text', 'x'.repeat(10_000), true, NaN, 12n, [], {}];
+    const Own = Object.assign(worker('Own', { onAsk: (method, data) => (method === 'bad' ? { f() {} } : data) }), { codec: 'structured' });
+    for (const agent of Object.values(await pairs(t, Own))) {
+      assert.deepStrictEqual(await agent.ask('m', rich), rich);
+      for (const value of plain) assert.deepStrictEqual(await agent.ask('m', value), value);
+      const error = await rejection(agent.ask('m', { f() {} }));
+      assert.deepEqual([error.code, /the function f/.test(error.message)], ['DW_ERR_CONFIG', true]);
+      assert.match((await rejection(agent.ask('bad'))).message, /^The answer of worker w to 'bad' cannot be cloned: the function f/);
+      const large = await rejection(agent.ask('m', { map: new Map([[1, 'x'.repeat(20 * MIB)]]) }));
+      assert.deepEqual([large.code, large.delivered], ['DW_ERR_TOO_LARGE', 'no']);
+    }
+  });
+
+  test('each sender chooses its codec: the class, else its own broker', async (t) => {
+    const s = system(t);
+    const seen = [];
+    const W = worker('W', {
+      onAsk(method, data) {
+        seen.push(data);
+        return new Date(7);
+      },
+    });
+    const Json = Object.assign(class Json extends W {}, { codec: 'json' });
+    const Other = Object.assign(class Other extends W {}, { codec: { of: 'the application' } });
+    const host = await s.start('host', { classes: [W, Json, Other] });
+    for (const WorkerClass of [W, Json, Other]) await host.createWorker(WorkerClass.name, { id: WorkerClass.name });
+    const caller = await s.start('caller', { classes: [W, Json, Other], codec: 'structured' });
+    for (const [name, sent] of [['W', new Date(5)], ['Json', new Date(5).toJSON()], ['Other', new Date(5)]]) {
+      const answer = await (await caller.findWorker(name)).ask('m', new Date(5));
+      assert.deepStrictEqual([seen.pop(), answer], [sent, new Date(7).toJSON()]);
+    }
+  });
+
   test('undefined stays undefined, in both directions', async (t) => {
     const seen = [];
     const W = worker('W', {

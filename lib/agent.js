@@ -10,7 +10,7 @@ const { rpc, watchCall } = require('./diagnostics');
 const { failure } = require('./errors');
 const { ask, tell } = require('./messages');
 const { Bluebird, contain, contextual, nodeify } = require('./promises');
-const { kCore, hide } = require('./symbols');
+const { kCodec, kCore, hide } = require('./symbols');
 
 /**
  * A handle of the worker `id`. Brokers make them (`createWorker`, `findWorker`); a worker class's `agent` property names
@@ -92,7 +92,7 @@ Agent.prototype.ask = function (method, data, option, callback) {
   let promise;
   try {
     if (callback !== undefined) checkCallback(callback);
-    promise = ask(linked(core, id), id, method, data, option);
+    promise = ask(linked(core, id), id, method, data, option, this[kCodec]);
   } catch (error) {
     promise = promiseClass(core).reject(error);
   }
@@ -115,13 +115,16 @@ Agent.prototype.tell = function (method, data, callback) {
   let promise;
   try {
     if (callback !== undefined) checkCallback(callback);
-    promise = tell(linked(core, id), id, method, data);
+    promise = tell(linked(core, id), id, method, data, this[kCodec]);
   } catch (error) {
     promise = contain(promiseClass(core).reject(error));
   }
   if (rpc.hasSubscribers && core !== undefined) promise = contain(watchCall(promise, { type: 'tell', broker: core.id, worker: id, method }));
   return nodeify(promise, callback);
 };
+
+/** Messages to workers of a class that has no codec of its own go by the broker's. */
+hide(Agent.prototype, kCodec, undefined);
 
 function preferred(option, preset) {
   if (option === undefined || option === null) return preset;

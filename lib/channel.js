@@ -14,6 +14,7 @@ const { rebuild } = require('./failures');
 const { DirectOutcome } = require('./outcome');
 const { Outstanding } = require('./outstanding');
 const { Pace } = require('./pace');
+const { take } = require('./payload');
 const { contain, contextual, throwLater } = require('./promises');
 const { setImmediate } = require('./timers');
 
@@ -24,9 +25,10 @@ const ASK = 2;
 const TELL = 3;
 /** By kind, whether an event makes a handler start: those are the last ones of a batch. */
 const STARTS = [false, false, true, true, true, false, false, false, false, true, false, false, false];
-/** Added to a kind whose data is large: an index stands in its place, for `take()`. */
-const LARGE = 16;
-/** Where the data stands in an event of each kind that can be large. */
+/** Added to a kind whose data stands apart: its place in the core times FORMS, plus its form, is there instead. */
+const APART = 16;
+const FORMS = 8;
+/** Where the data stands in an event of each kind that can have it apart. */
 const DATA_AT = [2, 5, 4, 4, 8, 2, 2, 2, 1, 0, 2, 1];
 
 /**
@@ -100,25 +102,25 @@ class Channel {
     this.touch();
   }
 
-  /** `plain`: `text` is a string of the application's; otherwise it is JSON text. */
-  ask(workerId, method, text, plain, timeout, signal) {
+  /** `data`, `form`: what `encode` of lib/payload.js returned. */
+  ask(workerId, method, data, form, timeout, signal) {
     const turn = current();
     const record = this.ownWorker(workerId);
     if (record !== undefined) {
-      if (record.direct > 0 && signal === undefined && this.direct.suits(turn, text)) {
-        return this.askDirect(turn, record, method, text, plain, timeout);
+      if (record.direct > 0 && signal === undefined && this.direct.suits(turn, data)) {
+        return this.askDirect(turn, record, method, data, form, timeout);
       }
       this.direct.close(record);
     }
     const slot = this.calls.freeSlot();
     if (turn !== undefined) timeout = turn.limit(timeout);
-    if (turn === undefined || turn.inbound <= 0) this.native.ask(slot, workerId, method, text, timeout, plain);
-    else this.askFor(turn, slot, workerId, method, text, plain, timeout);
+    if (turn === undefined || turn.inbound <= 0) this.native.ask(slot, workerId, method, data, timeout, form);
+    else this.askFor(turn, slot, workerId, method, data, form, timeout);
     this.touch();
     const promise = this.calls.promise(slot, turn);
     if (signal !== undefined) this.calls.set(slot, new AbortableCall(this, slot, workerId, signal, this.calls.get(slot)));
     if (turn instanceof DirectOutcome) turn.adopt(new CallOfHandler(this, slot));
-    if (record !== undefined && signal === undefined && this.direct.suits(turn, text)) this.direct.open(record);
+    if (record !== undefined && signal === undefined && this.direct.suits(turn, data)) this.direct.open(record);
     return promise;
   }
 
@@ -127,38 +129,38 @@ class Channel {
     return this.direct === null ? undefined : this.direct.workers.active.get(workerId);
   }
 
-  askDirect(turn, record, method, text, plain, timeout) {
+  askDirect(turn, record, method, data, form, timeout) {
     const limit = turn === undefined ? timeout : turn.limit(timeout);
     const promise = this.calls.newPromise(turn);
-    const call = this.direct.ask(record, method, text, plain, limit, this.calls.newCall());
+    const call = this.direct.ask(record, method, data, form, limit, this.calls.newCall());
     if (turn instanceof DirectOutcome) turn.adopt(call);
     this.touch();
     return promise;
   }
 
   /** A handler asks, through its own broker or another one of this process: within what is left of the call that it handles. */
-  askFor(turn, slot, workerId, method, text, plain, timeout) {
+  askFor(turn, slot, workerId, method, data, form, timeout) {
     const { channel } = turn.workers.core;
-    if (channel === null) this.native.ask(slot, workerId, method, text, timeout, plain);
-    else this.native.askFor(slot, workerId, method, text, timeout, plain, turn.inbound, channel.native);
+    if (channel === null) this.native.ask(slot, workerId, method, data, timeout, form);
+    else this.native.askFor(slot, workerId, method, data, timeout, form, turn.inbound, channel.native);
   }
 
   /** Mostly the tell is handed over at once: then there is nothing to settle. */
-  tell(workerId, method, text, plain) {
+  tell(workerId, method, data, form) {
     const record = this.ownWorker(workerId);
     if (record !== undefined) {
-      if (record.direct > 0 && this.direct.suits(undefined, text)) {
-        this.direct.tell(record, method, text, plain);
+      if (record.direct > 0 && this.direct.suits(undefined, data)) {
+        this.direct.tell(record, method, data, form);
         this.touch();
         return this.told();
       }
       this.direct.close(record);
     }
     const slot = this.calls.freeSlot();
-    const handedOver = this.native.tell(slot, workerId, method, text, plain);
+    const handedOver = this.native.tell(slot, workerId, method, data, form);
     this.touch();
     if (!handedOver) return contain(this.calls.promise(slot, current()));
-    if (record !== undefined && this.direct.suits(undefined, text)) this.direct.open(record);
+    if (record !== undefined && this.direct.suits(undefined, data)) this.direct.open(record);
     return this.told();
   }
 
@@ -234,7 +236,7 @@ class Channel {
       const { batch } = this;
       while (left > 0 && this.position < batch.length && !this.closed) {
         const event = batch[this.position];
-        const starts = STARTS[event[0] % LARGE];
+        const starts = STARTS[event[0] % APART];
         if (pace.isOver() && starts && left < EVENTS_PER_TURN) {
           left = 0;
           this.breakOff(started);
@@ -296,8 +298,8 @@ class Channel {
   handle(event, index) {
     try {
       let kind = event[0];
-      if (kind >= LARGE) {
-        kind -= LARGE;
+      if (kind >= APART) {
+        kind -= APART;
         if (!this.unfold(kind, event)) return;
       }
       if (kind === REPLY) this.calls.take(event[1]).resolve(event[2]);
@@ -330,18 +332,14 @@ class Channel {
   }
 
   /**
-   * Puts a large payload where its index stands: -1 for the first one, and so on, where it is a string as it is. Else it
-   * is parsed alone, so that one which is not JSON fails its own message and no other; false then.
+   * Puts a payload that stands apart where its place and form stand. It is decoded alone, so that one which cannot be fails its own message
+   * and no other; false then.
    */
   unfold(kind, event) {
     const at = DATA_AT[kind];
-    const index = event[at];
-    if (index < 0) {
-      event[at] = this.native.take(-1 - index);
-      return true;
-    }
+    const stands = event[at];
     try {
-      event[at] = JSON.parse(this.native.take(index));
+      event[at] = take(this.native, Math.floor(stands / FORMS), stands % FORMS);
       return true;
     } catch (error) {
       const message = `The payload cannot be read: ${error.message}`;

@@ -4,6 +4,7 @@
 'use strict';
 
 const { Channel } = require('./channel');
+const { STRUCTURED } = require('./codec');
 const { outside } = require('./context');
 const { publishFinding } = require('./diagnostics');
 const { Direct } = require('./direct');
@@ -40,7 +41,7 @@ class Core {
    * @param {{config: object, credentials: Credentials, promise: Function, pub: object=, sub: object=, log: (false|Function|Object)=, mistakes: string[]}}
    *   options checked
    */
-  constructor(broker, { config, credentials, promise, pub, sub, remoteStack, log, mistakes }) {
+  constructor(broker, { config, credentials, promise, pub, sub, remoteStack, codec, log, mistakes }) {
     this.broker = broker;
     this.config = config;
     this.credentials = credentials;
@@ -49,6 +50,8 @@ class Core {
     this.promise = promise;
     /** Whether callers are shown the stacks of handlers that failed here. */
     this.remoteStack = remoteStack;
+    /** Whether messages go by the codec `'structured'`, where the class of the worker has none of its own. */
+    this.structured = codec === STRUCTURED;
     this.pub = pub;
     this.sub = sub;
     this.state = State.INACTIVE;

@@ -4,6 +4,7 @@
 'use strict';
 
 const { failure } = require('./errors');
+const { copyOf } = require('./payload');
 const { throwLater } = require('./promises');
 
 /** Lists of calls that are still to be aborted; `null` while none is. */
@@ -38,22 +39,23 @@ function abort(call) {
 
 /** A message that waits for its turn. Of a tell it stays so. */
 class Message {
-  constructor(record, method, text, plain) {
+  /** `payload`, `form`: see lib/payload.js. */
+  constructor(record, method, payload, form) {
     this.record = record;
     this.method = method;
-    this.text = text;
-    this.plain = plain;
+    this.payload = payload;
+    this.form = form;
   }
 
   get data() {
-    return this.plain || this.text === undefined ? this.text : JSON.parse(this.text);
+    return copyOf(this.payload, this.form);
   }
 }
 
 /** An ask until its answer. */
 class DirectCall extends Message {
-  constructor(record, method, text, plain, settle) {
-    super(record, method, text, plain);
+  constructor(record, method, payload, form, settle) {
+    super(record, method, payload, form);
     this.settle = settle;
     this.open = true;
     /** Its handler, once it runs. */

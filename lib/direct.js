@@ -14,8 +14,8 @@ const { Deadlines } = require('./deadlines');
 const { failure } = require('./errors');
 const { rebuild } = require('./failures');
 const { runOnAsk, runOnTell } = require('./handlers');
-const { isPlain } = require('./messages');
 const { TellOutcome, DirectOutcome } = require('./outcome');
+const { copyOf, keep, sizeOf } = require('./payload');
 const { monotonicClock, wallClock } = require('./timers');
 
 /** As many as the core's inbox takes. */
@@ -68,13 +68,13 @@ class Direct {
   }
 
   /** Whether a call of this kind can be made here at all. `turn`: of the handler that makes it. */
-  suits(turn, text) {
-    return (turn === undefined || turn.inbound <= 0) && (text === undefined || text.length <= this.maxUnits);
+  suits(turn, data) {
+    return (turn === undefined || turn.inbound <= 0) && sizeOf(data) <= this.maxUnits;
   }
 
   /** Throws where too much waits. */
   admit(record, message) {
-    const units = message.text === undefined ? 0 : message.text.length;
+    const units = sizeOf(message.payload);
     if (this.queue.length - this.first >= MAX_MESSAGES || this.units + units > MAX_UNITS) {
       throw failure('DW_ERR_OVERLOADED', 'Too many messages wait for this process.');
     }
@@ -88,15 +88,15 @@ class Direct {
   }
 
   /** `settle` hears of the outcome. */
-  ask(record, method, text, plain, timeout, settle) {
-    const call = new DirectCall(record, method, text, plain, settle);
+  ask(record, method, data, form, timeout, settle) {
+    const call = new DirectCall(record, method, keep(data, form), form, settle);
     this.admit(record, call);
     this.deadlines.add(call, timeout);
     return call;
   }
 
-  tell(record, method, text, plain) {
-    this.admit(record, new Message(record, method, text, plain));
+  tell(record, method, data, form) {
+    this.admit(record, new Message(record, method, keep(data, form), form));
   }
 
   // --- open and closed ---
@@ -118,7 +118,7 @@ class Direct {
     record.waiting = [];
     for (const message of waiting) {
       this.queue.push(message);
-      this.units += message.text === undefined ? 0 : message.text.length;
+      this.units += sizeOf(message.payload);
     }
     if (waiting.length > 0) this.channel.touch();
   }
@@ -164,13 +164,13 @@ class Direct {
     }
     this.first = 0;
     this.queue = left;
-    for (const { text } of taken) this.units -= text === undefined ? 0 : text.length;
+    for (const { payload } of taken) this.units -= sizeOf(payload);
     return taken;
   }
 
   pass(message) {
     const { channel } = this;
-    const { record, method, text, plain } = message;
+    const { record, method, payload, form } = message;
     const isAsk = message instanceof DirectCall;
     if (isAsk && !message.open) return;
     const slot = channel.calls.freeSlot();
@@ -178,8 +178,8 @@ class Direct {
       message.close();
       channel.calls.set(slot, message.settle);
       const left = Math.max(Math.ceil(message.deadline - monotonicClock()), 0);
-      channel.native.ask(slot, record.id, method, text, left, plain);
-    } else channel.native.tell(slot, record.id, method, text, plain);
+      channel.native.ask(slot, record.id, method, payload, left, form);
+    } else channel.native.tell(slot, record.id, method, payload, form);
     channel.touch();
   }
 
@@ -201,7 +201,7 @@ class Direct {
       }
       this.queue[this.first] = undefined;
       this.first += 1;
-      this.units -= message.text === undefined ? 0 : message.text.length;
+      this.units -= sizeOf(message.payload);
       if (message instanceof DirectCall) this.handle(message);
       else this.handleTell(message);
     }
@@ -250,23 +250,23 @@ class Direct {
   }
 
   copied(call, value) {
-    if (isPlain(value)) return { call, plain: true, text: value };
     try {
-      return { call, plain: false, text: JSON.stringify(value) };
+      const { data, form } = this.workers.encode(value, call.record);
+      return { call, form, payload: keep(data, form) };
     } catch (error) {
-      return { call, error: this.workers.describe(this.workers.unspeakable(call.record, call.method, error)) };
+      return { call, error: this.workers.describe(this.workers.unsendable(call.record, call.method, error)) };
     }
   }
 
-  leave({ call, error, plain, text }) {
+  leave({ call, error, form, payload }) {
     if (!call.open) return;
     const { maxMessageBytes } = this.workers.core.config;
     if (error !== undefined) {
       call.reject(rebuild('DW_ERR_REJECTED', 'yes', error.message, JSON.parse(JSON.stringify(error))));
-    } else if (text !== undefined && text.length > this.maxUnits && Buffer.byteLength(text) > maxMessageBytes) {
-      const wrong = `Expected a message of at most ${maxMessageBytes} bytes but received one of ${Buffer.byteLength(text)} bytes.`;
+    } else if (sizeOf(payload) > this.maxUnits && Buffer.byteLength(payload) > maxMessageBytes) {
+      const wrong = `Expected a message of at most ${maxMessageBytes} bytes but received one of ${Buffer.byteLength(payload)} bytes.`;
       call.reject(failure('DW_ERR_TOO_LARGE', `The result is too large. ${wrong}`, 'yes'));
-    } else call.resolve(plain || text === undefined ? text : JSON.parse(text));
+    } else call.resolve(copyOf(payload, form));
   }
 
   releaseAnswers() {

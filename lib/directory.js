@@ -9,7 +9,9 @@ const { current } = require('./context');
 const { failure } = require('./errors');
 const { toJson } = require('./messages');
 const { methodsOf } = require('./methods');
+const { codecOf } = require('./codec');
 const { CREATE } = require('./options/table');
+const { hide, kCodec } = require('./symbols');
 const { ELSEWHERE } = require('./options/unknown');
 const { DirectOutcome } = require('./outcome');
 const { clusterOf } = require('./registry');
@@ -73,6 +75,8 @@ function agentOf(core, WorkerClass, id) {
   const AgentClass = WorkerClass.agent || Agent;
   const agent = new AgentClass(id, core.broker);
   knowsMethods(agent, methodsOf(WorkerClass, Worker));
+  const codec = codecOf(WorkerClass);
+  if (codec !== undefined) hide(agent, kCodec, codec);
   return agent;
 }
 

@@ -44,16 +44,22 @@ class NativeBroker extends native.NativeBroker {
     this.id = this.number;
   }
 
-  ask(slot, workerId, method, data, timeout, plain) {
-    native.ask(this.id, slot, workerId, method, data, timeout, plain);
+  /** `data`, `form`: see lib/payload.js. */
+  ask(slot, workerId, method, data, timeout, form) {
+    native.ask(this.id, slot, workerId, method, data, timeout, form);
   }
 
-  tell(slot, workerId, method, data, plain) {
-    return native.tell(this.id, slot, workerId, method, data, plain);
+  /** The handler of `inbound` asks, a number of the broker `home`. */
+  askFor(slot, workerId, method, data, timeout, form, inbound, home) {
+    native.askFor(this.id, slot, workerId, method, data, timeout, form, inbound, home.id);
   }
 
-  reply(inbound, data, plain) {
-    native.reply(this.id, inbound, data, plain);
+  tell(slot, workerId, method, data, form) {
+    return native.tell(this.id, slot, workerId, method, data, form);
+  }
+
+  reply(inbound, data, form) {
+    native.reply(this.id, inbound, data, form);
   }
 
   /**
@@ -62,6 +68,11 @@ class NativeBroker extends native.NativeBroker {
    */
   drain(starts) {
     return native.drain(this.id, starts);
+  }
+
+  /** Copies a payload of the current batch into a `Uint8Array`, unless it is longer than that; its length. */
+  fetch(index, into) {
+    return native.fetch(this.id, index, into);
   }
 
   /**

@@ -11,14 +11,14 @@ const { readTable } = require('./options/read');
 const { normalizeRedis } = require('./options/redis');
 const { BROKER, ROUTER } = require('./options/table');
 
-const { sockets: SOCKETS } = BROKER;
+const { sockets: SOCKETS, codec: CODEC } = BROKER;
 
 /**
  * Checks the arguments of `new Broker(id, option)` and fills in the defaults. Neither `option` nor anything in it is changed.
  * @param {string} id
  * @param {Object} [option]
  * @param {Object} [env] the environment, for `DWORKER_REDIS_URL`, `DWORKER_SECRET` and `DWORKER_SOCKETS`
- * @returns {{config: Object, credentials: Credentials, promise: Function, pub: ?Object, sub: ?Object, remoteStack: boolean, log: (undefined|false|Function), mistakes: string[]}}
+ * @returns {{config: Object, credentials: Credentials, promise: Function, pub: ?Object, sub: ?Object, remoteStack: boolean, codec: string, log: (undefined|false|Function), mistakes: string[]}}
  *   `config` is plain JSON with every field of the core's `BrokerConfig`; `promise` a constructor; `pub` and `sub` the given client
  *   objects themselves; `mistakes` says which options are not known and therefore ignored
  * @throws {Error} code `DW_ERR_CONFIG`
@@ -35,6 +35,7 @@ function normalizeBrokerOptions(id, option, env = process.env) {
     pub,
     sub,
     remoteStack: boolean(given.remoteStack ?? true, 'remoteStack'),
+    codec: CODEC.check(given.codec ?? CODEC.default, 'codec'),
     log: logOption(given.log, 'log'),
     mistakes,
   };

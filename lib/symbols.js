@@ -5,6 +5,8 @@
 
 /** On a Broker: its core (lib/core.js). */
 const kCore = Symbol('dworker.core');
+/** On an Agent: the codec of its worker's class (lib/codec.js). */
+const kCodec = Symbol('dworker.codec');
 /** On a Worker: its record (lib/worker.js). */
 const kRecord = Symbol('dworker.record');
 
@@ -16,5 +18,6 @@ function hide(object, name, value) {
 }
 
 module.exports.kCore = kCore;
+module.exports.kCodec = kCodec;
 module.exports.kRecord = kRecord;
 module.exports.hide = hide;

@@ -31,6 +31,8 @@ function applicationClock() {
   return Date.now();
 }
 
+/** The class, for dates that arrive. */
+module.exports.Date = Date;
 module.exports.applicationClock = applicationClock;
 module.exports.setImmediate = timers.setImmediate;
 module.exports.setTimeout = timers.setTimeout;

@@ -66,6 +66,8 @@ class WorkerRecord {
     this.handled = false;
     /** What `onCreate` failed with, as its creators are told. */
     this.createFailure = '';
+    /** Whether its answers are encoded by the codec `'structured'`. */
+    this.structured = false;
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
     this.ending = null;
     /** How its broker's own messages reach it (lib/direct.js), and which of them wait until that is open. */

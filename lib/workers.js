@@ -9,9 +9,10 @@ const { publishFinding, publishWorker } = require('./diagnostics');
 const { failure } = require('./errors');
 const { describe, stackOf } = require('./failures');
 const { runOnAsk, runOnTell } = require('./handlers');
-const { isPlain } = require('./messages');
 const { methodsOf } = require('./methods');
 const { AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
+const { encode } = require('./payload');
+const { isStructured } = require('./codec');
 const { Slow } = require('./slow');
 const { applicationClock, clearTimeout, monotonicClock, setImmediate, setTimeout } = require('./timers');
 const { Worker, construct } = require('./worker');
@@ -106,21 +107,26 @@ class Workers {
 
   answer(inbound, value, record, method) {
     if (this.core.channel === null) return;
-    const plain = isPlain(value);
-    let text;
+    let payload;
     try {
-      text = plain ? value : JSON.stringify(value);
+      payload = this.encode(value, record);
     } catch (error) {
-      this.answerFailure(inbound, this.unspeakable(record, method, error));
+      this.answerFailure(inbound, this.unsendable(record, method, error));
       return;
     }
-    this.native.reply(inbound, text, plain);
+    this.native.reply(inbound, payload.data, payload.form);
     this.core.channel.touch();
   }
 
-  /** What the caller is told where JSON cannot express the answer. */
-  unspeakable(record, method, error) {
-    const text = `The answer of worker ${record.id} to '${method}' cannot be turned into JSON: ${firstLine(error)}`;
+  /** The answer of a worker, by the codec of its class. */
+  encode(value, record) {
+    return encode(value, record.structured, this.core.config.maxMessageBytes);
+  }
+
+  /** What the caller is told where the codec cannot express the answer. */
+  unsendable(record, method, error) {
+    const what = record.structured ? 'cloned' : 'turned into JSON';
+    const text = `The answer of worker ${record.id} to '${method}' cannot be ${what}: ${firstLine(error)}`;
     return Object.assign(new Error(text), { cause: error });
   }
 
@@ -257,6 +263,7 @@ class Workers {
     record.maxQueue = maxQueue;
     record.methods = methods;
     record.cause = cause;
+    record.structured = isStructured(WorkerClass, core);
     record.state = State.ACTIVATING;
     const { load } = record;
     record.load = 0;

@@ -12,6 +12,7 @@ use dworker::coordination::{Fate, LoadChange, Location, Release};
 use dworker::error::{Code, Delivered};
 use dworker::ids::{Epoch, WorkerId};
 use dworker::transport::MemoryHub;
+use dworker::wire::message::PayloadRef;
 use host::{config, Handler, Host};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ async fn who(by: &Host, worker: &str) -> String {
 
 async fn time_out(by: &Host, worker: &str) {
     let life = by.core.life().expect("it is active");
-    let slow = by.run(|slot| life.ask(worker, "slow", Some("1"), slot, TIMEOUT)).await;
+    let slow = by.run(|slot| life.ask(worker, "slow", PayloadRef::json(b"1"), slot, TIMEOUT)).await;
     assert_eq!(slow.expect_err("it takes too long").code, Code::Timeout);
 }
 
@@ -87,7 +88,7 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
     let worker = ["Room#0", "Room#1"].into_iter().find(|id| b.holds(id)).expect("they are spread evenly");
     assert_eq!(who(&a, worker).await, "\"b\"");
     let life = a.core.life().expect("it is active");
-    let tell = || a.run(|slot| assert!(!life.tell(worker, "who", Some("1"), slot)));
+    let tell = || a.run(|slot| assert!(!life.tell(worker, "who", PayloadRef::json(b"1"), slot)));
     // As if a message had come back, and the broker did not say that it was the last one: it is frozen.
     let connection = {
         let mut lanes = lock(&life.lanes);
@@ -114,7 +115,7 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
             lanes.passed(u64::MAX);
             lanes.get_mut(worker).expect("it is known").resolving = true;
         }
-        assert!(!life.tell(worker, "who", Some("1"), slot));
+        assert!(!life.tell(worker, "who", PayloadRef::json(b"1"), slot));
         lock(&life.lanes).fence_there(worker, &connection, u64::MAX);
         assert!(life.attach(&here, Route::Remote { connection: connection.clone(), epoch: Epoch(0) }));
     });

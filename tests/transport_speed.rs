@@ -5,7 +5,7 @@ mod transport_support;
 
 use dworker::transport::Connection;
 use dworker::wire::codec::{encode_ask, encode_reply, encode_tell};
-use dworker::wire::message::Message;
+use dworker::wire::message::{Message, PayloadRef};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{mpsc, Arc};
 use std::time::Instant;
@@ -22,7 +22,7 @@ async fn ping_pong_between_two_threads() {
         let echo = Recorder::with(false, |connection, message| {
             if let Message::Ask { call, envelope, .. } = message {
                 let max = connection.max_message_bytes();
-                connection.send_with(|out| encode_reply(out, max, *call, Some(&envelope.payload.bytes))).unwrap();
+                connection.send_with(|out| encode_reply(out, max, *call, (&envelope.payload).into())).unwrap();
             }
         });
         let (replies, arrived) = mpsc::channel();
@@ -39,7 +39,7 @@ async fn ping_pong_between_two_threads() {
                     let started = Instant::now();
                     let max = connection.max_message_bytes();
                     connection
-                        .send_with(|out| encode_ask(out, max, call, address(1, "method"), Some(&PAYLOAD)))
+                        .send_with(|out| encode_ask(out, max, call, address(1, "method"), PayloadRef::json(&PAYLOAD)))
                         .unwrap();
                     connection.flush();
                     assert_eq!(arrived.recv().unwrap(), call);
@@ -100,5 +100,5 @@ async fn one_way_from_a_thread_that_flushes_every_hundred() {
 
 fn send(connection: &Connection, number: u32) -> Result<(), dworker::transport::SendError> {
     let max = connection.max_message_bytes();
-    connection.send_with(|out| encode_tell(out, max, address(number, "method"), Some(&PAYLOAD)))
+    connection.send_with(|out| encode_tell(out, max, address(number, "method"), PayloadRef::json(&PAYLOAD)))
 }

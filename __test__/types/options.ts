@@ -37,6 +37,7 @@ interface BrokerOptionsTable {
     action?: 'report' | 'abort';
   };
   maxMessageBytes?: number;
+  codec?: 'json' | 'structured';
   destroyTimeout?: number;
   remoteStack?: boolean;
   secret?: string | [string] | [string, string] | null;

@@ -123,6 +123,13 @@ const BROKER = {
     },
   },
   maxMessageBytes: { check: integer(SMALLEST_MESSAGE_LIMIT, LARGEST_MESSAGE_LIMIT), default: 16 * 1024 * 1024, text: 'Largest message in bytes. Set it alike on all brokers.' },
+  codec: {
+    apart: true,
+    check: oneOf('json', 'structured'),
+    default: 'json',
+    shown: "`'json'`",
+    text: 'How this broker encodes the data that it sends, and the answers of its workers. A class can have a `codec` of its own. See [Payloads](payloads.md).',
+  },
   destroyTimeout: { check: milliseconds(1), default: 5000, text: 'How long `destroy()` of a broker or of a worker waits for `onDestroy`.' },
   remoteStack: {
     apart: true,

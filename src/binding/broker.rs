@@ -240,7 +240,7 @@ impl NativeBroker {
     /// The text of a large payload of the current batch.
     #[napi(catch_unwind)]
     pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
-        self.station.large(index, |text| text::to_js(env, text)).transpose()
+        self.station.apart(index, |text| text::to_js(env, text)).transpose()
     }
 
     /// Whether anybody listens to the broker's `'log'`: without a listener no log event is made.

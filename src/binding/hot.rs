@@ -4,9 +4,13 @@
 //! and three lists a call. A method of a class has Node-API prove first what `this` is. The accounts alone were 2 to 3 % of
 //! a single round trip (perf, Node 20, 2 cores). A number is looked up in a table.
 
+use crate::binding::data::{bytes_of, Data};
 use crate::binding::station::Station;
 use crate::binding::text::{self, Text};
 use crate::broker::event::Event;
+use crate::broker::sending::Outgoing;
+use crate::clock::boot_millis;
+use crate::wire::chain::Chain;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object};
 use napi::{check_status, sys, Env};
 use napi_derive::napi;
@@ -37,29 +41,28 @@ pub fn leave(number: u32) {
 #[napi(module_exports)]
 pub fn export(mut exports: Object<'_>) -> napi::Result<()> {
     exports.create_named_method("ask", ask)?;
+    exports.create_named_method("askFor", ask_for)?;
     exports.create_named_method("tell", tell)?;
     exports.create_named_method("reply", reply)?;
     exports.create_named_method("drain", drain)?;
+    exports.create_named_method("fetch", fetch)?;
     exports.create_named_method("mayStart", may_start)?;
     exports.create_named_method("callWithoutContext", call_without_context)?;
     exports.create_named_method("flush", flush)
 }
 
-/// `ask(broker, slot, worker, method, data, timeout, plain)`. `plain`: `data` is a string of the application's; otherwise
-/// it is JSON text.
+/// `ask(broker, slot, worker, method, data, timeout, form)`: see [`Data::of`] for `data` and its form.
 unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node-API.
     unsafe {
         called::<7, ()>(env, info, |station, arguments| {
             let (slot, worker, method) =
                 (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
-            let (data, timeout, plain) =
-                (arguments.get::<Option<Text>>(4)?, arguments.get::<f64>(5)?, arguments.get(6)?);
-            let json = data.as_ref().map(|data| data.json(plain));
+            let (timeout, data) = (arguments.get::<f64>(5)?, arguments.data(4, 6)?);
             match station.core.life() {
                 Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
                 Ok(life) => {
-                    life.ask(&worker, &method, json.as_deref(), slot as u64, timeout as u64);
+                    data.payload(|payload| life.ask(&worker, &method, payload, slot as u64, timeout as u64));
                     station.left_to_send(&life);
                 }
             }
@@ -68,36 +71,64 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
     }
 }
 
-/// `tell(broker, slot, worker, method, data, plain)`. `true`: handed over; otherwise an event comes under the slot.
+/// `askFor(broker, slot, worker, method, data, timeout, form, inbound, home)`: an ask of the handler of `inbound`, a number of the
+/// broker `home`: the same one, or another one of this thread.
+unsafe extern "C" fn ask_for(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe {
+        called::<9, ()>(env, info, |station, arguments| {
+            let (slot, worker, method) =
+                (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
+            let (timeout, data, inbound) = (arguments.get::<f64>(5)?, arguments.data(4, 6)?, arguments.get::<f64>(7)?);
+            let home = station_of(arguments.get(8)?);
+            match station.core.life() {
+                Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
+                Ok(life) => {
+                    let (slot, deadline) = (slot as u64, boot_millis().saturating_add(timeout as u64));
+                    let home = home.and_then(|home| home.core.life().ok());
+                    data.payload(|payload| {
+                        let (worker, method, chain) = (&*worker, &*method, Chain::EMPTY);
+                        let outgoing = Outgoing { worker, method, payload, slot, ask: true, deadline, chain };
+                        match home {
+                            Some(home) => life.ask_for(&home, inbound as u64, outgoing),
+                            None => life.send_ask(&outgoing, boot_millis()),
+                        }
+                    });
+                    station.left_to_send(&life);
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// `tell(broker, slot, worker, method, data, form)`. `true`: handed over; otherwise an event comes under the slot.
 unsafe extern "C" fn tell(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node-API.
     unsafe {
         called::<6, bool>(env, info, |station, arguments| {
             let (slot, worker, method) =
                 (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
-            let (data, plain) = (arguments.get::<Option<Text>>(4)?, arguments.get(5)?);
-            let json = data.as_ref().map(|data| data.json(plain));
+            let data = arguments.data(4, 5)?;
             Ok(match station.core.life() {
                 Err(failure) => {
                     station.core.inbox.push(Event::failed(slot as u64, failure));
                     false
                 }
-                Ok(life) => life.tell(&worker, &method, json.as_deref(), slot as u64),
+                Ok(life) => data.payload(|payload| life.tell(&worker, &method, payload, slot as u64)),
             })
         })
     }
 }
 
-/// `reply(broker, inbound, data, plain)`.
+/// `reply(broker, inbound, data, form)`.
 unsafe extern "C" fn reply(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node-API.
     unsafe {
         called::<4, ()>(env, info, |station, arguments| {
-            let (inbound, data, plain) =
-                (arguments.get::<f64>(1)?, arguments.get::<Option<Text>>(2)?, arguments.get(3)?);
-            let json = data.as_ref().map(|data| data.json(plain));
+            let (inbound, data) = (arguments.get::<f64>(1)?, arguments.data(2, 3)?);
             if let Ok(life) = station.core.life() {
-                life.reply(inbound as u64, json.as_deref());
+                data.payload(|payload| life.reply(inbound as u64, payload));
                 station.left_to_send(&life);
             }
             Ok(())
@@ -114,6 +145,25 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
             station
                 .drain(starts as usize, |batch| text::to_js(&Env::from_raw(env), batch).map(|text| text.raw()))
                 .transpose()
+        })
+    }
+}
+
+/// `fetch(broker, index, into)`: copies a payload that stands apart from the current batch into this `Uint8Array`, unless it is
+/// longer; its length.
+unsafe extern "C" fn fetch(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe {
+        called::<3, f64>(env, info, |station, arguments| {
+            let (first, room) = bytes_of(env, arguments.values[2])?;
+            let copy = |bytes: &[u8]| {
+                if (1..=room).contains(&bytes.len()) {
+                    // SAFETY: the array has room for them, and belongs to JavaScript, which does not run.
+                    ptr::copy_nonoverlapping(bytes.as_ptr(), first, bytes.len());
+                }
+                bytes.len() as f64
+            };
+            Ok(station.apart(arguments.get(1)?, copy).unwrap_or_default())
         })
     }
 }
@@ -144,6 +194,11 @@ unsafe extern "C" fn call_without_context(env: sys::napi_env, info: sys::napi_ca
     result
 }
 
+/// The broker with this number, unless it is gone.
+fn station_of(number: u32) -> Option<Rc<Station>> {
+    STATIONS.with_borrow(|stations| stations.get(number as usize).cloned().flatten())
+}
+
 /// The values that a callback was given.
 struct Arguments<const N: usize> {
     env: sys::napi_env,
@@ -165,6 +220,12 @@ impl<const N: usize> Arguments<N> {
         // SAFETY: values of the running call.
         unsafe { T::from_napi_value(self.env, self.values[at]) }
     }
+
+    /// The data of a message, and the form that another argument says it has.
+    fn data(&self, at: usize, form: usize) -> napi::Result<Data> {
+        // SAFETY: values of the running call.
+        unsafe { Data::of(self.env, self.values[at], self.get(form)?) }
+    }
 }
 
 /// What a callback gives JavaScript; null: `undefined`.
@@ -175,6 +236,15 @@ trait Given {
 impl Given for () {
     unsafe fn give(self, _env: sys::napi_env) -> sys::napi_value {
         ptr::null_mut()
+    }
+}
+
+impl Given for f64 {
+    unsafe fn give(self, env: sys::napi_env) -> sys::napi_value {
+        let mut value = ptr::null_mut();
+        // SAFETY: the environment of the running call. Where that fails it gives `undefined`.
+        unsafe { sys::napi_create_double(env, self, &mut value) };
+        value
     }
 }
 
@@ -209,8 +279,7 @@ unsafe fn called<const N: usize, R: Given + Default>(
         // SAFETY: as the caller promises.
         let arguments = unsafe { Arguments::<N>::of(env, info) }?;
         let number: u32 = arguments.get(0)?;
-        let station = STATIONS.with_borrow(|stations| stations.get(number as usize).cloned().flatten());
-        station.map_or_else(|| Ok(R::default()), |station| run(&station, arguments))
+        station_of(number).map_or_else(|| Ok(R::default()), |station| run(&station, arguments))
     }));
     let wrong = match outcome {
         // SAFETY: as the caller promises.

@@ -5,10 +5,8 @@ use crate::binding::text::Text;
 use crate::broker::event::Handle;
 use crate::broker::inbound::Origin;
 use crate::broker::inbox::lock;
-use crate::broker::sending::Outgoing;
 use crate::clock::boot_millis;
 use crate::error::Delivered;
-use crate::wire::chain::Chain;
 use napi_derive::napi;
 
 /// What is known of a message that is being handled.
@@ -24,36 +22,6 @@ pub struct CallContext {
 
 #[napi]
 impl NativeBroker {
-    /// An ask of the handler of `inbound`, a number of the broker `home`: this one, or another one of this thread.
-    #[napi(catch_unwind)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn ask_for(
-        &self,
-        slot: f64,
-        worker: Text,
-        method: Text,
-        data: Option<Text>,
-        timeout: f64,
-        plain: bool,
-        inbound: f64,
-        home: &NativeBroker,
-    ) {
-        let json = data.as_ref().map(|data| data.json(plain));
-        match self.core.life() {
-            Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => {
-                let (slot, deadline) = (slot as u64, boot_millis().saturating_add(timeout as u64));
-                let (json, chain) = (json.as_deref(), Chain::EMPTY);
-                let outgoing = Outgoing { worker: &worker, method: &method, json, slot, ask: true, deadline, chain };
-                match home.core.life() {
-                    Ok(home) => life.ask_for(&home, inbound as u64, outgoing),
-                    Err(_) => life.send_ask(&outgoing, boot_millis()),
-                }
-                self.station.left_to_send(&life);
-            }
-        }
-    }
-
     /// The caller's signal aborted an ask: `delivered` of its error, `null` when its outcome is on its way.
     #[napi(catch_unwind)]
     pub fn abort(&self, slot: f64) -> Option<&'static str> {

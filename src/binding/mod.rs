@@ -1,6 +1,7 @@
 //! The Node addon: flat, synchronous calls in, one batch of events out. The only module that names Node-API.
 
 pub mod broker;
+mod data;
 pub mod environment;
 pub mod event_loop;
 pub mod hot;

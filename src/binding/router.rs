@@ -129,7 +129,8 @@ impl Events for Links {
 
     fn on_message(&self, connection: &Arc<Connection>, message: Message) {
         let Message::Tell { envelope: Envelope { payload: data, .. } } = message else { return };
-        if data.encoding == Encoding::Json && data.bytes.len() < LARGE && !is_one_json_value(&data.bytes) {
+        let is_json = data.encoding == Encoding::Json && (data.bytes.len() >= LARGE || is_one_json_value(&data.bytes));
+        if !is_json && data.encoding != Encoding::Absent {
             connection.close(Code::Config, "the payload is not one JSON value");
             return;
         }
@@ -298,7 +299,7 @@ impl NativeRouter {
     #[napi(catch_unwind)]
     pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
         let writer = self.batch.borrow();
-        writer.large.get(index as usize).map(|apart| text::to_js(env, apart.text())).transpose()
+        writer.large.get(index as usize).map(|apart| text::to_js(env, apart.bytes())).transpose()
     }
 }
 

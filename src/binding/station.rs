@@ -165,9 +165,9 @@ impl Station {
         self.core.inbox.has_work(life.is_some_and(|life| life.lease.holds()))
     }
 
-    /// Looks at the text of a large payload of the current batch.
-    pub fn large<R>(&self, index: u32, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        self.batch.borrow().writer.large.get(index as usize).map(|apart| look(apart.text()))
+    /// Looks at a payload that stands apart from the text of the current batch.
+    pub fn apart<R>(&self, index: u32, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.batch.borrow().writer.large.get(index as usize).map(|apart| look(apart.bytes()))
     }
 
     /// The messages of the current batch from this place on.

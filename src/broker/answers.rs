@@ -8,11 +8,12 @@ use crate::broker::hosting::Creation;
 use crate::broker::inbox::lock;
 use crate::broker::life::Life;
 use crate::transport::Connection;
+use crate::wire::message::Payload;
 use std::sync::Arc;
 
 /// What JavaScript reported past the gate.
 pub enum Answer {
-    Reply { inbound: u64, json: Option<String> },
+    Reply { inbound: u64, payload: Payload },
     Failure { inbound: u64, message: String, body: String },
     Created { handle: Handle, creation: Creation, message: String, max_queue: Option<usize> },
 }
@@ -40,7 +41,7 @@ impl Life {
         }
         for answer in held {
             match answer {
-                Answer::Reply { inbound, json } => self.reply(inbound, json.as_deref()),
+                Answer::Reply { inbound, payload } => self.reply(inbound, (&payload).into()),
                 Answer::Failure { inbound, message, body } => self.fail(inbound, &message, &body),
                 Answer::Created { handle, creation, message, max_queue } => {
                     self.created(handle, creation, &message, max_queue);

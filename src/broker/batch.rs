@@ -47,13 +47,22 @@ pub enum Apart {
     Json(Bytes),
     /// The JSON of a string, without its quotation marks.
     String(Bytes),
+    /// Bytes that JavaScript decodes.
+    Coded(Encoding, Bytes),
 }
+
+/// The place of a payload that stands apart, times this, plus its form, stands in the batch.
+const FORMS: u64 = 8;
 
 impl Apart {
     fn of(payload: &Payload) -> Option<Self> {
         let bytes = &payload.bytes;
-        if bytes.len() < LARGE_STRING {
-            return None;
+        match payload.encoding {
+            Encoding::Packed | Encoding::Bytes | Encoding::Structured => {
+                return Some(Apart::Coded(payload.encoding, bytes.clone()));
+            }
+            _ if bytes.len() < LARGE_STRING => return None,
+            _ => {}
         }
         match plain_string(bytes) {
             Some(text) => Some(Apart::String(bytes.slice_ref(text))),
@@ -61,9 +70,18 @@ impl Apart {
         }
     }
 
-    pub fn text(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         match self {
-            Apart::Json(text) | Apart::String(text) => text,
+            Apart::Json(bytes) | Apart::String(bytes) | Apart::Coded(_, bytes) => bytes,
+        }
+    }
+
+    /// How JavaScript reads it (`lib/payload.js`): 0 a string as it is, otherwise the number of its encoding.
+    fn form(&self) -> u64 {
+        match self {
+            Apart::String(_) => 0,
+            Apart::Json(_) => Encoding::Json as u64,
+            Apart::Coded(encoding, _) => *encoding as u64,
         }
     }
 }
@@ -214,7 +232,7 @@ impl BatchWriter {
         apart
     }
 
-    /// The payload, or its index where it stands apart: -1 for index 0, and so on, where it is not to be parsed.
+    /// The payload, or its place and form where it stands apart.
     fn payload(&mut self, payload: &Payload, apart: Option<Apart>) {
         if payload.encoding == Encoding::Absent {
             return;
@@ -223,14 +241,7 @@ impl BatchWriter {
         match apart {
             None => self.text.extend_from_slice(&payload.bytes),
             Some(apart) => {
-                let index = self.large.len() as u64;
-                match apart {
-                    Apart::Json(_) => self.digits(index),
-                    Apart::String(_) => {
-                        self.text.push(b'-');
-                        self.digits(index + 1);
-                    }
-                }
+                self.digits(self.large.len() as u64 * FORMS + apart.form());
                 self.large.push(apart);
             }
         }
@@ -298,7 +309,22 @@ mod tests {
         let long = "x".repeat(LARGE);
         let mut writer = BatchWriter::default();
         writer.write(&[value(format!("\"{long}\"")), value(format!("[\"{long}\"]")), value("\"x\"".into())]);
-        assert_eq!(writer.text, br#"[[16,7,-1],[16,7,1],[0,7,"x"]]"#);
-        assert_eq!(writer.large[0].text(), long.as_bytes());
+        assert_eq!(writer.text, br#"[[16,7,0],[16,7,9],[0,7,"x"]]"#);
+        assert_eq!(writer.large[0].bytes(), long.as_bytes());
+    }
+
+    #[test]
+    fn a_payload_that_is_no_json_stands_apart_however_short_it_is() {
+        let payload = |encoding, bytes: &'static [u8]| Payload { encoding, bytes: Bytes::from_static(bytes) };
+        let done = |encoding, bytes| Event::Done { slot: 7, value: payload(encoding, bytes) };
+        let mut writer = BatchWriter::default();
+        writer.write(&[
+            done(Encoding::Packed, b"1"),
+            done(Encoding::Bytes, b""),
+            done(Encoding::Structured, b"],["),
+            done(Encoding::Absent, b""),
+        ]);
+        assert_eq!(writer.text, br#"[[16,7,2],[16,7,11],[16,7,20],[0,7]]"#);
+        assert_eq!(writer.large.iter().map(Apart::bytes).collect::<Vec<_>>(), [&b"1"[..], b"", b"],["]);
     }
 }

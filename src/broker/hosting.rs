@@ -16,7 +16,7 @@ use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, WorkerId};
 use crate::transport::{Connection, SendError};
 use crate::wire::codec;
-use crate::wire::message::{Message, Payload};
+use crate::wire::message::{Message, Payload, PayloadRef};
 use bytes::Bytes;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -304,29 +304,28 @@ impl Life {
     }
 
     /// The handler's result.
-    pub fn reply(self: &Arc<Self>, inbound: u64, json: Option<&str>) {
-        if self.holds_back(|| Answer::Reply { inbound, json: json.map(str::to_owned) }) {
+    pub fn reply(self: &Arc<Self>, inbound: u64, payload: PayloadRef<'_>) {
+        if self.holds_back(|| Answer::Reply { inbound, payload: payload.copied() }) {
             return;
         }
         match self.handled(inbound) {
             None => {}
-            Some(Origin::Local { slot }) if json.is_some_and(|json| json.len() > self.config.max_message_bytes) => {
-                let length = json.map_or(0, str::len);
+            Some(Origin::Local { slot }) if payload.bytes.len() > self.config.max_message_bytes => {
+                let length = payload.bytes.len();
                 let failure = send_failure(SendError::TooLarge { length, max: self.config.max_message_bytes });
                 let failure = Failure::new(failure.code, format!("The result is too large. {}", failure.message))
                     .with_delivered(Delivered::Yes);
                 self.fail_call(slot, failure);
             }
             Some(Origin::Local { slot }) => {
-                let value = json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())));
-                if lock(&self.calls).settle(slot).is_some() {
-                    self.inbox.push_quietly(Event::Done { slot, value });
+                let settled = lock(&self.calls).settle(slot);
+                if settled.is_some() {
+                    self.inbox.push_quietly(Event::Done { slot, value: payload.copied() });
                 }
             }
             Some(Origin::Remote { connection, call }) => {
                 let max = connection.max_message_bytes();
-                let written =
-                    connection.answer_with(|out| codec::encode_reply(out, max, call, json.map(str::as_bytes)));
+                let written = connection.answer_with(|out| codec::encode_reply(out, max, call, payload));
                 if let Err(SendError::TooLarge { length, max }) = written {
                     let failure = send_failure(SendError::TooLarge { length, max });
                     let message = Bytes::from(format!("The result is too large. {}", failure.message));

@@ -77,10 +77,18 @@ pub fn suspended(worker: &WorkerId) -> Failure {
     Failure::new(Code::Suspended, format!("The broker of the worker \"{worker}\" has no valid lease at the moment."))
 }
 
-/// A payload that can stand inside a batch, or apart from it.
-fn is_sound(payload: &Payload) -> bool {
+/// Why JavaScript cannot be given a payload; `None` where it can. JSON text that stands inside a batch is checked here,
+/// JavaScript checks everything else alone.
+fn flaw(payload: &Payload) -> Option<&'static str> {
     let Payload { encoding, bytes } = payload;
-    *encoding == Encoding::Absent || bytes.len() >= LARGE || plain_string(bytes).is_some() || is_one_json_value(bytes)
+    match encoding {
+        Encoding::Absent | Encoding::Packed | Encoding::Bytes | Encoding::Structured => None,
+        Encoding::Unknown => {
+            Some("The payload has an encoding that this broker does not know: it runs an older version.")
+        }
+        Encoding::Json if bytes.len() >= LARGE || plain_string(bytes).is_some() || is_one_json_value(bytes) => None,
+        Encoding::Json => Some("The payload is not one JSON value."),
+    }
 }
 
 impl Life {
@@ -88,14 +96,14 @@ impl Life {
         match message {
             Message::Ask { call, time_left, envelope } => self.receive_message(from, call, time_left, envelope),
             Message::Tell { envelope } => self.receive_message(from, 0, 0, envelope),
-            Message::Reply { call, payload } if is_sound(&payload) => {
-                self.settle_from(from, call, Settled::Reply(payload))
-            }
-            Message::Reply { call, .. } => {
-                self.note_bad_payload(from);
-                let failure = Failure::new(Code::Rejected, "The answer is not one JSON value.");
-                self.settle_from(from, call, Settled::Failure { failure, body: Bytes::new() });
-            }
+            Message::Reply { call, payload } => match flaw(&payload) {
+                None => self.settle_from(from, call, Settled::Reply(payload)),
+                Some(flaw) => {
+                    self.note_bad_payload(from);
+                    let failure = Failure::new(Code::Rejected, format!("The answer cannot be read. {flaw}"));
+                    self.settle_from(from, call, Settled::Failure { failure, body: Bytes::new() });
+                }
+            },
             Message::Failure { call, code, message, body } => {
                 let mut failure = Failure::new(code, String::from_utf8_lossy(&message));
                 if code == Code::TooLarge {
@@ -166,10 +174,10 @@ impl Life {
     }
 
     fn receive_message(self: &Arc<Self>, from: &Arc<Connection>, call: u64, time_left: u32, envelope: Envelope) {
-        if !is_sound(&envelope.payload) {
+        if let Some(flaw) = flaw(&envelope.payload) {
             self.note_bad_payload(from);
             if call > 0 {
-                self.refuse_call(from, call, Code::Config, "The payload is not one JSON value.");
+                self.refuse_call(from, call, Code::Config, flaw);
             }
             return;
         }

@@ -14,7 +14,7 @@ use crate::ids::{Epoch, WorkerId};
 use crate::transport::{Connection, SendError};
 use crate::wire::chain::Chain;
 use crate::wire::codec::{self, Address};
-use crate::wire::message::{Envelope, Payload};
+use crate::wire::message::{Envelope, PayloadRef};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -22,8 +22,7 @@ use std::sync::Arc;
 pub struct Outgoing<'a> {
     pub worker: &'a str,
     pub method: &'a str,
-    /// JSON text; `None` is `undefined`.
-    pub json: Option<&'a str>,
+    pub payload: PayloadRef<'a>,
     /// The number under which JavaScript waits.
     pub slot: u64,
     pub ask: bool,
@@ -34,10 +33,6 @@ pub struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    fn payload(&self) -> Payload {
-        self.json.map_or(Payload::ABSENT, |json| Payload::json(Bytes::copy_from_slice(json.as_bytes())))
-    }
-
     fn parked(&self, sequence: u32) -> Parked {
         Parked {
             sequence,
@@ -46,7 +41,7 @@ impl Outgoing<'_> {
             deadline: self.deadline,
             method: Bytes::copy_from_slice(self.method.as_bytes()),
             chain: self.chain.clone(),
-            payload: self.payload(),
+            payload: self.payload.copied(),
         }
     }
 }
@@ -72,10 +67,10 @@ pub fn send_failure(error: SendError) -> Failure {
 
 impl Life {
     /// Asks: the answer comes as an event under the slot.
-    pub fn ask(self: &Arc<Self>, worker: &str, method: &str, json: Option<&str>, slot: u64, timeout: u64) {
+    pub fn ask(self: &Arc<Self>, worker: &str, method: &str, payload: PayloadRef<'_>, slot: u64, timeout: u64) {
         let now = boot_millis();
         let deadline = now.saturating_add(timeout);
-        self.send_ask(&Outgoing { worker, method, json, slot, ask: true, deadline, chain: Chain::EMPTY }, now);
+        self.send_ask(&Outgoing { worker, method, payload, slot, ask: true, deadline, chain: Chain::EMPTY }, now);
     }
 
     pub fn send_ask(self: &Arc<Self>, outgoing: &Outgoing<'_>, now: u64) {
@@ -86,10 +81,10 @@ impl Life {
     }
 
     /// Tells. `true`: handed over; otherwise an event comes under the slot.
-    pub fn tell(self: &Arc<Self>, worker: &str, method: &str, json: Option<&str>, slot: u64) -> bool {
+    pub fn tell(self: &Arc<Self>, worker: &str, method: &str, payload: PayloadRef<'_>, slot: u64) -> bool {
         let now = boot_millis();
         let deadline = now.saturating_add(self.config.retries.duration);
-        let outgoing = Outgoing { worker, method, json, slot, ask: false, deadline, chain: Chain::EMPTY };
+        let outgoing = Outgoing { worker, method, payload, slot, ask: false, deadline, chain: Chain::EMPTY };
         match self.send(&outgoing, now) {
             Ok(sent) => sent == Sent::HandedOver,
             Err(failure) => {
@@ -100,7 +95,7 @@ impl Life {
     }
 
     fn send(self: &Arc<Self>, outgoing: &Outgoing<'_>, now: u64) -> Outcome<Sent> {
-        let size = outgoing.json.map_or(0, str::len);
+        let size = outgoing.payload.bytes.len();
         if size > self.config.max_message_bytes {
             return Err(send_failure(SendError::TooLarge { length: size, max: self.config.max_message_bytes }));
         }
@@ -180,7 +175,7 @@ impl Life {
         sequence: u32,
         now: u64,
     ) -> Result<(), SendError> {
-        let (max, payload) = (to.max_message_bytes(), outgoing.json.map(str::as_bytes));
+        let (max, payload) = (to.max_message_bytes(), outgoing.payload);
         let time_left = if outgoing.ask { time_left(outgoing.deadline, now) } else { 0 };
         let method = outgoing.method.as_bytes();
         let address = Address { time_left, epoch, sequence, worker: outgoing.worker, method, chain: &outgoing.chain };

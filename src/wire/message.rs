@@ -16,6 +16,28 @@ pub enum Encoding {
     Absent = 0,
     /// One JSON value as UTF-8 text.
     Json = 1,
+    /// One JSON value in the compact form that `lib/packed/format.js` describes.
+    Packed = 2,
+    /// Bytes of the application.
+    Bytes = 3,
+    /// One value that the structured clone algorithm accepts, in the form that `lib/packed/format.js` describes.
+    Structured = 4,
+    /// An encoding of a later build: its messages are refused one by one.
+    Unknown = 255,
+}
+
+impl Encoding {
+    /// The encoding of this number on the wire.
+    pub fn from_number(number: u8) -> Self {
+        match number {
+            0 => Encoding::Absent,
+            1 => Encoding::Json,
+            2 => Encoding::Packed,
+            3 => Encoding::Bytes,
+            4 => Encoding::Structured,
+            _ => Encoding::Unknown,
+        }
+    }
 }
 
 /// Opaque bytes of the application.
@@ -30,6 +52,32 @@ impl Payload {
 
     pub fn json(bytes: Bytes) -> Self {
         Self { encoding: Encoding::Json, bytes }
+    }
+}
+
+/// A [`Payload`] whose bytes belong to the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct PayloadRef<'a> {
+    pub encoding: Encoding,
+    pub bytes: &'a [u8],
+}
+
+impl<'a> PayloadRef<'a> {
+    pub const ABSENT: PayloadRef<'static> = PayloadRef { encoding: Encoding::Absent, bytes: &[] };
+
+    pub fn json(bytes: &'a [u8]) -> Self {
+        Self { encoding: Encoding::Json, bytes }
+    }
+
+    /// A payload with a copy of the bytes.
+    pub fn copied(self) -> Payload {
+        Payload { encoding: self.encoding, bytes: Bytes::copy_from_slice(self.bytes) }
+    }
+}
+
+impl<'a> From<&'a Payload> for PayloadRef<'a> {
+    fn from(payload: &'a Payload) -> Self {
+        Self { encoding: payload.encoding, bytes: &payload.bytes }
     }
 }
 

@@ -14,6 +14,7 @@ use dworker::coordination::{Fate, PlaceRequest};
 use dworker::error::Failure;
 use dworker::ids::{ClassName, ClusterName, WorkerId};
 use dworker::wire::chain::Chain;
+use dworker::wire::message::PayloadRef;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -145,7 +146,7 @@ impl Host {
 
     pub async fn ask(&self, worker: &str, method: &str, json: &str) -> Answer {
         match self.core.life() {
-            Ok(life) => self.run(|slot| life.ask(worker, method, Some(json), slot, 3000)).await,
+            Ok(life) => self.run(|slot| life.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000)).await,
             Err(failure) => Err(failure),
         }
     }
@@ -155,9 +156,9 @@ impl Host {
         let slot = self.slots.fetch_add(1, Ordering::Relaxed) + 1;
         if let Ok(life) = self.core.life() {
             if ask {
-                life.ask(worker, method, Some(json), slot, 3000);
+                life.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000);
             } else {
-                life.tell(worker, method, Some(json), slot);
+                life.tell(worker, method, PayloadRef::json(json.as_bytes()), slot);
             }
             life.flush();
             self.inbox.nudge();
@@ -257,7 +258,9 @@ impl Host {
                         let payload = String::from_utf8_lossy(&delivery.envelope.payload.bytes).into_owned();
                         let result = (self.handler)(&worker, &method, Some(&payload));
                         if delivery.inbound > 0 {
-                            life.reply(delivery.inbound, result.as_deref());
+                            let answer =
+                                result.as_deref().map_or(PayloadRef::ABSENT, |json| PayloadRef::json(json.as_bytes()));
+                            life.reply(delivery.inbound, answer);
                         }
                     }
                     other => self.settle(other),

@@ -97,11 +97,10 @@ impl Frame<'_> {
     }
 
     fn payload(&mut self, encoding: u8) -> Result<Payload, DecodeError> {
-        match (encoding, self.left) {
-            (0, 0) => Ok(Payload::ABSENT),
-            (0, _) => Err(DecodeError::Malformed("bytes where the payload is absent")),
-            (1, _) => Ok(Payload { encoding: Encoding::Json, bytes: self.rest() }),
-            _ => Err(DecodeError::Malformed("a payload of an unknown encoding")),
+        match (Encoding::from_number(encoding), self.left) {
+            (Encoding::Absent, 0) => Ok(Payload::ABSENT),
+            (Encoding::Absent, _) => Err(DecodeError::Malformed("bytes where the payload is absent")),
+            (encoding, _) => Ok(Payload { encoding, bytes: self.rest() }),
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::ids::Epoch;
 use crate::wire::chain::Chain;
-use crate::wire::message::{Encoding, Envelope, Message, Payload};
+use crate::wire::message::{Encoding, Envelope, Message, PayloadRef};
 use bytes::{BufMut, BytesMut};
 
 /// The frame, or a name in it, is longer than it may be. Nothing was written.
@@ -56,7 +56,7 @@ pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), T
             let header = Header { code: *code as u8, ..Header::new(kind::BOUNCE, *call) };
             addressed(out, max, header, *time_left, envelope)
         }
-        Message::Reply { call, payload } => reply(out, max, *call, payload.encoding, &payload.bytes),
+        Message::Reply { call, payload } => encode_reply(out, max, *call, payload.into()),
         Message::Failure { call, code, message, body } => {
             let header = Header { code: *code as u8, ..Header::new(kind::FAILURE, *call) };
             text(out, max, header, message, body)
@@ -88,45 +88,44 @@ pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), T
     }
 }
 
-/// [`encode`] of an ask from borrowed parts; `payload` is JSON text or absent.
+/// [`encode`] of an ask from borrowed parts.
 pub fn encode_ask(
     out: &mut BytesMut,
     max: usize,
     call: u64,
     to: Address<'_>,
-    payload: Option<&[u8]>,
+    payload: PayloadRef<'_>,
 ) -> Result<(), TooLarge> {
-    let (encoding, payload) = json(payload);
-    envelope(out, max, Header { encoding, ..Header::new(kind::ASK, call) }, to, payload)
+    envelope(out, max, Header::new(kind::ASK, call), to, payload)
 }
 
-/// [`encode`] of a tell from borrowed parts; `payload` is JSON text or absent.
-pub fn encode_tell(out: &mut BytesMut, max: usize, to: Address<'_>, payload: Option<&[u8]>) -> Result<(), TooLarge> {
-    let (encoding, payload) = json(payload);
-    envelope(out, max, Header { encoding, ..Header::new(kind::TELL, 0) }, to, payload)
+/// [`encode`] of a tell from borrowed parts.
+pub fn encode_tell(out: &mut BytesMut, max: usize, to: Address<'_>, payload: PayloadRef<'_>) -> Result<(), TooLarge> {
+    envelope(out, max, Header::new(kind::TELL, 0), to, payload)
 }
 
-/// [`encode`] of a reply from borrowed parts; `payload` is JSON text or absent.
-pub fn encode_reply(out: &mut BytesMut, max: usize, call: u64, payload: Option<&[u8]>) -> Result<(), TooLarge> {
-    let (encoding, payload) = json(payload);
-    reply(out, max, call, encoding, payload)
-}
-
-fn json(payload: Option<&[u8]>) -> (Encoding, &[u8]) {
-    payload.map_or((Encoding::Absent, &[]), |bytes| (Encoding::Json, bytes))
+/// [`encode`] of a reply from borrowed parts.
+pub fn encode_reply(out: &mut BytesMut, max: usize, call: u64, payload: PayloadRef<'_>) -> Result<(), TooLarge> {
+    let header = Header { encoding: payload.encoding, ..Header::new(kind::REPLY, call) };
+    frame(out, max, header, payload.bytes.len(), |out| out.put_slice(payload.bytes))
 }
 
 fn addressed(out: &mut BytesMut, max: usize, header: Header, time_left: u32, parts: &Envelope) -> Result<(), TooLarge> {
-    let Envelope { worker, epoch, sequence, method, chain, payload: Payload { encoding, bytes } } = parts;
-    let header = Header { encoding: *encoding, ..header };
+    let Envelope { worker, epoch, sequence, method, chain, payload } = parts;
     let to = Address { time_left, epoch: *epoch, sequence: *sequence, worker: worker.as_str(), method, chain };
-    envelope(out, max, header, to, bytes)
+    envelope(out, max, header, to, payload.into())
 }
 
-fn envelope(out: &mut BytesMut, max: usize, header: Header, to: Address<'_>, payload: &[u8]) -> Result<(), TooLarge> {
+fn envelope(
+    out: &mut BytesMut,
+    max: usize,
+    header: Header,
+    to: Address<'_>,
+    PayloadRef { encoding, bytes: payload }: PayloadRef<'_>,
+) -> Result<(), TooLarge> {
     let worker = name(to.worker.as_bytes(), MAX_WORKER_BYTES)?;
     let method = name(to.method, MAX_METHOD_BYTES)?;
-    let header = Header { flags: chain_flag(to.chain), ..header };
+    let header = Header { flags: chain_flag(to.chain), encoding, ..header };
     let length = ADDRESS_BYTES + worker.len() + method.len() + chain_bytes(to.chain) + payload.len();
     frame(out, max, header, length, |out| {
         out.put_u32(to.time_left);
@@ -171,11 +170,6 @@ fn put_chain(out: &mut BytesMut, chain: &Chain) {
         out.put_u16(worker.len() as u16);
         out.put_slice(worker);
     }
-}
-
-fn reply(out: &mut BytesMut, max: usize, call: u64, encoding: Encoding, payload: &[u8]) -> Result<(), TooLarge> {
-    let header = Header { encoding, ..Header::new(kind::REPLY, call) };
-    frame(out, max, header, payload.len(), |out| out.put_slice(payload))
 }
 
 fn text(out: &mut BytesMut, max: usize, header: Header, message: &[u8], body: &[u8]) -> Result<(), TooLarge> {
