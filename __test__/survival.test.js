@@ -118,6 +118,16 @@ describe('the registry', () => {
     await unharmed(all, ids);
   });
 
+  test('that was emptied right after a broker joined lets that broker find the workers of the others', async (t) => {
+    const [a] = await members(t, ['a']);
+    await a.call('create', 'Room', { id: 'r', ...recoverable });
+    const late = await Member.start(t, 'late', option());
+    await server.command('FLUSHALL');
+    await late.call('create', 'Room', { id: 'r', ...recoverable });
+    assert.equal((await late.call('ask', 'r', 'where')).pid, a.pid);
+    assert.equal((await a.call('journal')).length, 1, 'one instance was made');
+  });
+
   test('is whole again after a restart of Redis that lost everything', async (t) => {
     const own = await startRedis();
     let again;

@@ -25,4 +25,10 @@ async function slowCommands(redis) {
   return Number(count);
 }
 
-module.exports = { ...require('../../support/redis-server'), forgetSlowCommands, slowCommands, version };
+/** Bytes that the server's data takes. */
+async function usedMemory(redis) {
+  const [, bytes] = await read(redis, 'INFO memory', /used_memory:(\d+)/);
+  return Number(bytes);
+}
+
+module.exports = { ...require('../../support/redis-server'), forgetSlowCommands, slowCommands, usedMemory, version };

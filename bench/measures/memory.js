@@ -1,7 +1,8 @@
-/** What an idle worker costs: resident memory of its host process. */
+/** What an idle worker costs: resident memory of its host process, and memory of Redis. */
 'use strict';
 
 const { withFleet } = require('../lib/fleet');
+const { usedMemory } = require('../lib/redis');
 
 const FIRST = 10000; // workers that are there before the first look, so that pools and buffers have grown
 const MORE = 20000; // between the two looks
@@ -16,6 +17,7 @@ module.exports = {
     { head: 'from … to', key: 'mib', span: true, digits: 2 },
     { head: 'bytes each', key: 'bytes' },
     { head: 'of it JS heap', key: 'heap' },
+    { head: 'in Redis', key: 'redis' },
   ],
 
   async run(context) {
@@ -47,16 +49,16 @@ function growth(pair, purpose, prepare) {
     const host = await own.addHost();
     const grow = await prepare(own, host);
     await grow(FIRST);
-    const before = await host.call('rss');
+    const before = { ...(await host.call('rss')), redis: await usedMemory(pair.settings.redis) };
     await grow(MORE);
-    const after = await host.call('rss');
-    return perWorker(after.rss - before.rss, after.heapUsed - before.heapUsed);
+    const after = { ...(await host.call('rss')), redis: await usedMemory(pair.settings.redis) };
+    return perWorker(after.rss - before.rss, after.heapUsed - before.heapUsed, after.redis - before.redis);
   });
 }
 
-function perWorker(resident, heap) {
+function perWorker(resident, heap, redis) {
   const bytes = resident / MORE;
-  return { bytes, heap: heap / MORE, mib: (bytes * 10000) / 2 ** 20 };
+  return { bytes, heap: heap / MORE, redis: redis / MORE, mib: (bytes * 10000) / 2 ** 20 };
 }
 
 function difference(a, b) {

@@ -142,7 +142,9 @@ impl Life {
                 Next::Failed(self.waits_as_another_class(&id, &creation.request.class, &class, &cluster))
             }
             Placement::NotMember => {
-                Next::Failed(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."))
+                // After a wipe the others may have restored the tables before this broker has announced itself.
+                self.announce.notify_one();
+                Next::Later(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."))
             }
             Placement::Later { class, .. } | Placement::Quarantined { class, .. }
                 if class != creation.request.class =>
