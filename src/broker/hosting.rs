@@ -16,7 +16,7 @@ use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, WorkerId};
 use crate::transport::{Connection, SendError};
 use crate::wire::codec;
-use crate::wire::message::{Message, Payload, PayloadRef};
+use crate::wire::message::{Message, PayloadRef};
 use bytes::Bytes;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
