@@ -157,8 +157,9 @@ fn no_event_costs_a_broker_more_in_a_larger_fleet() {
 #[test]
 #[ignore = "takes minutes: npm run simulate"]
 fn fleets_of_up_to_a_thousand_brokers() {
-    for (brokers, workers) in [(32, 32_000), (64, 64_000), (128, 128_000), (1000, 1_000_000)] {
-        let plan = Plan { brokers, workers, lost: 2000, moves: 100 };
+    let sizes = std::env::var("DWORKER_SIMULATION").unwrap_or_else(|_| "32,64,128,1000".into());
+    for brokers in sizes.split(',').map(|size| size.parse().expect("DWORKER_SIMULATION holds numbers of brokers")) {
+        let plan = Plan { brokers, workers: 1000 * brokers, lost: 2000, moves: 100 };
         simulate(measure(plan)).print(plan);
     }
 }

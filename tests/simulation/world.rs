@@ -178,14 +178,14 @@ impl World {
     pub async fn populate(&mut self, brokers: std::ops::Range<usize>, each: usize) {
         let coordinator = MemoryCoordinator::new(self.server.store.clone());
         coordinator.open().await.expect("the embedded coordinator opens");
+        let wanted = self.living() + brokers.len() * each;
         for number in brokers {
-            let host = &self.brokers[number].host;
-            let (life, before) = (host.core.life().expect("it is active"), host.count());
+            let life = self.brokers[number].host.core.life().expect("it is active");
             let held: Vec<Held> = (0..each).map(|_| held(&mut self.workers)).collect();
             coordinator.restore(&life.incarnation, &held).await.expect("the workers are put there");
             life.audit.notify_one();
-            eventually("its workers live there", || host.count() == before + each).await;
         }
+        eventually("the workers live there", || self.living() == wanted).await;
         self.pass(Duration::from_secs(2)).await;
     }
 
