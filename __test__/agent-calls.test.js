@@ -5,7 +5,7 @@ const util = require('node:util');
 const { describe, mock, test } = require('node:test');
 const { Agent, Broker, Worker } = require('..');
 const { memorySystem } = require('./helpers/systems');
-const { called, rejection } = require('./helpers/wait');
+const { called, rejection } = require('../support/wait');
 
 class Cart extends Worker {
   static methods = ['add', 'slow', 'seen'];

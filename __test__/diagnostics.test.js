@@ -6,7 +6,7 @@ const { describe, test } = require('node:test');
 const { Agent, Worker } = require('..');
 const { runToEnd } = require('./helpers/programs');
 const { memorySystem } = require('./helpers/systems');
-const { called, rejection, until } = require('./helpers/wait');
+const { called, rejection, until } = require('../support/wait');
 
 /** The messages of a channel until the test ends. */
 function messagesOf(t, name) {

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Agent, Broker, Worker } = require('..');
 const { memorySystem } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 const LEVELS = ['debug', 'info', 'warn', 'error'];
 

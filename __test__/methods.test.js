@@ -5,7 +5,7 @@ const util = require('node:util');
 const { describe, test } = require('node:test');
 const { Agent, Broker, Worker } = require('..');
 const { memorySystem } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 /** Its methods are of every kind that a class can have. */
 class Cart extends Worker {

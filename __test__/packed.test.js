@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { inspect } = require('node:util');
-const { randomness } = require('./helpers/random');
+const { randomness } = require('../support/random');
 const { copyOf, encode, keep } = require('../lib/payload');
 const { Decoder } = require('../lib/packed/decode');
 const { Encoder, UNFIT } = require('../lib/packed/encode');

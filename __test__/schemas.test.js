@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Broker, Worker } = require('..');
 const { memorySystem } = require('./helpers/systems');
-const { rejection, until } = require('./helpers/wait');
+const { rejection, until } = require('../support/wait');
 
 /** A schema written by hand, as the specification has it. */
 const byHand = (validate) => ({ '~standard': { version: 1, vendor: 'test', validate } });

@@ -31,4 +31,4 @@ async function usedMemory(redis) {
   return Number(bytes);
 }
 
-module.exports = { ...require('../../support/redis-server'), forgetSlowCommands, slowCommands, usedMemory, version };
+module.exports = { forgetSlowCommands, slowCommands, usedMemory, version };
