@@ -40,6 +40,16 @@ local function zincrby(key, amount, member)
   end
 end
 
+-- nil where it is not there.
+local function zscore(key, member)
+  local reply = redis.pcall('ZSCORE', key, member)
+  if type(reply) == 'table' then
+    is_foreign(reply, key)
+    return nil
+  end
+  return reply or nil
+end
+
 -- How many were there.
 local function zrem(key, ...)
   local reply = redis.pcall('ZREM', key, ...)

@@ -63,15 +63,15 @@ local function take_load(incarnation, record)
     redis.call('HDEL', META, 'left:' .. incarnation)
     return left
   end
-  local sum = whole(redis.call('ZSCORE', load_key(cluster), incarnation)) or 0
-  redis.call('ZREM', load_key(cluster), incarnation)
+  local sum = whole(zscore(load_key(cluster), incarnation)) or 0
+  zrem(load_key(cluster), incarnation)
   each_class(record, function(hosts, field) leave_hosts(hosts, field, incarnation, sum) end)
   return sum
 end
 
 -- Puts it back under a record.
 local function put_load(incarnation, record, sum)
-  redis.call('ZADD', load_key(cluster_in(record)), text(sum), incarnation)
+  zadd(load_key(cluster_in(record)), text(sum), incarnation)
   each_class(record, function(hosts, field)
     if zadd(hosts, text(sum), incarnation) == 1 and sum ~= 0 then add_sum(field, text(sum)) end
   end)
