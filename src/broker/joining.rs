@@ -136,6 +136,7 @@ impl Core {
         life.register().await?;
         // The database may have been wiped since the secret was read.
         life.equip();
+        life.meet().await;
         let on_the_loop = self.sockets.is_some() && lock(&self.proofs).tls.is_none();
         let way = if on_the_loop { "the event loop of Node" } else { "threads of the core" };
         life.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));

@@ -35,6 +35,19 @@ struct View {
 }
 
 impl Life {
+    /// The first look, before the broker takes up anything: after a wipe it waits for every broker that it knows of, so it
+    /// must know them as soon as it is active. Where the look fails the next one follows at once.
+    pub async fn meet(&self) {
+        let (known, stamp) = lock(&self.remembered).begin_look();
+        match self.coordinator.look(&self.incarnation, known.as_ref()).await {
+            Ok(look) => {
+                lock(&self.remembered).take_in(&look, stamp);
+                self.watch_anew.notify_one();
+            }
+            Err(error) => self.log(Level::Debug, format!("The members could not be read: {error}")),
+        }
+    }
+
     /// Looks at the members regularly and when told to, as long as the life goes on.
     pub async fn keep_membership(self: Arc<Self>) {
         let mut view = View { restart_number: lock(&self.remembered).restart_number, ..View::default() };
