@@ -46,6 +46,7 @@ const OPTIONS = {
   'lease.renew': { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh, 0: 0, 2001: 2001 } },
   'lease.strict': { wrong: { ...TEXTS, ...OBJECTS, ...NUMBERS, ...NULL, 0: 0 }, takes: ['true', 'false'] },
   onRedisLoss: { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong, ...NULL } },
+  codec: { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong } },
   stall: { wrong: { ...TEXTS, ...numbersAreWrong, ...NULL } },
   'stall.after': { wrong: { ...TEXTS, ...OBJECTS, ...NULL, ...tooHigh, 1999: 1999 } },
   'stall.action': { wrong: { ...TEXTS, ...OBJECTS, ...numbersAreWrong, ...NULL } },

@@ -11,7 +11,7 @@ const shown = (url) => url.replace(/\/\/[^@/]*@/, '//');
 /** A server of our own in a temporary directory; null when the program is not there. */
 async function privateServer() {
   try {
-    const server = await startRedis();
+    const server = await startRedis({ program: 'redis-server' });
     return { url: server.url, version: await serverVersion(server.url), port: server.port, stop: () => server.stop() };
   } catch (error) {
     if (error.code === 'ENOENT') return null;
