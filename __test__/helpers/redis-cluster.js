@@ -1,6 +1,6 @@
 'use strict';
 
-const { freePort } = require('../../support/ports');
+const { freePort, isFree } = require('../../support/ports');
 const { startRedis } = require('../../support/redis-server');
 const { until } = require('../../support/wait');
 
@@ -9,11 +9,15 @@ const MASTERS = 3;
 /** How long a node is silent before the others vote on it. */
 const NODE_TIMEOUT_MS = 1000;
 
-/** A port whose partner for the bus of the cluster is a legal port too. */
+/** The nodes talk to each other on the port that is so much higher. */
+const BUS = 10000;
+/** From here on systems hand out ports to connections: a bus there could find its port in use. */
+const FIRST_OF_CONNECTIONS = 32768;
+
 async function clusterPort() {
   for (;;) {
     const port = await freePort();
-    if (port + 10000 < 65536) return port;
+    if (port + BUS < FIRST_OF_CONNECTIONS && await isFree(port + BUS)) return port;
   }
 }
 
