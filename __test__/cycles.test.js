@@ -36,7 +36,7 @@ function gate(name) {
   return gates.get(name);
 }
 
-/** Makes the calls that it is told to make: `{ask, create, find, pass, through, then, …}`. */
+/** A worker that makes the calls which a message asks for: `{ask, create, find, pass, through, then, …}`. */
 class Actor extends Worker {
   /** Asks again and again, each time for a moment, until something else than the time says what comes of it. */
   async insist(agent) {

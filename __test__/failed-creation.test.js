@@ -48,7 +48,7 @@ onEachCoordinator((system) => {
   });
 });
 
-test('a creator whose log nobody hears gets a warning of the process', async (t) => {
+test("without a listener for 'log' the creator's process emits a warning", async (t) => {
   const { creator } = await start(memorySystem, t, undefined);
   const one = await creator('one', false);
   const warned = new Promise((resolve) => {
