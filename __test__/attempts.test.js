@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { Worker } = require('..');
-const { kCore } = require('../lib/symbols');
+const { kCore } = require('../lib/base/symbols');
 const { onEachCoordinator } = require('./helpers/systems');
 const { worker } = require('./helpers/classes');
 const { until } = require('../support/wait');

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Agent, Broker } = require('..');
-const { kCore } = require('../lib/symbols');
+const { kCore } = require('../lib/base/symbols');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { echo, worker } = require('./helpers/classes');
 const { called, rejection, sleep, until } = require('../support/wait');

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { setImmediate: turn } = require('node:timers/promises');
-const { Channel } = require('../lib/channel');
+const { Channel } = require('../lib/runtime/channel');
 
 /** A native side that says what it is told to, and remembers what it was called with. */
 class Script {

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const Bluebird = require('bluebird');
 const { Agent, Worker } = require('..');
-const { kCore } = require('../lib/symbols');
+const { kCore } = require('../lib/base/symbols');
 const { memorySystem, onEachCoordinator, onRedis } = require('./helpers/systems');
 const { called, rejection, sleep, until } = require('../support/wait');
 

@@ -3,13 +3,13 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { Agent, Worker } = require('..');
-const { kCore } = require('../lib/symbols');
+const { kCore } = require('../lib/base/symbols');
 const { memorySystem } = require('./helpers/systems');
 const { rejection, until } = require('../support/wait');
 
 /** Five times what the stack took when the end of a call ended its handler's calls by recursion. `DWORKER_TEST_DEPTH`: more. */
 const MANY = Number(process.env.DWORKER_TEST_DEPTH || 10_000);
-/** As many messages as wait for handlers of one process at most, `MAX_MESSAGES` of lib/direct.js. */
+/** As many messages as wait for handlers of one process at most, `MAX_MESSAGES` of lib/runtime/direct.js. */
 const ROOM = 32_768;
 const OPTION = { timeout: 60_000 };
 

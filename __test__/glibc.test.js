@@ -6,7 +6,7 @@ const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { test } = require('node:test');
-const { OLDEST_GLIBC } = require('../lib/load-failure');
+const { OLDEST_GLIBC } = require('../lib/base/load-failure');
 const { compare, neededGlibc } = require('../scripts/glibc');
 const { which } = require('../scripts/support/run');
 

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const Bluebird = require('bluebird');
-const { AskOutcome } = require('../lib/outcome');
+const { AskOutcome } = require('../lib/runtime/outcome');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { inEachStyle, worker } = require('./helpers/classes');
 const { called, rejection, until } = require('../support/wait');

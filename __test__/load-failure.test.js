@@ -6,7 +6,7 @@ const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { describe, test } = require('node:test');
-const { explainLoadFailure } = require('../lib/load-failure');
+const { explainLoadFailure } = require('../lib/base/load-failure');
 
 const ROOT = join(__dirname, '..');
 const ADDON = join(ROOT, 'dworker.linux-x64-gnu.node');

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { Worker: Thread } = require('node:worker_threads');
 const { describe, test } = require('node:test');
 const { Agent, Broker, Router, Worker } = require('..');
-const { Log } = require('../lib/log');
+const { Log } = require('../lib/base/log');
 const { runToEnd } = require('./helpers/programs');
 const { worker } = require('./helpers/classes');
 

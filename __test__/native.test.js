@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const native = require('../binding.js');
-const { kCore } = require('../lib/symbols');
+const { kCore } = require('../lib/base/symbols');
 const { echo } = require('./helpers/classes');
 const { memorySystem } = require('./helpers/systems');
 

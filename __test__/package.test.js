@@ -86,7 +86,7 @@ test('the main tarball holds the JavaScript, the types and the documentation, an
   const files = listing(packed.main);
   const allowed = /^(index\.js|index\.d\.ts|binding\.js|package\.json|README\.md|CHANGELOG\.md|LICENSE|lib\/[\w/-]+\.js|docs\/[\w/.-]+\.md)$/;
   assert.deepStrictEqual(files.filter((file) => !allowed.test(file)), []);
-  for (const needed of ['index.js', 'index.d.ts', 'binding.js', 'package.json', 'README.md', 'LICENSE', 'lib/native.js', 'docs/reference/broker.md']) {
+  for (const needed of ['index.js', 'index.d.ts', 'binding.js', 'package.json', 'README.md', 'LICENSE', 'lib/base/native.js', 'docs/reference/broker.md']) {
     assert.ok(files.includes(needed), `${needed} is missing among ${files}`);
   }
 });

@@ -4,11 +4,11 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { inspect } = require('node:util');
 const { randomness } = require('../support/random');
-const { copyOf, encode, keep } = require('../lib/payload');
-const { Decoder } = require('../lib/packed/decode');
-const { Encoder, UNFIT } = require('../lib/packed/encode');
-const { StructuredDecoder } = require('../lib/packed/structured-decode');
-const { StructuredEncoder } = require('../lib/packed/structured-encode');
+const { copyOf, encode, keep } = require('../lib/payload/payload');
+const { Decoder } = require('../lib/payload/packed/decode');
+const { Encoder, UNFIT } = require('../lib/payload/packed/encode');
+const { StructuredDecoder } = require('../lib/payload/packed/structured-decode');
+const { StructuredEncoder } = require('../lib/payload/packed/structured-encode');
 
 const LIMIT = 16 * 1024 * 1024;
 const PACKED = 2;

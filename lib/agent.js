@@ -3,14 +3,14 @@
  */
 'use strict';
 
-const { keepOwn } = require('./accessors');
-const { checkCallback, checkId, badArgument, optionsObject } = require('./arguments');
-const { stubs } = require('./calls');
-const { rpc, watchCall } = require('./diagnostics');
-const { failure } = require('./errors');
-const { ask, tell } = require('./messages');
-const { Bluebird, contain, contextual, nodeify } = require('./promises');
-const { kCodec, kCore, hide } = require('./symbols');
+const { keepOwn } = require('./base/accessors');
+const { checkCallback, checkId, badArgument, optionsObject } = require('./options/arguments');
+const { stubs } = require('./runtime/calls');
+const { rpc, watchCall } = require('./base/diagnostics');
+const { failure } = require('./base/errors');
+const { ask, tell } = require('./runtime/messages');
+const { Bluebird, contain, contextual, nodeify } = require('./base/promises');
+const { kCodec, kCore, hide } = require('./base/symbols');
 
 /**
  * A handle of the worker `id`. Brokers make them (`createWorker`, `findWorker`); a worker class's `agent` property names

@@ -4,17 +4,17 @@
 'use strict';
 
 const { EventEmitter, once } = require('node:events');
-const { checkId, optionsObject } = require('./arguments');
-const { Core, State } = require('./core');
-const { createWorker, findWorker } = require('./directory');
+const { checkId, optionsObject } = require('./options/arguments');
+const { Core, State } = require('./runtime/core');
+const { createWorker, findWorker } = require('./runtime/directory');
 const { normalizeBrokerOptions } = require('./options');
 const { DESTROY, REGISTER } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
-const { Bluebird, answer, contextual, nodeify } = require('./promises');
-const { checkRegistry, clashOf, readRegistration } = require('./registry');
-const { slipsOf } = require('./slips');
-const { kCore, hide } = require('./symbols');
-const { wallClock } = require('./timers');
+const { Bluebird, answer, contextual, nodeify } = require('./base/promises');
+const { checkRegistry, clashOf, readRegistration } = require('./runtime/registry');
+const { slipsOf } = require('./runtime/slips');
+const { kCore, hide } = require('./base/symbols');
+const { wallClock } = require('./base/timers');
 
 /**
  * A member of a cluster that workers live in, and the application's way to all workers of the system.

@@ -4,17 +4,17 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const { badArgument } = require('./arguments');
-const { Channel } = require('./channel');
-const { outside } = require('./context');
-const { failure } = require('./errors');
-const { toJson } = require('./messages');
-const { NativeRouter } = require('./native');
+const { badArgument } = require('./options/arguments');
+const { Channel } = require('./runtime/channel');
+const { outside } = require('./base/context');
+const { failure } = require('./base/errors');
+const { toJson } = require('./runtime/messages');
+const { NativeRouter } = require('./base/native');
 const { normalizeRouterOptions } = require('./options');
-const { Bluebird, answer, contain, contextual, tellListeners } = require('./promises');
-const { kCore, hide } = require('./symbols');
-const { clearTimeout, setTimeout } = require('./timers');
-const { warnOnce } = require('./warnings');
+const { Bluebird, answer, contain, contextual, tellListeners } = require('./base/promises');
+const { kCore, hide } = require('./base/symbols');
+const { clearTimeout, setTimeout } = require('./base/timers');
+const { warnOnce } = require('./base/warnings');
 
 /** The longest interval that a timer of Node.js takes. */
 const FOREVER = 0x7fffffff;

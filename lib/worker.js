@@ -3,14 +3,14 @@
  */
 'use strict';
 
-const { absorbFields, keepOwn, refuseToSet } = require('./accessors');
-const { badArgument } = require('./arguments');
-const { current } = require('./context');
-const { callMethod } = require('./methods');
+const { absorbFields, keepOwn, refuseToSet } = require('./base/accessors');
+const { badArgument } = require('./options/arguments');
+const { current } = require('./base/context');
+const { callMethod } = require('./runtime/methods');
 const { DESTROY } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
-const { Bluebird, contextual, nodeify } = require('./promises');
-const { kCore, kRecord, hide } = require('./symbols');
+const { Bluebird, contextual, nodeify } = require('./base/promises');
+const { kCore, kRecord, hide } = require('./base/symbols');
 
 /**
  * States of a worker.
@@ -47,7 +47,7 @@ class WorkerRecord {
     this.broker = broker;
     /** The name that its class is registered by. */
     this.className = '';
-    /** What may be called by name, where its class declares that (lib/methods.js). */
+    /** What may be called by name, where its class declares that (lib/runtime/methods.js). */
     this.methods = null;
     this.attributes = attributes;
     /** One of `CreateCause`. */
@@ -70,7 +70,7 @@ class WorkerRecord {
     this.structured = false;
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
     this.ending = null;
-    /** How its broker's own messages reach it (lib/direct.js), and which of them wait until that is open. */
+    /** How its broker's own messages reach it (lib/runtime/direct.js), and which of them wait until that is open. */
     this.direct = 0;
     this.waiting = [];
     /** Events that are to say so. */

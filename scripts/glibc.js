@@ -7,7 +7,7 @@
 
 const { readFileSync, readdirSync } = require('node:fs');
 const { basename, join } = require('node:path');
-const { OLDEST_GLIBC } = require('../lib/load-failure');
+const { OLDEST_GLIBC } = require('../lib/base/load-failure');
 const { ROOT } = require('./support/prepare');
 const { Unmet, main, say } = require('./support/terminal');
 

@@ -52,7 +52,7 @@ class LocalMember {
   }
 
   async cut() {
-    const { crash } = require('../../lib/crash');
+    const { crash } = require('../../lib/runtime/crash');
     crash(this.member.broker);
     this.gone = true;
   }

@@ -6,7 +6,7 @@
 'use strict';
 
 const { isIPv6 } = require('node:net');
-const { MAX_NAME_BYTES, checkId, checkName } = require('../arguments');
+const { MAX_NAME_BYTES, checkId, checkName } = require('./arguments');
 const { refusal, secretRefusal } = require('./refusal');
 
 /** Timers of Node.js end here (24.8 days); a longer one fires at once there. */

@@ -5,7 +5,7 @@
 
 const { createSecureContext } = require('node:tls');
 const { secretRefusal } = require('./refusal');
-const { failure } = require('../errors');
+const { failure } = require('../base/errors');
 
 const ENVIRONMENT_SECRET = 'DWORKER_SECRET';
 /** 16 random characters of base64 are 96 bits; what a person makes up is guessed from one recorded handshake. */

@@ -6,7 +6,7 @@
 const { createPrivateKey, KeyObject, X509Certificate } = require('node:crypto');
 const fs = require('node:fs');
 const tls = require('node:tls');
-const { failure } = require('../errors');
+const { failure } = require('../base/errors');
 const { host } = require('./checks');
 const { refusal, secretRefusal } = require('./refusal');
 const { REDIS_TLS } = require('./table');

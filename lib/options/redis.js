@@ -3,9 +3,9 @@
  */
 'use strict';
 
-const { readClients } = require('../redis-clients');
+const { readClients } = require('./redis-clients');
 const { credential, database, host, orNone, port, reader, socketPath } = require('./checks');
-const { failure } = require('../errors');
+const { failure } = require('../base/errors');
 const { normalizeNodes } = require('./redis-nodes');
 const { FORMS, parseRedisUrl } = require('./redis-url');
 const { normalizeSentinel } = require('./redis-sentinel');

@@ -3,8 +3,8 @@
  */
 'use strict';
 
-const { badArgument } = require('../arguments');
-const { failure } = require('../errors');
+const { badArgument } = require('./arguments');
+const { failure } = require('../base/errors');
 
 /** A string with one of these may be a URL with a password, put where it does not belong. */
 const MAY_HOLD_CREDENTIALS = /@|:\/\//;

@@ -76,7 +76,7 @@ impl Apart {
         }
     }
 
-    /// How JavaScript reads it (`lib/payload.js`): 0 a string as it is, otherwise the number of its encoding.
+    /// How JavaScript reads it (`lib/payload/payload.js`): 0 a string as it is, otherwise the number of its encoding.
     fn form(&self) -> u64 {
         match self {
             Apart::String(_) => 0,

@@ -16,11 +16,11 @@ pub enum Encoding {
     Absent = 0,
     /// One JSON value as UTF-8 text.
     Json = 1,
-    /// One JSON value in the compact form that `lib/packed/format.js` describes.
+    /// One JSON value in the compact form that `lib/payload/packed/format.js` describes.
     Packed = 2,
     /// Bytes of the application.
     Bytes = 3,
-    /// One value that the structured clone algorithm accepts, in the form that `lib/packed/format.js` describes.
+    /// One value that the structured clone algorithm accepts, in the form that `lib/payload/packed/format.js` describes.
     Structured = 4,
     /// An encoding of a later build: its messages are refused one by one.
     Unknown = 255,

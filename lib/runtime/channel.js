@@ -8,15 +8,15 @@
 'use strict';
 
 const { AbortableCall, CallOfHandler } = require('./abortable');
-const { callBack, current, gather, outside, scatter } = require('./context');
-const { failure } = require('./errors');
+const { callBack, current, gather, outside, scatter } = require('../base/context');
+const { failure } = require('../base/errors');
 const { rebuild } = require('./failures');
 const { DirectOutcome } = require('./outcome');
 const { Outstanding } = require('./outstanding');
-const { Pace } = require('./pace');
-const { take } = require('./payload');
-const { contain, contextual, throwLater } = require('./promises');
-const { setImmediate } = require('./timers');
+const { Pace } = require('../base/pace');
+const { take } = require('../payload/payload');
+const { contain, contextual, throwLater } = require('../base/promises');
+const { setImmediate } = require('../base/timers');
 
 /** Kinds of events. */
 const REPLY = 0;
@@ -102,7 +102,7 @@ class Channel {
     this.touch();
   }
 
-  /** `data`, `form`: what `encode` of lib/payload.js returned. */
+  /** `data`, `form`: what `encode` of lib/payload/payload.js returned. */
   ask(workerId, method, data, form, timeout, signal) {
     const turn = current();
     const record = this.ownWorker(workerId);

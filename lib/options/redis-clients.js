@@ -4,7 +4,7 @@
 'use strict';
 
 const { badArgument } = require('./arguments');
-const { failure } = require('./errors');
+const { failure } = require('../base/errors');
 
 const WANTED = 'a client object of redis 0.12 to 6 or ioredis that names its server (no pool or cluster, no sentinel of redis 5 and 6)';
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);

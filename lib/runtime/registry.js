@@ -3,13 +3,13 @@
  */
 'use strict';
 
-const { checkPrototype } = require('./accessors');
-const { Agent } = require('./agent');
-const { badArgument, checkName, optionsObject } = require('./arguments');
+const { checkPrototype } = require('../base/accessors');
+const { Agent } = require('../agent');
+const { badArgument, checkName, optionsObject } = require('../options/arguments');
 const { concurrencyOf } = require('./concurrency');
-const { failure } = require('./errors');
+const { failure } = require('../base/errors');
 const { readMethods } = require('./methods');
-const { Worker } = require('./worker');
+const { Worker } = require('../worker');
 
 const DEFAULT_CLUSTER = 'main';
 

@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { Date } = require('../timers');
+const { Date } = require('../../base/timers');
 const { Decoder, Malformed, put } = require('./decode');
 const format = require('./format');
 

@@ -1,11 +1,11 @@
 /**
- * A message of a broker to its own worker, as JavaScript keeps it (lib/direct.js).
+ * A message of a broker to its own worker, as JavaScript keeps it (lib/runtime/direct.js).
  */
 'use strict';
 
-const { failure } = require('./errors');
-const { copyOf } = require('./payload');
-const { throwLater } = require('./promises');
+const { failure } = require('../base/errors');
+const { copyOf } = require('../payload/payload');
+const { throwLater } = require('../base/promises');
 
 /** Lists of calls that are still to be aborted; `null` while none is. */
 let abortions = null;
@@ -39,7 +39,7 @@ function abort(call) {
 
 /** A message that waits for its turn. Of a tell it stays so. */
 class Message {
-  /** `payload`, `form`: see lib/payload.js. */
+  /** `payload`, `form`: see lib/payload/payload.js. */
   constructor(record, method, payload, form) {
     this.record = record;
     this.method = method;

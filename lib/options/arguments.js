@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { failure } = require('./errors');
+const { failure } = require('../base/errors');
 
 /** Bytes of a worker's or broker's id (UTF-8): the limit of the wire format. */
 const MAX_ID_BYTES = 512;

@@ -4,18 +4,18 @@
 'use strict';
 
 const { Channel } = require('./channel');
-const { STRUCTURED } = require('./codec');
-const { outside } = require('./context');
-const { publishFinding } = require('./diagnostics');
+const { STRUCTURED } = require('../payload/codec');
+const { outside } = require('../base/context');
+const { publishFinding } = require('../base/diagnostics');
 const { Direct } = require('./direct');
-const { failure } = require('./errors');
-const { Log } = require('./log');
-const { NativeBroker, leaveAtExit } = require('./native');
-const { hasUnknown, unknownOptions } = require('./options/unknown');
-const { contain, contextual, tellListeners, throwLater } = require('./promises');
+const { failure } = require('../base/errors');
+const { Log } = require('../base/log');
+const { NativeBroker, leaveAtExit } = require('../base/native');
+const { hasUnknown, unknownOptions } = require('../options/unknown');
+const { contain, contextual, tellListeners, throwLater } = require('../base/promises');
 const { Registry, lookUp } = require('./registry');
-const { clearInterval, setInterval } = require('./timers');
-const { warnOnce } = require('./warnings');
+const { clearInterval, setInterval } = require('../base/timers');
+const { warnOnce } = require('../base/warnings');
 const { Workers } = require('./workers');
 
 const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING: 3, DESTROYED: 4 });

@@ -4,12 +4,12 @@
 'use strict';
 
 const { aborted, checkSignal } = require('./abortable');
-const { badArgument, checkMethod, optionsObject } = require('./arguments');
-const { milliseconds } = require('./options/checks');
-const { ASK } = require('./options/table');
-const { hasUnknown } = require('./options/unknown');
-const { encode } = require('./payload');
-const { STRUCTURED } = require('./codec');
+const { badArgument, checkMethod, optionsObject } = require('../options/arguments');
+const { milliseconds } = require('../options/checks');
+const { ASK } = require('../options/table');
+const { hasUnknown } = require('../options/unknown');
+const { encode } = require('../payload/payload');
+const { STRUCTURED } = require('../payload/codec');
 
 const checkTimeout = milliseconds(1);
 

@@ -4,7 +4,7 @@
 'use strict';
 
 const Bluebird = require('bluebird');
-const { checkCallback } = require('./arguments');
+const { checkCallback } = require('../options/arguments');
 const { current, keepsContext, schedule } = require('./context');
 const { setImmediate } = require('./timers');
 

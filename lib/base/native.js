@@ -24,7 +24,7 @@ function glibcVersion() {
 
 function load() {
   try {
-    return require('../binding.js');
+    return require('../../binding.js');
   } catch (error) {
     const { platform, arch, version } = process;
     const system = { platform, arch, node: version, glibc: glibcVersion(), packageName: platformPackage() };
@@ -44,7 +44,7 @@ class NativeBroker extends native.NativeBroker {
     this.id = this.number;
   }
 
-  /** `data`, `form`: see lib/payload.js. */
+  /** `data`, `form`: see lib/payload/payload.js. */
   ask(slot, workerId, method, data, timeout, form) {
     native.ask(this.id, slot, workerId, method, data, timeout, form);
   }

@@ -8,15 +8,15 @@
  */
 'use strict';
 
-const { handle } = require('./context');
+const { handle } = require('../base/context');
 const { DirectCall, Message } = require('./direct-call');
 const { Deadlines } = require('./deadlines');
-const { failure } = require('./errors');
+const { failure } = require('../base/errors');
 const { rebuild } = require('./failures');
 const { runOnAsk, runOnTell } = require('./handlers');
 const { TellOutcome, DirectOutcome } = require('./outcome');
-const { copyOf, keep, sizeOf } = require('./payload');
-const { monotonicClock, wallClock } = require('./timers');
+const { copyOf, keep, sizeOf } = require('../payload/payload');
+const { monotonicClock, wallClock } = require('../base/timers');
 
 /** As many as the core's inbox takes. */
 const MAX_MESSAGES = 32768;

@@ -4,10 +4,10 @@
 'use strict';
 
 const { abortAll } = require('./direct-call');
-const { beginHandler, endHandler } = require('./diagnostics');
-const { failure } = require('./errors');
-const { isThenable, observe } = require('./promises');
-const { monotonicClock } = require('./timers');
+const { beginHandler, endHandler } = require('../base/diagnostics');
+const { failure } = require('../base/errors');
+const { isThenable, observe } = require('../base/promises');
+const { monotonicClock } = require('../base/timers');
 
 /** A handler of an ask that declares this many parameters has the callback among them. */
 const ASK_WITH_CALLBACK = 3;

@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { kCore } = require('./symbols');
+const { kCore } = require('../base/symbols');
 
 /**
  * Cuts a broker off as a killed process is: no goodbye, no hand-over, no lease renewal. Its state becomes DESTROYED.

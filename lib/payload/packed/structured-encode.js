@@ -7,7 +7,7 @@
 'use strict';
 
 const { types } = require('node:util');
-const { Date } = require('../timers');
+const { Date } = require('../../base/timers');
 const { Encoder } = require('./encode');
 const format = require('./format');
 

@@ -4,18 +4,18 @@
 'use strict';
 
 const { concurrencyOf } = require('./concurrency');
-const { CallContext, handle: runHandler, outside } = require('./context');
-const { publishFinding, publishWorker } = require('./diagnostics');
-const { failure } = require('./errors');
+const { CallContext, handle: runHandler, outside } = require('../base/context');
+const { publishFinding, publishWorker } = require('../base/diagnostics');
+const { failure } = require('../base/errors');
 const { describe, stackOf } = require('./failures');
 const { runOnAsk, runOnTell } = require('./handlers');
 const { methodsOf } = require('./methods');
 const { AskOutcome, StepOutcome, TellOutcome } = require('./outcome');
-const { encode } = require('./payload');
-const { isStructured } = require('./codec');
+const { encode } = require('../payload/payload');
+const { isStructured } = require('../payload/codec');
 const { Slow } = require('./slow');
-const { applicationClock, clearTimeout, monotonicClock, setImmediate, setTimeout } = require('./timers');
-const { Worker, construct } = require('./worker');
+const { applicationClock, clearTimeout, monotonicClock, setImmediate, setTimeout } = require('../base/timers');
+const { Worker, construct } = require('../worker');
 
 const { State, CreateCause, DestroyCause, DEFAULT_LOAD } = Worker;
 

@@ -4,7 +4,7 @@
  */
 'use strict';
 
-const { clearInterval, monotonicClock, setInterval } = require('./timers');
+const { clearInterval, monotonicClock, setInterval } = require('../base/timers');
 
 /** From here on something takes long, ms. */
 const SLOW_MS = 5000;

@@ -3,8 +3,8 @@
  */
 'use strict';
 
-const { nearest } = require('./options/unknown');
-const { Worker } = require('./worker');
+const { nearest } = require('../options/unknown');
+const { Worker } = require('../worker');
 
 const HANDLERS = ['onCreate', 'onAsk', 'onTell', 'onDestroy'];
 /** Letters in which a slip is told from another word. */

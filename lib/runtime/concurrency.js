@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { badArgument } = require('./arguments');
+const { badArgument } = require('../options/arguments');
 
 const DEFAULT_QUEUE = 10000;
 /** The longest queue that the core counts. */

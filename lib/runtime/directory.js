@@ -3,19 +3,19 @@
  */
 'use strict';
 
-const { Agent, knowsMethods } = require('./agent');
-const { badArgument, checkId, checkName, fits, optionsObject } = require('./arguments');
-const { current } = require('./context');
-const { failure } = require('./errors');
+const { Agent, knowsMethods } = require('../agent');
+const { badArgument, checkId, checkName, fits, optionsObject } = require('../options/arguments');
+const { current } = require('../base/context');
+const { failure } = require('../base/errors');
 const { toJson } = require('./messages');
 const { methodsOf } = require('./methods');
-const { codecOf } = require('./codec');
-const { CREATE } = require('./options/table');
-const { hide, kCodec } = require('./symbols');
-const { ELSEWHERE } = require('./options/unknown');
+const { codecOf } = require('../payload/codec');
+const { CREATE } = require('../options/table');
+const { hide, kCodec } = require('../base/symbols');
+const { ELSEWHERE } = require('../options/unknown');
 const { DirectOutcome } = require('./outcome');
 const { clusterOf } = require('./registry');
-const { Worker } = require('./worker');
+const { Worker } = require('../worker');
 
 /** Bytes of the JSON text of a worker's attributes: it is kept in Redis and carried through every recovery. */
 const MAX_ATTRIBUTES_BYTES = 64 * 1024;

@@ -3,8 +3,8 @@
  */
 'use strict';
 
-const { badArgument, fits, MAX_METHOD_BYTES } = require('./arguments');
-const { isThenable } = require('./promises');
+const { badArgument, fits, MAX_METHOD_BYTES } = require('../options/arguments');
+const { isThenable } = require('../base/promises');
 
 /** Of these an agent's `call` can have no function: `await` and `JSON.stringify` would call it. */
 const NEVER = ['then', 'toJSON'];

@@ -3,13 +3,13 @@
  */
 'use strict';
 
-const { boolean, id: brokerId, object } = require('./options/checks');
-const { readCredentials } = require('./options/credentials');
-const { logOption } = require('./options/log');
-const { promiseConstructor } = require('./options/promise');
-const { readTable } = require('./options/read');
-const { normalizeRedis } = require('./options/redis');
-const { BROKER, ROUTER } = require('./options/table');
+const { boolean, id: brokerId, object } = require('./checks');
+const { readCredentials } = require('./credentials');
+const { logOption } = require('./log');
+const { promiseConstructor } = require('./promise');
+const { readTable } = require('./read');
+const { normalizeRedis } = require('./redis');
+const { BROKER, ROUTER } = require('./table');
 
 const { sockets: SOCKETS, codec: CODEC } = BROKER;
 

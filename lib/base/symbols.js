@@ -3,9 +3,9 @@
  */
 'use strict';
 
-/** On a Broker: its core (lib/core.js). */
+/** On a Broker: its core (lib/runtime/core.js). */
 const kCore = Symbol('dworker.core');
-/** On an Agent: the codec of its worker's class (lib/codec.js). */
+/** On an Agent: the codec of its worker's class (lib/payload/codec.js). */
 const kCodec = Symbol('dworker.codec');
 /** On a Worker: its record (lib/worker.js). */
 const kRecord = Symbol('dworker.record');
