@@ -9,7 +9,7 @@ const { CODES, failure } = require('../lib/base/errors');
 const read = (file) => fs.readFileSync(path.join(__dirname, '..', file), 'utf8');
 
 test('the table of the core says the same as the one of the JavaScript side', () => {
-  const rows = [...read('src/error.rs').matchAll(/^\s+\w+ = \d+, "(DW_ERR_\w+)", (\w+);$/gm)];
+  const rows = [...read('src/base/error.rs').matchAll(/^\s+\w+ = \d+, "(DW_ERR_\w+)", (\w+);$/gm)];
   assert.deepEqual(Object.fromEntries(rows.map(([, code, delivered]) => [code, delivered.toLowerCase()])), { ...CODES });
 });
 

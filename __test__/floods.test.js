@@ -19,7 +19,7 @@ const { until } = require('../support/wait');
 
 const MB = 1e6;
 const SECRET = 'the secret of the tests';
-/** How many workers of one connection may be taken up at the same time (src/broker/inbound.rs). */
+/** How many workers of one connection may be taken up at the same time (src/broker/activation/requests.rs). */
 const MAX_CREATING = 16384;
 
 test('small messages that wait do not keep the large ones that came between them', async (t) => {

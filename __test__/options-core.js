@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 
-const source = fs.readFileSync(path.join(__dirname, '..', 'src', 'config.rs'), 'utf8');
+const source = fs.readFileSync(path.join(__dirname, '..', 'src', 'base', 'config.rs'), 'utf8');
 const LIMITS = { u16: 2 ** 16 - 1, u32: 2 ** 32 - 1, u64: Number.MAX_SAFE_INTEGER, usize: Number.MAX_SAFE_INTEGER };
 
 /** struct name → { field in camel case → Rust type } */

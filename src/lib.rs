@@ -6,11 +6,7 @@
 //! | the cluster's state: contract, Redis and Lua, in memory | [`coordination`] |
 //! | frames, handshake | [`wire`] |
 //! | sockets, connections, limits at the door | [`transport`] |
-//! | error codes | [`error`] |
-//! | options as the core gets them | [`config`] |
-//! | ids, epochs, incarnations | [`ids`] |
-//! | local time, waiting times | [`clock`], [`backoff`] |
-//! | locks that a model checker can drive | [`sync`] |
+//! | error codes, options, ids, time: what every module may use | [`base`] |
 //! | what JavaScript calls | `binding` |
 //!
 //! | word | meaning |
@@ -38,16 +34,13 @@
 #![deny(clippy::unwrap_used)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod backoff;
+pub mod base;
 pub mod broker;
-pub mod clock;
-pub mod config;
 pub mod coordination;
-pub mod error;
-pub mod ids;
-pub mod sync;
 pub mod transport;
 pub mod wire;
+
+pub use base::{backoff, clock, config, error, ids, sync};
 
 #[cfg(feature = "binding")]
 pub mod binding;

@@ -5,13 +5,13 @@
 mod host;
 
 use bytes::Bytes;
-use dworker::broker::calls::Settled;
-use dworker::broker::joining::Home;
+use dworker::broker::messaging::calls::Settled;
+use dworker::broker::start::Home;
 use dworker::clock::boot_millis;
 use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::{Fate, PlaceRequest, Placement, Release};
 use dworker::transport::MemoryHub;
-use dworker::wire::chain::Chain;
+use dworker::wire::call_chain::Chain;
 use dworker::wire::message::{Envelope, Message, Payload};
 use host::{eventually, Handler, Host};
 use std::sync::{Arc, Mutex};

@@ -4,9 +4,9 @@
 #[path = "support/host.rs"]
 mod host;
 
-use dworker::broker::inbox::lock;
-use dworker::broker::joining::Home;
-use dworker::broker::lane::Route;
+use dworker::broker::directory::lane::Route;
+use dworker::broker::js::queue::lock;
+use dworker::broker::start::Home;
 use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::{Fate, LoadChange, Location, Release};
 use dworker::error::{Code, Delivered};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A module, and the modules of this crate that it may name. Nothing may name `binding`.
 const MAY_NAME: &[(&str, &[&str])] = &[
+    ("base", &[]),
     ("ids", &[]),
     ("clock", &[]),
     ("backoff", &[]),
@@ -30,8 +31,13 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 /// The module of this crate that a file belongs to, from its path.
 fn module(path: &Path, root: &Path) -> String {
     let inner = path.strip_prefix(root).expect("it is below the root");
-    let first = inner.components().next().expect("a file has a name").as_os_str().to_string_lossy().into_owned();
-    first.trim_end_matches(".rs").to_owned()
+    let mut names = inner.iter().map(|name| name.to_string_lossy().trim_end_matches(".rs").to_owned());
+    let first = names.next().expect("a file has a name");
+    // The modules of `base` are named as if they were modules of the crate: `crate::ids`.
+    match first.as_str() {
+        "base" => names.next().filter(|name| name != "mod").unwrap_or(first),
+        _ => first,
+    }
 }
 
 /// The modules that a text names by `crate::`.

@@ -3,14 +3,14 @@
 //! A failing run prints its seed; `SHUTTLE_RANDOM_SEED=… cargo test …` runs that one again.
 
 use bytes::Bytes;
-use dworker::broker::calls::{Calls, Place, Waiter};
-use dworker::broker::event::{Delivery, Event};
-use dworker::broker::inbound::Origin;
-use dworker::broker::inbox::{Inbox, MAX_BYTES};
-use dworker::broker::lease::Lease;
+use dworker::broker::activation::requests::Origin;
+use dworker::broker::js::event::{Delivery, Event};
+use dworker::broker::js::queue::{Inbox, MAX_BYTES};
+use dworker::broker::lease::gate::Lease;
+use dworker::broker::messaging::calls::{Calls, Place, Waiter};
 use dworker::config::{LeaseConfig, OnRedisLoss};
 use dworker::ids::{Epoch, WorkerId};
-use dworker::wire::chain::Chain;
+use dworker::wire::call_chain::Chain;
 use dworker::wire::message::{Envelope, Payload};
 use shuttle::rand::Rng;
 use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -4,7 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use dworker::error::Code;
 use dworker::ids::{Epoch, WorkerId};
-use dworker::wire::chain::{Chain, Link};
+use dworker::wire::call_chain::{Chain, Link};
 use dworker::wire::codec::*;
 use dworker::wire::message::{Encoding, Envelope, Message, Payload, PayloadRef};
 use proptest::collection::vec;

@@ -1,5 +1,5 @@
 /**
- * The table of error codes that a user of the package can meet: the mirror of `src/error.rs`.
+ * The table of error codes that a user of the package can meet: the mirror of `src/base/error.rs`.
  */
 'use strict';
 

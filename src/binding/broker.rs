@@ -1,15 +1,15 @@
 //! `NativeBroker`: a broker's core as JavaScript calls it.
 
+use crate::binding::batch_cursor::Station;
 use crate::binding::event_loop::Wakeup;
-use crate::binding::station::Station;
-use crate::binding::text;
+use crate::binding::strings;
 use crate::binding::wake::Waker;
-use crate::binding::{environment, event_loop, hot, log, runtime};
-use crate::broker::core::Core;
-use crate::broker::event::{Event, Handle};
-use crate::broker::hosting::{Creation, Ended};
-use crate::broker::inbox::{lock, Inbox};
-use crate::broker::joining::Home;
+use crate::binding::{environment, event_loop, fast_calls, log, runtime};
+use crate::broker::activation::lifecycle::{Creation, Ended};
+use crate::broker::broker::Core;
+use crate::broker::js::event::{Event, Handle};
+use crate::broker::js::queue::{lock, Inbox};
+use crate::broker::start::Home;
 use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
 use crate::coordination::{Fate, PlaceRequest};
@@ -68,7 +68,7 @@ impl NativeBroker {
         if let Some(wakeup) = wakeup {
             wakeup.bring(&station);
         }
-        let number = hot::enter(&station);
+        let number = fast_calls::enter(&station);
         Ok(Self { core, wanted, station, waker, number })
     }
 
@@ -240,7 +240,7 @@ impl NativeBroker {
     /// The text of a large payload of the current batch.
     #[napi(catch_unwind)]
     pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
-        self.station.apart(index, |text| text::to_js(env, text)).transpose()
+        self.station.apart(index, |text| strings::to_js(env, text)).transpose()
     }
 
     /// Whether anybody listens to the broker's `'log'`: without a listener no log event is made.
@@ -263,7 +263,7 @@ impl NativeBroker {
 
     #[napi(catch_unwind)]
     pub fn dispose(&self) {
-        hot::leave(self.number);
+        fast_calls::leave(self.number);
         drop(self.core.dispose(false));
         self.waker.close();
     }

@@ -1,6 +1,6 @@
 //! The data of a message as JavaScript hands it over.
 
-use crate::binding::text::Text;
+use crate::binding::strings::Text;
 use crate::wire::message::{Encoding, PayloadRef};
 use napi::bindgen_prelude::FromNapiValue;
 use napi::{check_status, sys};

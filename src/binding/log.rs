@@ -1,7 +1,7 @@
 //! From the core's `tracing` events to the `'log'` events of the broker that they name by incarnation.
 
-use crate::broker::event::{Event, Level};
-use crate::broker::inbox::{lock, Inbox};
+use crate::broker::js::event::{Event, Level};
+use crate::broker::js::queue::{lock, Inbox};
 use crate::ids::Incarnation;
 use once_cell::sync::Lazy;
 use std::collections::HashMap;

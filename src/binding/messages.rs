@@ -1,10 +1,10 @@
 //! Messages as JavaScript sends, handles and answers them.
 
 use crate::binding::broker::NativeBroker;
-use crate::binding::text::Text;
-use crate::broker::event::Handle;
-use crate::broker::inbound::Origin;
-use crate::broker::inbox::lock;
+use crate::binding::strings::Text;
+use crate::broker::activation::requests::Origin;
+use crate::broker::js::event::Handle;
+use crate::broker::js::queue::lock;
 use crate::clock::boot_millis;
 use crate::error::Delivered;
 use napi_derive::napi;

@@ -1,16 +1,16 @@
 //! The Node addon: flat, synchronous calls in, one batch of events out. The only module that names Node-API.
 
+pub mod batch_cursor;
 pub mod broker;
 mod data;
 pub mod environment;
 pub mod event_loop;
-pub mod hot;
+pub mod fast_calls;
 pub mod log;
 pub mod messages;
 pub mod router;
 pub mod runtime;
-pub mod station;
-pub mod text;
+pub mod strings;
 pub mod wake;
 
 use napi_derive::napi;

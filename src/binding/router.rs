@@ -1,15 +1,15 @@
 //! `NativeRouter`: the bare transport as JavaScript calls it, without broker or Redis.
 
 use crate::binding::wake::Waker;
-use crate::binding::{runtime, text};
-use crate::broker::batch::{is_one_json_value, BatchWriter, LARGE};
-use crate::broker::event::{Event, Level};
-use crate::broker::inbox::{lock, Inbox};
-use crate::broker::sending::send_failure;
+use crate::binding::{runtime, strings};
+use crate::broker::js::batch::{is_one_json_value, BatchWriter, LARGE};
+use crate::broker::js::event::{Event, Level};
+use crate::broker::js::queue::{lock, Inbox};
+use crate::broker::messaging::outgoing::send_failure;
 use crate::error::{Code, Failure};
 use crate::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use crate::transport::{CloseReason, Connection, Events, Transport, TransportConfig};
-use crate::wire::chain::Chain;
+use crate::wire::call_chain::Chain;
 use crate::wire::handshake::{Identity, Secrets};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::Bytes;
@@ -293,13 +293,13 @@ impl NativeRouter {
         }
         let mut writer = self.batch.borrow_mut();
         writer.write(&events);
-        text::to_js(env, &writer.text).map(Some)
+        strings::to_js(env, &writer.text).map(Some)
     }
 
     #[napi(catch_unwind)]
     pub fn take<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<JsString<'env>>> {
         let writer = self.batch.borrow();
-        writer.large.get(index as usize).map(|apart| text::to_js(env, apart.bytes())).transpose()
+        writer.large.get(index as usize).map(|apart| strings::to_js(env, apart.bytes())).transpose()
     }
 }
 

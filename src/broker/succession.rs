@@ -1,8 +1,8 @@
 //! A broker id that another life has: whether that one lives, is silent, or is dead; it goes on, or this one takes over.
 
-use crate::broker::event::Level;
-use crate::broker::inbox::lock;
-use crate::broker::life::Life;
+use crate::broker::incarnation::Life;
+use crate::broker::js::event::Level;
+use crate::broker::js::queue::lock;
 use crate::clock::boot_millis;
 use crate::coordination::{CoordinationResult, Death, Eviction, Holder, Joined, Registration, CHUNK};
 use crate::error::{Code, Failure, Outcome};

@@ -2,7 +2,7 @@
 
 use crate::error::Code;
 use crate::ids::{Epoch, WorkerId};
-use crate::wire::chain::Chain;
+use crate::wire::call_chain::Chain;
 use bytes::Bytes;
 
 /// Lowest and highest protocol version that this build speaks.

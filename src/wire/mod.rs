@@ -1,6 +1,6 @@
 //! What brokers say to each other. Pure: bytes in, messages out, no sockets.
 
-pub mod chain;
+pub mod call_chain;
 pub mod codec;
 pub mod handshake;
 pub mod message;

@@ -2,7 +2,7 @@
 
 use super::counted::{Counted, Server, Tallies, Tally};
 use super::host::{config, eventually, Host};
-use dworker::broker::joining::Home;
+use dworker::broker::start::Home;
 use dworker::clock::{boot_millis, simulated};
 use dworker::config::BrokerConfig;
 use dworker::coordination::history::History;

@@ -1,10 +1,10 @@
 //! A broker whose JavaScript side is played by the test: it makes workers, hands messages to a handler, keeps results.
 
-use dworker::broker::core::Core;
-use dworker::broker::event::{DestroyCause, Event, Handle};
-use dworker::broker::hosting::{Creation, Ended};
-use dworker::broker::inbox::Inbox;
-use dworker::broker::joining::Home;
+use dworker::broker::activation::lifecycle::{Creation, Ended};
+use dworker::broker::broker::Core;
+use dworker::broker::js::event::{DestroyCause, Event, Handle};
+use dworker::broker::js::queue::Inbox;
+use dworker::broker::start::Home;
 use dworker::clock::boot_millis;
 use dworker::config::{
     BrokerConfig, CoordinatorConfig, LeaseConfig, OnRedisLoss, RetriesConfig, RoutesConfig, Sockets, StallAction,
@@ -13,7 +13,7 @@ use dworker::config::{
 use dworker::coordination::{Fate, PlaceRequest};
 use dworker::error::Failure;
 use dworker::ids::{ClassName, ClusterName, WorkerId};
-use dworker::wire::chain::Chain;
+use dworker::wire::call_chain::Chain;
 use dworker::wire::message::PayloadRef;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

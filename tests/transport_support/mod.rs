@@ -6,7 +6,7 @@ mod polling;
 use bytes::Bytes;
 use dworker::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use dworker::transport::{CloseReason, Connection, Events, MemoryHub, Transport, TransportConfig};
-use dworker::wire::chain::Chain;
+use dworker::wire::call_chain::Chain;
 use dworker::wire::codec::Address;
 use dworker::wire::handshake::{Identity, Secrets};
 use dworker::wire::message::{Envelope, Message, Payload};

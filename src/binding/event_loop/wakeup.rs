@@ -3,8 +3,8 @@
 
 use super::uv::HandlePointer;
 use super::{LAST_ID, LOOP};
-use crate::binding::station::Station;
-use crate::binding::text;
+use crate::binding::batch_cursor::Station;
+use crate::binding::strings;
 use napi::bindgen_prelude::{Function, JsValue};
 use napi::{sys, Env};
 use std::cell::{Cell, RefCell};
@@ -166,7 +166,7 @@ unsafe fn round(env: sys::napi_env, function: sys::napi_ref, station: Option<&St
     let ready = station.ready();
     let mut batch = None;
     if ready > 0 {
-        match station.drain(ready, |batch| text::to_js(&Env::from_raw(env), batch).map(|text| text.raw())) {
+        match station.drain(ready, |batch| strings::to_js(&Env::from_raw(env), batch).map(|text| text.raw())) {
             Some(Ok(text)) => batch = Some(text),
             Some(Err(_)) => return false,
             None => {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::error::Code;
 use crate::ids::{Epoch, WorkerId};
-use crate::wire::chain::{Chain, Link, LINK_BYTES, MAX_CHAIN_BYTES, MAX_LINKS};
+use crate::wire::call_chain::{Chain, Link, LINK_BYTES, MAX_CHAIN_BYTES, MAX_LINKS};
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::{Buf, Bytes, BytesMut};
 

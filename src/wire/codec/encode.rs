@@ -5,7 +5,7 @@ use super::{
     MAX_WORKER_BYTES, TEXT_BYTES,
 };
 use crate::ids::Epoch;
-use crate::wire::chain::Chain;
+use crate::wire::call_chain::Chain;
 use crate::wire::message::{Encoding, Envelope, Message, PayloadRef};
 use bytes::{BufMut, BytesMut};
 

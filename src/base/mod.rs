@@ -1,0 +1,17 @@
+//! What every other module may use. Nothing here knows brokers, messages or Redis.
+//!
+//! | what you look for | file |
+//! | --- | --- |
+//! | ids, epochs, incarnations | [`ids`] |
+//! | error codes and failures | [`error`] |
+//! | options as the core gets them | [`config`] |
+//! | local time | [`clock`] |
+//! | waiting times between attempts | [`backoff`] |
+//! | locks that a model checker can drive | [`sync`] |
+
+pub mod backoff;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod ids;
+pub mod sync;

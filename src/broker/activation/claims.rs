@@ -1,0 +1,231 @@
+//! Workers that are to be made again: claims this broker's share, and finds what was lost between registry and here.
+
+use crate::broker::activation::catalog::State;
+use crate::broker::incarnation::Life;
+use crate::broker::js::event::Level;
+use crate::broker::js::queue::lock;
+use crate::broker::membership::ranking;
+use crate::clock::boot_millis;
+use crate::coordination::{Claim, ClaimRequest, CHUNK};
+use crate::ids::{ClassName, ClusterName, Epoch, WorkerId};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Workers that one claim takes at most: 100 take Redis 1.5 ms.
+const BATCH: usize = 100;
+/// Activations of one class that run here at most while more workers of it are claimed: `onCreate` may be slow.
+const MAX_ACTIVATING: usize = 500;
+/// An activation that takes longer does not count towards these any more, ms: it may never end.
+const SLOW_ACTIVATION: u64 = 5_000;
+/// How long a broker with more than its share leaves workers to the others, who may be slow or gone.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Of what still waits then it takes one part in so many.
+const OVERFLOW_CLAIM_DIVISOR: u64 = 4;
+/// Between two times that this broker claims: hints that come meanwhile are answered by one claim.
+const SPACING: Duration = Duration::from_millis(20);
+/// Brokers that claim a moment later than those whose turn it is, which may be slow or gone; and how much later.
+const SUBSTITUTES: u64 = 2;
+const SUBSTITUTE_DELAY: Duration = Duration::from_millis(50);
+/// While too many are being made.
+const BUSY: Duration = Duration::from_millis(20);
+/// Between two tries while the coordinator does not answer, and before an audit: answers under way arrive first.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Which workers wait to be claimed, as far as this broker has heard.
+#[derive(Default)]
+pub struct Claims {
+    classes: Mutex<BTreeSet<ClassName>>,
+    wake: Notify,
+}
+
+impl Life {
+    /// Workers of this class may wait.
+    pub fn claim(&self, class: ClassName) {
+        if lock(&self.hosted).contains(&class) {
+            lock(&self.claims.classes).insert(class);
+            self.claims.wake.notify_one();
+        }
+    }
+
+    /// Workers of any class that this broker hosts may wait.
+    pub fn claim_everything(&self) {
+        let hosted = lock(&self.hosted).clone();
+        lock(&self.claims.classes).extend(hosted);
+        self.claims.wake.notify_one();
+    }
+
+    /// A hint that workers wait. As many brokers as there are workers claim at once, and a few more soon; the others find at
+    /// their next look what is still there then.
+    pub fn hear_of_waiting(self: &Arc<Self>, cluster: &ClusterName, class: ClassName, waiting: u64, worker: &WorkerId) {
+        if *cluster != self.cluster || !lock(&self.hosted).contains(&class) {
+            return;
+        }
+        let suspected = self.suspected();
+        let members = &lock(&self.remembered).members;
+        let rank = ranking::claim_rank(members, &self.incarnation, (cluster, &class), worker, &suspected) as u64;
+        if rank < waiting {
+            self.claim(class);
+        } else if rank < waiting + SUBSTITUTES {
+            let life = self.clone();
+            self.spawn("substitute", async move {
+                tokio::time::sleep(SUBSTITUTE_DELAY).await;
+                life.claim(class);
+            });
+        }
+    }
+
+    /// Claims whenever hinted or seen, as long as the life goes on.
+    pub async fn keep_claiming(self: Arc<Self>) {
+        loop {
+            self.claims.wake.notified().await;
+            let mut classes = BTreeSet::new();
+            let mut overflow = 0;
+            while !self.is_leaving() && !self.is_stalled() && self.lease.holds() {
+                // One class may go on waiting for a place or a trial: others that are hinted meanwhile do not wait for it.
+                classes.append(&mut lock(&self.claims.classes));
+                if classes.is_empty() {
+                    break;
+                }
+                let full = self.classes_without_place();
+                let open: BTreeSet<ClassName> = classes.difference(&full).cloned().collect();
+                if open.is_empty() {
+                    tokio::time::sleep(BUSY).await;
+                    continue;
+                }
+                let Some((claimed, remaining)) = self.claim_some(&open, overflow).await else { break };
+                if remaining == 0 {
+                    if full.is_disjoint(&classes) {
+                        break;
+                    }
+                    tokio::time::sleep(BUSY).await;
+                    continue;
+                }
+                overflow = 0;
+                if claimed > 0 && claimed < BATCH {
+                    // It has its share of what waits so far. An eviction that goes on brings more, piece by piece: it claims of
+                    // several pieces together.
+                    tokio::time::sleep(SPACING).await;
+                } else if claimed == 0 {
+                    // It has its share. Where the others do not come to theirs, a part of it.
+                    // The next suspect may be taken sooner.
+                    let _ = tokio::time::timeout(PATIENCE, self.trials.ended.notified()).await;
+                    overflow = OVERFLOW_CLAIM_DIVISOR;
+                }
+            }
+            tokio::time::sleep(SPACING).await;
+        }
+    }
+
+    /// Classes of which as many activations as may be run here. Each has places of its own, so that a slow class holds up
+    /// no other.
+    fn classes_without_place(&self) -> BTreeSet<ClassName> {
+        let now = boot_millis();
+        let mut running: HashMap<ClassName, usize> = HashMap::new();
+        for (_, resident) in lock(&self.residents).iter() {
+            if resident.state == State::Activating && now.saturating_sub(resident.since) < SLOW_ACTIVATION {
+                *running.entry(resident.class.clone()).or_default() += 1;
+            }
+        }
+        running.into_iter().filter(|(_, count)| *count >= MAX_ACTIVATING).map(|(class, _)| class).collect()
+    }
+
+    /// How many were claimed, and how many are left; `None` when it could not be told.
+    async fn claim_some(self: &Arc<Self>, classes: &BTreeSet<ClassName>, overflow: u64) -> Option<(usize, u64)> {
+        let request = ClaimRequest {
+            by: self.incarnation.clone(),
+            cluster: self.cluster.clone(),
+            classes: classes.clone(),
+            limit: BATCH,
+            overflow,
+            ttl: Duration::from_millis(self.config.ttl),
+            trial_over: self.trials.are_over(),
+        };
+        let turn = self.registrar.turn.read().await;
+        match self.coordinator.claim(&request).await {
+            Ok(Claim::Claimed { entries, remaining, expired }) => {
+                let count = entries.len();
+                if count > 0 || expired > 0 {
+                    self.log(Level::Info, format!("Recovering {count} workers; {expired} were too old."));
+                }
+                entries.into_iter().for_each(|entry| self.move_in(entry, Vec::new()));
+                Some((count, remaining))
+            }
+            Ok(Claim::NotMember) => None,
+            Ok(Claim::Unsettled) => {
+                drop(turn);
+                self.check_server();
+                self.wait_to_settle(PAUSE).await;
+                self.claim_everything();
+                None
+            }
+            Err(error) => {
+                // It may have been applied: then the audit finds what stands here without living here.
+                drop(turn);
+                self.log(Level::Warn, format!("Workers could not be claimed yet: {error}"));
+                self.audit.notify_one();
+                tokio::time::sleep(PAUSE).await;
+                self.claim_everything();
+                None
+            }
+        }
+    }
+
+    /// Takes up what stands under this incarnation and does not live here, e.g. because an answer was lost. A reservation is
+    /// withdrawn instead: its creator is gone, or asks for it again.
+    pub async fn keep_audit(self: Arc<Self>) {
+        loop {
+            self.audit.notified().await;
+            tokio::time::sleep(PAUSE).await;
+            if self.is_leaving() {
+                return;
+            }
+            match self.read_own().await {
+                Ok(own) => {
+                    let missing: Vec<(WorkerId, Epoch)> = {
+                        let residents = lock(&self.residents);
+                        own.into_iter().filter(|(id, _)| residents.handle(id.as_str()).is_none()).collect()
+                    };
+                    for (id, epoch) in missing {
+                        self.resolve_missing(id, epoch).await;
+                    }
+                }
+                Err(error) => {
+                    self.log(Level::Debug, format!("The audit could not be made yet: {error}"));
+                    self.audit.notify_one();
+                }
+            }
+        }
+    }
+
+    /// The registry gives this worker to this broker, which does not run it.
+    async fn resolve_missing(&self, id: WorkerId, epoch: Epoch) {
+        match self.coordinator.withdraw(&self.incarnation, &id, epoch).await {
+            Ok(true) => {
+                self.log(Level::Info, format!("Nobody requested the reserved worker \"{id}\": it is not created."));
+            }
+            Ok(false) => {
+                let text = format!("Worker \"{id}\" is registered to this broker but not running; recreating it.");
+                self.log(Level::Warn, text);
+                self.registrar.take_up(id, None);
+            }
+            Err(error) => {
+                self.log(Level::Debug, format!("The worker \"{id}\" could not be looked after yet: {error}"));
+                self.audit.notify_one();
+            }
+        }
+    }
+
+    pub async fn read_own(&self) -> crate::coordination::CoordinationResult<HashMap<WorkerId, Epoch>> {
+        let mut own = HashMap::new();
+        loop {
+            let page = self.coordinator.owned(&self.incarnation, own.len(), CHUNK).await?;
+            let full = page.len() == CHUNK;
+            own.extend(page);
+            if !full {
+                return Ok(own);
+            }
+        }
+    }
+}

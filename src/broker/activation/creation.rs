@@ -1,0 +1,317 @@
+//! `createWorker`: places a worker, sees to it that its owner takes it up, and tries another broker where one cannot.
+//!
+//! A reservation on a broker that does not take it up is withdrawn, which fails once the owner has taken it up: whatever
+//! became of the request on its way, a withdrawn worker is not made there. So the next try goes to another broker at once.
+
+use crate::backoff::Backoff;
+use crate::broker::activation::catalog::Activated;
+use crate::broker::activation::take_up::Raised;
+use crate::broker::activation::trials::{quarantined, waits};
+use crate::broker::directory::pending::is_of_another_class;
+use crate::broker::incarnation::Life;
+use crate::broker::js::event::Event;
+use crate::broker::js::queue::lock;
+use crate::clock::boot_millis;
+use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
+use crate::error::{Code, Delivered, Failure, Outcome};
+use crate::ids::{ClassName, Epoch, Incarnation, WorkerId};
+use crate::wire::call_chain::Chain;
+use serde_json::{json, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A reservation: a worker that stands under its owner without having been taken up.
+#[derive(Clone)]
+pub struct Reservation {
+    pub id: WorkerId,
+    pub owner: Owner,
+    pub epoch: Epoch,
+}
+
+/// One call of `createWorker`.
+struct Creation {
+    request: PlaceRequest,
+    /// The workers that wait for it.
+    chain: Chain,
+    /// How long `onCreate` may take, ms.
+    timeout: u64,
+    /// On the local clock: when the call ends while its worker is ending or moving.
+    deadline: u64,
+    /// On the local clock: when the call ends where no broker is found.
+    give_up: u64,
+    /// Brokers that failed in this call.
+    failed: Vec<Incarnation>,
+    /// The other brokers that are avoided count again: without them nobody is left.
+    use_avoided: bool,
+    /// No broker is left that did not fail: the next one has all the time that there is.
+    patient: bool,
+    published: bool,
+    /// The reservation that this call made and that may still stand.
+    reservation: Option<Reservation>,
+    /// Why the last broker failed.
+    problem: Option<Failure>,
+}
+
+/// What to do after a try.
+enum Next {
+    Created(Value),
+    Failed(Failure),
+    /// Try again now.
+    Again,
+    /// Try again after a while, as long as there is time for this kind of problem.
+    Later(Failure),
+    /// The id is busy: the same, until the deadline.
+    Busy(Failure),
+}
+
+impl Life {
+    /// Answers under `slot` with `{"id", "broker", "failed"}` when the worker's `onCreate` has ended. `failed`: what `onCreate` failed with,
+    /// where another broker made the worker. `chain`: the workers that wait for it.
+    pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64, chain: Chain) {
+        let life = self.clone();
+        self.operate("create", slot, async move {
+            match life.create_worker(request, timeout, chain).await {
+                Ok(created) => Event::done_json(slot, created.to_string()),
+                Err(failure) => Event::failed(slot, failure),
+            }
+        });
+    }
+
+    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64, chain: Chain) -> Outcome<Value> {
+        let now = boot_millis();
+        let mut creation = Creation {
+            request,
+            chain,
+            timeout,
+            deadline: now.saturating_add(timeout),
+            give_up: now + self.config.retries.duration,
+            failed: Vec::new(),
+            use_avoided: false,
+            patient: false,
+            published: false,
+            reservation: None,
+            problem: None,
+        };
+        let mut backoff = self.backoff();
+        let failure = loop {
+            let begun = boot_millis();
+            let (problem, until) = match self.try_to_create(&mut creation).await {
+                Next::Created(created) => return Ok(created),
+                Next::Failed(failure) => break failure,
+                Next::Again if boot_millis() < creation.deadline => continue,
+                Next::Again => (creation.problem.take().unwrap_or_else(|| too_busy(&creation)), 0),
+                Next::Later(problem) => (problem, creation.give_up),
+                Next::Busy(problem) => (problem, creation.deadline),
+            };
+            if boot_millis() >= until {
+                break problem;
+            }
+            self.pause_before_retry(&mut backoff, begun).await;
+        };
+        Err(self.settle_reservation(&creation, failure).await)
+    }
+
+    /// A try that took its time has waited for its turn already.
+    async fn pause_before_retry(&self, backoff: &mut Backoff, begun: u64) {
+        const WAITED: u64 = 10;
+        if boot_millis() < begun + WAITED {
+            self.wait_to_settle(backoff.next_wait()).await;
+        } else {
+            *backoff = self.backoff();
+            self.wait_to_settle(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn try_to_create(self: &Arc<Self>, creation: &mut Creation) -> Next {
+        creation.request.exclude.clone_from(&creation.failed);
+        if !creation.use_avoided {
+            let avoided = lock(&self.avoided).current(boot_millis());
+            let more = avoided.into_iter().filter(|broker| !creation.failed.contains(broker)).collect::<Vec<_>>();
+            creation.request.exclude.extend(more);
+        }
+        let placement = match self.coordinator.place(&creation.request).await {
+            Ok(placement) => placement,
+            // Reserved or not: a retry with the same id finds it.
+            Err(error) => {
+                return Next::Failed(Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown))
+            }
+        };
+        match placement {
+            Placement::NoBroker { cluster } => self.nobody_left(creation, &cluster.to_string()).await,
+            Placement::OtherClassWaits { id, class, cluster } => {
+                Next::Failed(self.waits_as_another_class(&id, &creation.request.class, &class, &cluster))
+            }
+            Placement::NotMember => {
+                // After a wipe the others may have restored the tables before this broker has announced itself.
+                self.announce.notify_one();
+                Next::Later(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."))
+            }
+            Placement::Later { class, .. } | Placement::Quarantined { class, .. }
+                if class != creation.request.class =>
+            {
+                Next::Failed(is_of_another_class(&given_id(&creation.request), &creation.request.class, &class))
+            }
+            Placement::Later { deaths, .. } => Next::Later(waits(&given_id(&creation.request), deaths)),
+            Placement::Quarantined { deaths, .. } => Next::Failed(quarantined(&given_id(&creation.request), deaths)),
+            Placement::Unsettled => Next::Later(self.unsettled()),
+            Placement::Reserved { id, owner, epoch, .. } => {
+                lock(&self.remembered).saw(&id, epoch);
+                creation.request.id = Some(id.clone());
+                let reservation = Reservation { id, owner, epoch };
+                creation.reservation = Some(reservation.clone());
+                self.hand_to_owner(creation, &reservation, true).await
+            }
+            Placement::Existing { id, class, .. } if class != creation.request.class => {
+                Next::Failed(is_of_another_class(&id, &creation.request.class, &class))
+            }
+            Placement::Existing { id, owner, epoch, state, .. } => {
+                let reserved = state == EntryState::Placing;
+                self.hand_to_owner(creation, &Reservation { id, owner, epoch }, reserved).await
+            }
+        }
+    }
+
+    /// No broker that can take the class is left, of those that were not excluded.
+    async fn nobody_left(self: &Arc<Self>, creation: &mut Creation, cluster: &str) -> Next {
+        // The class may have been registered here a moment ago, and the others not know it yet.
+        if !creation.published && lock(&self.hosted).contains(&creation.request.class) {
+            creation.published = true;
+            return match self.coordinator.update(&self.record()).await {
+                Ok(_) => Next::Again,
+                Err(error) => Next::Failed(Failure::new(Code::Redis, error.to_string())),
+            };
+        }
+        if creation.request.exclude.len() > creation.failed.len() {
+            creation.use_avoided = true;
+            return Next::Again;
+        }
+        creation.failed.clear();
+        match creation.problem.take() {
+            Some(problem) => {
+                creation.patient = true;
+                Next::Later(problem)
+            }
+            None => {
+                let class = &creation.request.class;
+                let text = format!("No broker of the cluster \"{cluster}\" is up that hosts the class \"{class}\".");
+                Next::Failed(Failure::new(Code::NoBroker, text))
+            }
+        }
+    }
+
+    /// `reserved`: its owner has not taken it up yet, so that it may be withdrawn.
+    async fn hand_to_owner(self: &Arc<Self>, creation: &mut Creation, to: &Reservation, reserved: bool) -> Next {
+        let now = boot_millis();
+        let until = if reserved { now.saturating_add(creation.timeout) } else { creation.deadline.max(now + 1) };
+        let raised = self.have_taken_up(to, &creation.chain, until, reserved && !creation.patient).await;
+        let failure = match raised {
+            Raised::Yes(Activated { failed }) => {
+                lock(&self.avoided).worked(&to.owner.incarnation);
+                let broker = self.open_connection(&to.owner).map(|connection| connection.peer().broker.to_string());
+                return Next::Created(json!({ "id": to.id.as_str(), "broker": broker, "failed": failed.as_deref() }));
+            }
+            Raised::Failed(failure) => return Next::Failed(failure),
+            Raised::Elsewhere(_) => return Next::Busy(too_busy(creation)),
+            Raised::Undelivered(failure) if !reserved => return Next::Later(failure),
+            Raised::Undelivered(failure) => match self.withdraw_reservation(to).await {
+                Ok(true) => failure,
+                // It was taken up after all, or is gone.
+                Ok(false) => return Next::Busy(too_busy(creation)),
+                Err(failure) => return Next::Later(failure),
+            },
+            Raised::Withdrawn(failure) => failure,
+        };
+        creation.reservation = None;
+        creation.failed.push(to.owner.incarnation.clone());
+        creation.problem = Some(failure);
+        Next::Again
+    }
+
+    pub async fn withdraw_reservation(&self, reservation: &Reservation) -> Outcome<bool> {
+        let Reservation { id, owner, epoch } = reservation;
+        let withdrawn = self.coordinator.withdraw(&owner.incarnation, id, *epoch).await;
+        withdrawn.map_err(|error| Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown))
+    }
+
+    /// What says that nothing was delivered leaves no reservation behind; where that cannot be told, it says so.
+    async fn settle_reservation(&self, creation: &Creation, failure: Failure) -> Failure {
+        let Some(reservation) = creation.reservation.as_ref().filter(|_| failure.delivered == Delivered::No) else {
+            return failure;
+        };
+        let gone = match self.withdraw_reservation(reservation).await {
+            Ok(true) => true,
+            Ok(false) => match self.coordinator.locate(&reservation.id).await {
+                Ok(Location::None) => true,
+                Ok(Location::Owned { epoch, .. }) => epoch != reservation.epoch,
+                _ => false,
+            },
+            Err(_) => false,
+        };
+        if gone {
+            failure
+        } else {
+            failure.with_delivered(Delivered::Unknown)
+        }
+    }
+
+    /// Answers under `slot` with `{"class"}`, or `null` when there is no such worker.
+    pub fn find(self: &Arc<Self>, slot: u64, id: WorkerId) {
+        let life = self.clone();
+        self.operate("find", slot, async move {
+            match life.find_worker(&id).await {
+                Ok(Some(class)) => Event::done_json(slot, json!({ "class": class.as_str() }).to_string()),
+                Ok(None) => Event::done_json(slot, "null".into()),
+                Err(failure) => Event::failed(slot, failure),
+            }
+        });
+    }
+
+    async fn find_worker(self: &Arc<Self>, id: &WorkerId) -> Outcome<Option<ClassName>> {
+        let give_up = boot_millis() + self.config.retries.duration;
+        let mut backoff = self.backoff();
+        loop {
+            let problem = match self.coordinator.locate(id).await {
+                Ok(Location::None) => return Ok(None),
+                Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
+                Ok(Location::Unsettled) => self.unsettled(),
+                Ok(Location::Pending { class, cluster }) => {
+                    self.claim(class.clone());
+                    self.still_pending(id, &class, &cluster)
+                }
+                Ok(Location::Suspected { class, deaths }) => {
+                    self.claim(class);
+                    waits(id, deaths)
+                }
+                Ok(Location::Quarantined { deaths, .. }) => return Err(quarantined(id, deaths)),
+                Err(error) => return Err(Failure::new(Code::Redis, error.to_string())),
+            };
+            // A broker that leaves waits for no recovery: its own departure may have to wait for that.
+            if boot_millis() >= give_up || self.is_leaving() {
+                return Err(problem);
+            }
+            self.wait_to_settle(backoff.next_wait()).await;
+        }
+    }
+
+    /// Nobody can tell yet whether there is such a worker: whoever holds it may not have put it back.
+    pub fn unsettled(&self) -> Failure {
+        self.check_server();
+        Failure::new(
+            Code::Redis,
+            "Redis was reset or replaced. The brokers are restoring the cluster state; retry shortly.",
+        )
+    }
+}
+
+/// The id that the registry knew: without one nothing is found.
+fn given_id(request: &PlaceRequest) -> WorkerId {
+    request.id.clone().unwrap_or_else(|| WorkerId::new(request.class.as_str()))
+}
+
+/// The id is taken by a worker that is ending or moving, all the time that the call had.
+fn too_busy(creation: &Creation) -> Failure {
+    let id = creation.request.id.as_ref().map_or("", WorkerId::as_str);
+    let text =
+        format!("The worker \"{id}\" was ending or moving; it could not be created within {} ms.", creation.timeout);
+    Failure::new(Code::Timeout, text).with_delivered(Delivered::No)
+}

@@ -1,0 +1,281 @@
+//! Messages that JavaScript is handling: whom the answer goes to, what hangs on them.
+
+use crate::broker::js::event::Handle;
+use crate::transport::Connection;
+use crate::wire::call_chain::Chain;
+use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// Asks that one connection may have in flight here at most (DESIGN 5); beyond it the caller gets OVERLOADED.
+pub const MAX_PER_CONNECTION: usize = 4096;
+/// Workers that one connection may be waiting for to be taken up here; beyond it the caller gets OVERLOADED.
+pub const MAX_CREATING_PER_CONNECTION: usize = 16_384;
+/// Calls of one handler that are remembered at least before those are looked for which have ended.
+const SWEEP: usize = 64;
+
+/// Where a message came from.
+#[derive(Clone)]
+pub enum Origin {
+    /// This broker; `slot` is JavaScript's, 0 for a tell.
+    Local { slot: u64 },
+    /// A peer; `call` is the peer's, 0 for a tell.
+    Remote { connection: Arc<Connection>, call: u64 },
+}
+
+impl Origin {
+    pub fn is_ask(&self) -> bool {
+        match self {
+            Origin::Local { slot } => *slot > 0,
+            Origin::Remote { call, .. } => *call > 0,
+        }
+    }
+
+    /// Connection and call of a peer's ask.
+    fn key(&self) -> Option<(u64, u64)> {
+        match self {
+            Origin::Remote { connection, call } if *call > 0 => Some((connection.id(), *call)),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Local { slot } => write!(f, "Local({slot})"),
+            Origin::Remote { connection, call } => write!(f, "Remote({}, {call})", connection.id()),
+        }
+    }
+}
+
+struct Open {
+    origin: Origin,
+    /// On the local clock: nobody waits for the answer after it.
+    deadline: u64,
+    /// The worker whose handler JavaScript was given it for; 0: of none yet.
+    worker: Handle,
+    /// The worker whose turn this is; 0: it handles others meanwhile, or this one has not begun.
+    turn_of: Handle,
+    /// It is `onCreate` or `onDestroy` of `worker`, and no message.
+    step: bool,
+    /// Whose turns wait for the answer.
+    chain: Chain,
+    /// Nobody waits any more.
+    cancelled: bool,
+    /// JavaScript wants to hear of it when nobody waits any more.
+    watched: bool,
+    /// Calls that the handler made.
+    calls: Vec<u64>,
+}
+
+/// What ended.
+pub struct Closed {
+    pub origin: Origin,
+    /// Nobody waits for the answer.
+    pub cancelled: bool,
+    /// The worker whose turn it was; 0: of none.
+    pub turn_of: Handle,
+}
+
+/// What the calls of a handler take over.
+pub struct Scope {
+    pub deadline: u64,
+    pub chain: Chain,
+    pub turn_of: Handle,
+    /// The worker whose handler it is; 0: of none, or it is not known.
+    pub worker: Handle,
+    /// It is the worker's `onCreate` or `onDestroy`.
+    pub step: bool,
+    pub cancelled: bool,
+}
+
+/// What became of the interest in an ask.
+pub struct Cancelled {
+    pub watched: bool,
+    /// Calls that its handler made.
+    pub calls: Vec<u64>,
+}
+
+/// See the module. Numbers grow and are never used again while the process lives.
+pub struct Inbound {
+    open: FxHashMap<u64, Open>,
+    by_call: FxHashMap<(u64, u64), u64>,
+    /// How many of the open ones nobody waits for.
+    cancelled: usize,
+    /// Workers that go when the asks that they handle have ended: how many are left, who waits for it.
+    awaited: FxHashMap<Handle, (usize, Arc<Notify>)>,
+    last: Arc<AtomicU64>,
+}
+
+impl Inbound {
+    /// `last` is shared by all lives of a broker: a late answer of an earlier one meets nobody.
+    pub fn new(last: Arc<AtomicU64>) -> Self {
+        Self {
+            open: FxHashMap::default(),
+            by_call: FxHashMap::default(),
+            cancelled: 0,
+            awaited: FxHashMap::default(),
+            last,
+        }
+    }
+
+    pub fn open(&mut self, origin: Origin, deadline: u64, chain: Chain) -> u64 {
+        let inbound = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        self.insert(inbound, origin, deadline, chain, 0);
+        inbound
+    }
+
+    fn insert(&mut self, inbound: u64, origin: Origin, deadline: u64, chain: Chain, turn_of: Handle) {
+        if let Some(key) = origin.key() {
+            self.by_call.insert(key, inbound);
+        }
+        let (cancelled, watched, calls) = (false, false, Vec::new());
+        let (worker, step) = (0, false);
+        self.open.insert(inbound, Open { origin, deadline, worker, turn_of, step, chain, cancelled, watched, calls });
+    }
+
+    /// `onCreate` or `onDestroy` of this worker begins to make calls.
+    pub fn open_step(&mut self, worker: Handle) -> u64 {
+        let inbound = self.open(Origin::Local { slot: 0 }, u64::MAX, Chain::EMPTY);
+        if let Some(open) = self.open.get_mut(&inbound) {
+            (open.worker, open.step) = (worker, true);
+        }
+        inbound
+    }
+
+    /// The turn of this worker begins with it; a tell is open from here on.
+    pub fn begin(&mut self, inbound: u64, worker: Handle, origin: &Origin) {
+        match self.open.get_mut(&inbound) {
+            Some(open) => open.turn_of = worker,
+            None if !origin.is_ask() => self.insert(inbound, origin.clone(), u64::MAX, Chain::EMPTY, worker),
+            None => {}
+        }
+    }
+
+    /// Whom to answer; `None` when it was answered or dropped already.
+    pub fn close(&mut self, inbound: u64) -> Option<Closed> {
+        let open = self.open.remove(&inbound)?;
+        self.cancelled -= usize::from(open.cancelled);
+        if let Some((left, ended)) = self.awaited.get_mut(&open.worker).filter(|_| open.origin.is_ask()) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                ended.notify_one();
+            }
+        }
+        if let Some(key) = open.origin.key() {
+            // A peer may have used the number again.
+            if self.by_call.get(&key) == Some(&inbound) {
+                self.by_call.remove(&key);
+            }
+        }
+        Some(Closed { origin: open.origin, cancelled: open.cancelled, turn_of: open.turn_of })
+    }
+
+    /// JavaScript is given it for a handler of this worker; 0: that did not start after all.
+    pub fn give_to(&mut self, inbound: u64, worker: Handle) {
+        if let Some(open) = self.open.get_mut(&inbound) {
+            open.worker = worker;
+        }
+    }
+
+    /// The asks that this worker handles, and when nobody waits any more for the last of them.
+    pub fn handled_by(&self, worker: Handle) -> (Vec<u64>, u64) {
+        let asks = self.open.iter().filter(|(_, open)| open.worker == worker && open.origin.is_ask());
+        asks.fold((Vec::new(), 0), |(mut numbers, deadline), (inbound, open)| {
+            numbers.push(*inbound);
+            (numbers, deadline.max(open.deadline))
+        })
+    }
+
+    /// Tells when so many asks that this worker handles have ended, or nobody is to wait for them.
+    pub fn await_end(&mut self, worker: Handle, asks: usize) -> Arc<Notify> {
+        let ended = Arc::new(Notify::new());
+        self.awaited.insert(worker, (asks, ended.clone()));
+        ended
+    }
+
+    pub fn forget_end(&mut self, worker: Handle) {
+        self.awaited.remove(&worker);
+    }
+
+    /// This broker leaves.
+    pub fn await_no_end(&self) {
+        self.awaited.values().for_each(|(_, ended)| ended.notify_one());
+    }
+
+    /// Whether some of the open ones are cancelled: only then it pays to look at each.
+    pub fn has_cancelled(&self) -> bool {
+        self.cancelled > 0
+    }
+
+    pub fn is_cancelled(&self, inbound: u64) -> bool {
+        self.open.get(&inbound).is_some_and(|open| open.cancelled)
+    }
+
+    /// Nobody waits for this one any more; `None` when that was known, or it has ended.
+    pub fn cancel(&mut self, inbound: u64) -> Option<Cancelled> {
+        let open = self.open.get_mut(&inbound).filter(|open| !open.cancelled)?;
+        open.cancelled = true;
+        self.cancelled += 1;
+        Some(Cancelled { watched: open.watched, calls: std::mem::take(&mut open.calls) })
+    }
+
+    /// Takes the calls that handlers made, of all that are open.
+    pub fn take_calls(&mut self) -> Vec<u64> {
+        self.open.values_mut().flat_map(|open| std::mem::take(&mut open.calls)).collect()
+    }
+
+    /// What a call of this handler takes over; `None` when it has ended.
+    pub fn scope(&self, inbound: u64) -> Option<Scope> {
+        self.open.get(&inbound).map(|open| Scope {
+            deadline: open.deadline,
+            chain: open.chain.clone(),
+            turn_of: open.turn_of,
+            worker: open.worker,
+            step: open.step,
+            cancelled: open.cancelled,
+        })
+    }
+
+    /// A handler made this call. `is_waiting` tells which calls have not ended yet.
+    pub fn add_call(&mut self, inbound: u64, call: u64, is_waiting: impl Fn(u64) -> bool) {
+        if let Some(open) = self.open.get_mut(&inbound) {
+            if open.calls.len() >= SWEEP && open.calls.len() == open.calls.capacity() {
+                open.calls.retain(|call| is_waiting(*call));
+            }
+            open.calls.push(call);
+        }
+    }
+
+    /// JavaScript wants to hear of it when nobody waits any more. Its deadline, where it came from, whether that is so.
+    pub fn watch(&mut self, inbound: u64) -> Option<(u64, Origin, bool)> {
+        let open = self.open.get_mut(&inbound)?;
+        open.watched = true;
+        Some((open.deadline, open.origin.clone(), open.cancelled))
+    }
+
+    /// Forgets asks of this connection that nobody waits for any more; they still are somebody's turn.
+    pub fn forget_expired(&mut self, connection: u64, now: u64) -> usize {
+        let gone = |open: &Open| match &open.origin {
+            Origin::Remote { connection: from, .. } => {
+                from.id() == connection && now > open.deadline && open.turn_of == 0
+            }
+            Origin::Local { .. } => false,
+        };
+        let expired: Vec<u64> = self.open.iter().filter(|(_, open)| gone(open)).map(|(inbound, _)| *inbound).collect();
+        expired.iter().filter_map(|inbound| self.close(*inbound)).count()
+    }
+
+    /// The number of an open ask of this peer's call.
+    pub fn find(&self, connection: u64, call: u64) -> Option<u64> {
+        self.by_call.get(&(connection, call)).copied()
+    }
+
+    /// All that came over this connection.
+    pub fn of_connection(&self, connection: u64) -> Vec<u64> {
+        let from = |open: &Open| matches!(&open.origin, Origin::Remote { connection: from, call } if *call > 0 && from.id() == connection);
+        self.open.iter().filter(|(_, open)| from(open)).map(|(inbound, _)| *inbound).collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! Suspects: workers whose owners died shortly after they were activated. This broker tries one at a time.
+//!
+//! A trial ends when the event loop has gone on for a moment after `onCreate`, or when the worker goes. A suspect that has
+//! passed such a trial before and whose owner died nevertheless is tried for as long as a death would count against it.
+
+use crate::broker::incarnation::Life;
+use crate::broker::js::event::{Event, Handle, Level};
+use crate::broker::js::queue::lock;
+use crate::coordination::history::{FREE_RETURNS, SUSPECT, YOUNG};
+use crate::coordination::Entry;
+use crate::error::{Code, Failure};
+use crate::ids::{ClassName, WorkerId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// See the module.
+#[derive(Default)]
+pub struct Trials {
+    running: Mutex<HashMap<Handle, ClassName>>,
+    /// A trial ended.
+    pub ended: Notify,
+}
+
+impl Trials {
+    /// Whether this broker may take another suspect.
+    pub fn are_over(&self) -> bool {
+        lock(&self.running).is_empty()
+    }
+}
+
+/// What is said of a worker that is quarantined.
+pub fn quarantine_reason(deaths: u32) -> String {
+    format!("its process ended {deaths} times within {} s of the activation of the worker", YOUNG / 1000)
+}
+
+/// Why a call of a quarantined worker fails.
+pub fn quarantined(worker: &WorkerId, deaths: u32) -> Failure {
+    let reason = quarantine_reason(deaths);
+    let text = format!("The worker \"{worker}\" is quarantined: {reason}. Mend the cause, then call broker.release().");
+    Failure::new(Code::Quarantined, text)
+}
+
+/// Why a call of a worker that waits because of its history has not been made yet.
+pub fn waits(worker: &WorkerId, deaths: u32) -> Failure {
+    let why = match deaths {
+        0 => "it was handed over again and again".to_owned(),
+        _ => format!("its process ended {deaths} times shortly after the worker was activated"),
+    };
+    Failure::new(Code::Unreachable, format!("The worker \"{worker}\" waits to be recovered with a delay: {why}."))
+}
+
+impl Life {
+    /// A worker begins to live here: a suspect's trial begins, and a troubled past is warned of.
+    pub fn judge_past(self: &Arc<Self>, handle: Handle, entry: &Entry) {
+        let history = entry.history;
+        if history.returns > FREE_RETURNS {
+            let (returns, wait) = (history.returns, history.wait() / 1000);
+            let text = format!(
+                "handed itself over {returns} times in a row, each within {} s of its activation",
+                YOUNG / 1000
+            );
+            self.log(
+                Level::Warn,
+                format!("Worker \"{}\" {text}; it was recovered after a wait of {wait} s.", entry.id),
+            );
+        }
+        if !history.is_suspect() {
+            return;
+        }
+        let text = format!("its process ended {} times shortly after the worker was activated", history.deaths);
+        self.log(Level::Warn, format!("Worker \"{}\" is recovered alone: {text}.", entry.id));
+        lock(&self.trials.running).insert(handle, entry.class.clone());
+        let life = self.clone();
+        self.spawn("trial", async move {
+            tokio::time::sleep(Duration::from_millis(YOUNG)).await;
+            life.end_trial(handle);
+        });
+    }
+
+    /// `onCreate` of this worker ended. What it left behind in the event loop comes before the event that is sent here.
+    pub fn created_on_trial(&self, handle: Handle, deaths: u32) {
+        if deaths == SUSPECT && lock(&self.trials.running).contains_key(&handle) {
+            self.inbox.push(Event::Trial { handle });
+        }
+    }
+
+    /// The trial of this worker is over, if it was on trial.
+    pub fn end_trial(&self, handle: Handle) {
+        let ended = lock(&self.trials.running).remove(&handle);
+        if let Some(class) = ended {
+            // Also where none waits: the registry is told so.
+            self.claim(class);
+            self.trials.ended.notify_one();
+        }
+    }
+
+    /// An eviction quarantined these.
+    pub fn tell_of_quarantine(&self, quarantined: Vec<(WorkerId, u32)>) {
+        for (id, deaths) in quarantined {
+            let reason = quarantine_reason(deaths);
+            self.log(Level::Error, format!("Worker \"{id}\" is quarantined: {reason}. broker.release() frees it."));
+            self.inbox.push(Event::WorkerLost { id: id.to_string(), reason: format!("quarantined: {reason}") });
+        }
+    }
+
+    /// Frees a quarantined worker; answers under `slot` with `true`, or `false` where it is not held back.
+    pub fn pardon(self: &Arc<Self>, slot: u64, id: WorkerId) {
+        let life = self.clone();
+        self.operate("pardon", slot, async move {
+            match life.coordinator.pardon(&id).await {
+                Ok(freed) => Event::done_json(slot, freed.to_string()),
+                Err(error) => Event::failed(slot, Failure::new(Code::Redis, error.to_string())),
+            }
+        });
+    }
+}

@@ -1,0 +1,62 @@
+//! A broker that others cannot use is told, so that the reason shows in its own log, too.
+
+use crate::broker::incarnation::Life;
+use crate::broker::js::event::Level;
+use crate::broker::js::queue::lock;
+use crate::clock::boot_millis;
+use crate::coordination::{Complaint, Owner};
+use crate::error::{Code, Failure};
+use crate::ids::Incarnation;
+use std::sync::Arc;
+
+impl Life {
+    /// New workers are placed on other brokers for a while, which is logged once a minute at most: then the answer is `true`.
+    pub fn avoid(&self, broker: &Owner, failure: &Failure) -> bool {
+        let now = boot_millis();
+        lock(&self.avoided).failed(&broker.incarnation, now);
+        if lock(&self.complaints).note(broker.incarnation.clone(), now).is_none() {
+            return false;
+        }
+        self.log(Level::Warn, format!("New workers are placed on other brokers meanwhile: {}", failure.message));
+        true
+    }
+
+    /// The same, and the broker is told, so that it logs it, too.
+    pub fn complain(self: &Arc<Self>, about: &Owner, failure: &Failure) {
+        let complaint = match failure.code {
+            Code::Unauthorized => Complaint::Refused,
+            Code::Unreachable => Complaint::Unreachable,
+            _ => Complaint::Silent,
+        };
+        if !self.avoid(about, failure) {
+            return;
+        }
+        let (life, about) = (self.clone(), about.incarnation.clone());
+        self.spawn("complaint", async move {
+            if let Err(error) = life.coordinator.complain(&about, &life.incarnation, complaint).await {
+                life.log(Level::Debug, format!("A broker could not be told that it is not reachable: {error}"));
+            }
+        });
+    }
+
+    /// Another broker says that it cannot use this one.
+    pub fn hear_complaint(&self, by: &Incarnation, complaint: Complaint) {
+        let Some(count) = lock(&self.complaints).note(self.incarnation.clone(), boot_millis()) else { return };
+        let name = lock(&self.remembered).members.get(by).map(|record| format!("\"{}\"", record.broker));
+        let by = name.unwrap_or_else(|| "of unknown name".into());
+        let address = self.record().address;
+        let what = match complaint {
+            Complaint::Unreachable => format!(
+                "cannot connect to this one at {address}. Check option.advertise, firewalls and limits of connections"
+            ),
+            Complaint::Refused => {
+                format!("was refused by this one at {address}, or refused it. Check option.secret and option.tls")
+            }
+            Complaint::Silent => "got no answer from this one in time. Its event loop may be blocked".into(),
+        };
+        self.log(
+            Level::Warn,
+            format!("The broker {by} {what}. It places new workers on other brokers. ({count} complaints)"),
+        );
+    }
+}

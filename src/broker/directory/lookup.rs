@@ -1,0 +1,231 @@
+//! Where a worker is: what the registry says, and a connection to its broker.
+
+use crate::broker::activation::catalog::Creator;
+use crate::broker::activation::trials::{quarantined, waits};
+use crate::broker::directory::lane::Route;
+use crate::broker::incarnation::Life;
+use crate::broker::js::event::Level;
+use crate::broker::js::queue::lock;
+use crate::broker::messaging::calls::{Call, Place, Settled, Waiter};
+use crate::broker::messaging::incoming::suspended;
+use crate::broker::messaging::outgoing::{send_failure, time_left};
+use crate::clock::boot_millis;
+use crate::coordination::{Location, Owner};
+use crate::error::{Code, Failure, Outcome};
+use crate::ids::{Endpoint, Epoch, WorkerId};
+use crate::transport::{ConnectError, Connection};
+use crate::wire::call_chain::Chain;
+use crate::wire::message::Message;
+use bytes::Bytes;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+pub enum Found {
+    Route(Route),
+    /// It will not come: who waits is told now.
+    Gone(Failure),
+    /// Not yet: who gives up meanwhile is told this.
+    Wait(Failure),
+    /// The same, while it is being recovered: that takes a moment.
+    Soon(Failure),
+    /// The same: something has just changed.
+    Again(Failure),
+}
+
+impl Life {
+    /// Calls that ended without an answer: their workers may live elsewhere.
+    pub fn doubt_routes(&self, unanswered: &[(u64, Call)]) {
+        let over = |(_, call): &(u64, Call)| match call.place {
+            Place::There { connection } if call.lane > 0 => Some((call.lane, connection)),
+            _ => None,
+        };
+        let unanswered: HashSet<(u64, u64)> = unanswered.iter().filter_map(over).collect();
+        if !unanswered.is_empty() {
+            lock(&self.lanes).doubt(&unanswered);
+        }
+    }
+
+    fn doubted_route(&self, worker: &WorkerId) -> Option<Route> {
+        match &lock(&self.lanes).get_mut(worker.as_str())?.route {
+            Route::Doubted { connection, epoch } if connection.is_open() => {
+                Some(Route::Remote { connection: connection.clone(), epoch: *epoch })
+            }
+            _ => None,
+        }
+    }
+
+    pub async fn find_route(self: &Arc<Self>, worker: &WorkerId) -> Found {
+        if self.lease.is_suspended() && lock(&self.residents).handle(worker.as_str()).is_some() {
+            return Found::Wait(suspended(worker));
+        }
+        let location = match self.coordinator.locate(worker).await {
+            Ok(location) => location,
+            // Who is known is talked to without the registry.
+            Err(error) => {
+                let failure = Failure::new(Code::Redis, error.to_string());
+                return self.doubted_route(worker).map_or(Found::Wait(failure), Found::Route);
+            }
+        };
+        match location {
+            Location::None => {
+                Found::Gone(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\".")))
+            }
+            Location::Unsettled => self.doubted_route(worker).map_or(Found::Wait(self.unsettled()), Found::Route),
+            Location::Pending { class, cluster } => {
+                self.claim(class.clone());
+                let failure = self.still_pending(worker, &class, &cluster);
+                // Nothing is known of a broker that could take it: it is looked up less often.
+                match failure.code {
+                    Code::NoBroker => Found::Wait(failure),
+                    _ => Found::Soon(failure),
+                }
+            }
+            Location::Suspected { class, deaths } => {
+                self.claim(class);
+                Found::Soon(waits(worker, deaths))
+            }
+            Location::Quarantined { deaths, .. } => Found::Gone(quarantined(worker, deaths)),
+            Location::Owned { owner, epoch, .. } if owner.incarnation == self.incarnation => {
+                self.find_here(worker, epoch).await
+            }
+            Location::Owned { owner, epoch, .. } => self.find_there(worker, &owner, epoch).await,
+        }
+    }
+
+    async fn find_here(self: &Arc<Self>, worker: &WorkerId, epoch: Epoch) -> Found {
+        if lock(&self.residents).handle(worker.as_str()).is_some() {
+            return Found::Route(Route::Local { epoch });
+        }
+        let (creator, receiver) = Creator::internal(self.chain_of_parked(worker));
+        self.registrar.take_up(worker.clone(), Some(creator));
+        match receiver.await {
+            Ok(Ok(_)) => Found::Route(Route::Local { epoch }),
+            Ok(Err(failure)) => Found::Wait(failure),
+            Err(_) => Found::Wait(Failure::new(Code::Unreachable, "The worker could not be taken up.")),
+        }
+    }
+
+    async fn find_there(self: &Arc<Self>, worker: &WorkerId, owner: &Owner, epoch: Epoch) -> Found {
+        let connection = match self.connect(owner).await {
+            Ok(connection) => connection,
+            // Whether it answers again is looked after elsewhere; who asks need not wait for that.
+            Err(failure) if self.watch.is_unreachable(&owner.incarnation) => return Found::Gone(failure),
+            Err(failure) => return Found::Wait(failure),
+        };
+        let bounced = lock(&self.lanes).get_mut(worker.as_str()).and_then(|lane| lane.bounced);
+        if bounced == Some(connection.id()) {
+            // It stands under that broker, which does not hold it: e.g. an answer of the registry was lost there.
+            let begun = boot_millis();
+            let deadline = begun + self.config.rpc_timeout;
+            match self.raise(&connection, worker, epoch, self.chain_of_parked(worker), deadline).await {
+                Settled::Reply(_) => {}
+                // It was waited for until it had ended there.
+                Settled::Failure { failure, .. } if failure.code == Code::WorkerNotFound && boot_millis() > begun => {
+                    return Found::Again(failure)
+                }
+                Settled::Failure { failure, .. } => return Found::Wait(failure),
+            }
+            if let Some(lane) = lock(&self.lanes).get_mut(worker.as_str()) {
+                lane.bounced = None;
+            }
+        }
+        Found::Route(Route::Remote { connection, epoch })
+    }
+
+    /// The workers that wait for the asks which wait for a route to this one.
+    fn chain_of_parked(&self, worker: &WorkerId) -> Chain {
+        let mut lanes = lock(&self.lanes);
+        let parked = lanes.get_mut(worker.as_str()).into_iter().flat_map(|lane| &lane.queue);
+        Chain::merged(parked.map(|parked| &parked.chain))
+    }
+
+    /// Tells the owner to take up a worker that stands under it; answered when its `onCreate` ended. `chain`: the workers
+    /// that wait for that.
+    pub async fn raise(
+        &self,
+        to: &Arc<Connection>,
+        worker: &WorkerId,
+        epoch: Epoch,
+        chain: Chain,
+        deadline: u64,
+    ) -> Settled {
+        let (sender, receiver) = oneshot::channel();
+        let call = self.internal_call();
+        self.open_call(call, deadline, Waiter::Internal(sender));
+        lock(&self.calls).route(call, Place::There { connection: to.id() });
+        let time_left = time_left(deadline, boot_millis());
+        let create = Message::Create { call, time_left, worker: worker.clone(), epoch, chain };
+        match to.send(&create) {
+            Ok(()) => to.flush(),
+            Err(error) => self.fail_call(call, send_failure(error).with_delivered(crate::error::Delivered::No)),
+        }
+        receiver.await.unwrap_or_else(|_| Settled::Failure {
+            failure: Failure::new(Code::PeerLost, "The broker ended."),
+            body: Bytes::new(),
+        })
+    }
+
+    /// The open connection to an incarnation, if there is one.
+    pub fn open_connection(&self, to: &Owner) -> Option<Arc<Connection>> {
+        lock(&self.peers).get(&to.incarnation).filter(|connection| connection.is_open()).cloned()
+    }
+
+    /// An open connection to an incarnation, made if there is none.
+    pub async fn connect(self: &Arc<Self>, owner: &Owner) -> Outcome<Arc<Connection>> {
+        if let Some(connection) = self.open_connection(owner) {
+            return Ok(connection);
+        }
+        let Some(address) = &owner.address else {
+            return Err(Failure::new(Code::Unreachable, "The worker's broker has left."));
+        };
+        if self.watch.is_unreachable(&owner.incarnation) {
+            let text = format!("The worker's broker at {address} does not answer.");
+            return Err(Failure::new(Code::Unreachable, text));
+        }
+        match self.transport().connect(address, Some(&owner.incarnation), self.hub.as_ref()).await {
+            Ok(connection) => {
+                let (broker, way) = (&connection.peer().broker, connection.remote());
+                self.log(Level::Debug, format!("Connected to broker \"{broker}\" at {way}."));
+                lock(&self.peers).insert(owner.incarnation.clone(), connection.clone());
+                // Who is talked to is watched.
+                self.watch_anew.notify_one();
+                Ok(connection)
+            }
+            Err(error) => Err(connect_failure(address, error)),
+        }
+    }
+}
+
+/// What is said of a broker that could not be connected to. A limit that was reached, here or there, is no sign that it is
+/// unreachable.
+fn connect_failure(address: &Endpoint, error: ConnectError) -> Failure {
+    const CLOSE_SOONER: &str = "or lower its option.socTimeout, so that unused connections are closed sooner";
+    match error {
+        ConnectError::Unauthorized(text) => Failure::new(Code::Unauthorized, text),
+        ConnectError::PeerFull => Failure::new(
+            Code::Overloaded,
+            format!(
+                "The worker's broker at {address} is connected to as many other brokers as it allows. Raise \
+                 option.maxPeers of that broker, {CLOSE_SOONER}."
+            ),
+        ),
+        ConnectError::Full(limit) => Failure::new(
+            Code::Overloaded,
+            format!(
+                "This broker is connected to {limit} other brokers, its limit, and not to the worker's broker at \
+                 {address}. Raise option.maxPeers of this broker, {CLOSE_SOONER}."
+            ),
+        ),
+        ConnectError::NoDescriptor => Failure::new(
+            Code::Overloaded,
+            format!(
+                "This process has no file descriptor left for a connection to the worker's broker at {address}. Raise \
+                 its limit (ulimit -n)."
+            ),
+        ),
+        error => {
+            Failure::new(Code::Unreachable, format!("The worker's broker at {address} cannot be reached: {error}"))
+        }
+    }
+}

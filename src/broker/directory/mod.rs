@@ -1,0 +1,16 @@
+//! Where workers are: routes, the order of messages to one worker, and the search for its broker.
+//!
+//! | what you look for | file |
+//! | --- | --- |
+//! | routes, and messages that wait for one | [`lanes`], [`lane`] |
+//! | from a worker's id to a route | [`resolution`], [`lookup`] |
+//! | brokers that cannot be used | [`avoided`], [`complaints`] |
+//! | what is said of a worker that waits to be recovered | [`pending`] |
+
+pub mod avoided;
+pub mod complaints;
+pub mod lane;
+pub mod lanes;
+pub mod lookup;
+pub mod pending;
+pub mod resolution;

@@ -1,0 +1,234 @@
+//! From a worker's id to a route: asks the registry where it is, connects, and lets go what waits.
+
+use crate::backoff::{spread, Backoff};
+use crate::broker::directory::lane::{Parked, Route};
+use crate::broker::directory::lanes::Lanes;
+use crate::broker::directory::lookup::Found;
+use crate::broker::incarnation::Life;
+use crate::broker::js::event::{Event, Level};
+use crate::broker::js::queue::lock;
+use crate::clock::boot_millis;
+use crate::error::{Code, Failure};
+use crate::ids::WorkerId;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// While workers are recovered, each that is waited for is looked up so often that all together ask the registry ten
+/// thousand times a second at most: more leaves too little for who recovers them.
+const LOOK_UP: Duration = Duration::from_micros(200);
+/// Searches that a hint wakes at most. Where more wait, each looks at its own time, as the limit above says.
+const MAX_WOKEN: usize = 64;
+/// Between two such looks at least.
+const SOON: Duration = Duration::from_millis(20);
+
+/// One more while it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Life {
+    pub fn backoff(&self) -> Backoff {
+        let retries = &self.config.retries;
+        Backoff::new(Duration::from_millis(retries.initial_interval), Duration::from_millis(retries.max_interval))
+    }
+
+    /// Workers that waited have an owner now: those that search look again.
+    pub fn wake_searches(&self) {
+        if self.resolving.load(Ordering::Relaxed) <= MAX_WOKEN {
+            self.moved.notify_waiters();
+        }
+    }
+
+    /// Starts a search for a route, unless one is under way or nothing waits.
+    pub fn look_for_route(self: &Arc<Self>, worker: &WorkerId) {
+        self.look_for_route_in(&mut lock(&self.lanes), worker);
+    }
+
+    /// The same, for who holds the lanes already.
+    pub fn look_for_route_in(self: &Arc<Self>, lanes: &mut Lanes, worker: &WorkerId) {
+        let Some(lane) = lanes.get_mut(worker.as_str()) else { return };
+        if lane.resolving || lane.queue.is_empty() || matches!(lane.route, Route::Fence { .. }) {
+            return;
+        }
+        lane.resolving = true;
+        self.spawn("resolve", self.clone().resolve(worker.clone()));
+    }
+
+    /// Looks for a route until one is found, the worker is known to be gone, or nobody waits any more.
+    pub async fn resolve(self: Arc<Self>, worker: WorkerId) {
+        let mut backoff = self.backoff();
+        let _counted = Counted::new(&self.resolving);
+        let mut refused_since = None;
+        let mut was_closed = false;
+        loop {
+            // Before the look: nothing that happens after it is missed.
+            let mut moved = pin!(self.moved.notified());
+            moved.as_mut().enable();
+            let found = self.give_up_if_refused(self.find_in_time(&worker).await, &mut refused_since);
+            let (soon, again) = (matches!(found, Found::Soon(_)), matches!(found, Found::Again(_)));
+            let failure = match found {
+                Found::Route(route) => {
+                    if self.attach(&worker, route) {
+                        return;
+                    }
+                    if !std::mem::replace(&mut was_closed, true) {
+                        // The broker left between the look and the first message: the worker may be elsewhere already.
+                        continue;
+                    }
+                    let text = format!("The connection to the broker of the worker \"{worker}\" was closed.");
+                    Failure::new(Code::Unreachable, text)
+                }
+                Found::Gone(failure) => {
+                    let waiting = {
+                        let mut lanes = lock(&self.lanes);
+                        let waiting = lanes.take(worker.as_str());
+                        if let Some(lane) = lanes.get_mut(worker.as_str()) {
+                            lane.resolving = false;
+                        }
+                        waiting
+                    };
+                    waiting.into_iter().for_each(|parked| self.fail_parked(&worker, parked, &failure));
+                    return;
+                }
+                Found::Wait(failure) | Found::Soon(failure) | Found::Again(failure) => failure,
+            };
+            if !self.goes_on_waiting(&worker, failure) {
+                return;
+            }
+            if again {
+                continue;
+            }
+            let _ = tokio::time::timeout(self.next_try(&worker, &mut backoff, soon), moved).await;
+        }
+    }
+
+    /// What does not wait any longer for the worker is told why; whether anything is left.
+    fn goes_on_waiting(&self, worker: &WorkerId, failure: Failure) -> bool {
+        let now = boot_millis();
+        let failure = Arc::new(failure);
+        let (expired, left) = {
+            let mut lanes = lock(&self.lanes);
+            let expired = lanes.take_if(worker.as_str(), |parked| {
+                // An onDestroy does not wait for others that are being handed over: they may wait for it.
+                parked.deadline <= now || parked.chain.has_ending()
+            });
+            let lane = lanes.lane(worker.as_str(), now);
+            lane.resolving = !lane.queue.is_empty();
+            let mut calls = lock(&self.calls);
+            lane.queue.iter().for_each(|parked| calls.blame(parked.call, &failure));
+            (expired, lane.resolving)
+        };
+        expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
+        left
+    }
+
+    /// A broker that refuses this one may be about to learn a new secret or certificate, so the search goes on. One that
+    /// refuses it for as long as undelivered messages are tried again will not change its mind soon.
+    fn give_up_if_refused(&self, found: Found, refused_since: &mut Option<u64>) -> Found {
+        match found {
+            Found::Wait(failure) if failure.code == Code::Unauthorized => {
+                let now = boot_millis();
+                let since = *refused_since.get_or_insert(now);
+                if now - since < self.config.retries.duration {
+                    Found::Wait(failure)
+                } else {
+                    Found::Gone(failure)
+                }
+            }
+            found => {
+                *refused_since = None;
+                found
+            }
+        }
+    }
+
+    /// Looks once. That may take as long as the registry or a peer may be silent: tells whose time ends meanwhile fail then.
+    /// (Asks end by themselves.)
+    async fn find_in_time(self: &Arc<Self>, worker: &WorkerId) -> Found {
+        let mut search = pin!(self.find_route(worker));
+        loop {
+            // No tell that comes meanwhile has less time than that.
+            let longest = Duration::from_millis(self.config.retries.duration).max(SOON);
+            let wait = self.until_next(worker, |parked| parked.call == 0).map_or(longest, |wait| wait.min(longest));
+            tokio::select! {
+                found = &mut search => return found,
+                () = tokio::time::sleep(wait) => {}
+            }
+            self.fail_late_tells(worker);
+        }
+    }
+
+    fn fail_late_tells(&self, worker: &WorkerId) {
+        let now = boot_millis();
+        let late = |parked: &Parked| parked.call == 0 && parked.deadline <= now;
+        let expired = lock(&self.lanes).take_if(worker.as_str(), late);
+        let failure = Failure::new(Code::Unreachable, format!("No way to the worker \"{worker}\" was found in time."));
+        expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
+    }
+
+    /// Behind a fence nobody looks for a route: tells whose time ends meanwhile fail then.
+    pub fn watch_fence(self: &Arc<Self>, lanes: &mut Lanes, worker: &str) {
+        let Some(lane) = lanes.get_mut(worker) else { return };
+        if !lane.watched && lane.next_of_fence().is_some() {
+            lane.watched = true;
+            self.spawn("fence", self.clone().keep_fence(WorkerId::new(worker)));
+        }
+    }
+
+    async fn keep_fence(self: Arc<Self>, worker: WorkerId) {
+        loop {
+            let next = {
+                let mut lanes = lock(&self.lanes);
+                let Some(lane) = lanes.get_mut(worker.as_str()) else { return };
+                let next = lane.next_of_fence();
+                lane.watched = next.is_some();
+                next
+            };
+            let Some(next) = next else { return };
+            tokio::time::sleep(Duration::from_millis(next.saturating_sub(boot_millis()))).await;
+            self.fail_late_tells(&worker);
+        }
+    }
+
+    /// Not beyond the next deadline of what waits.
+    fn next_try(&self, worker: &WorkerId, backoff: &mut Backoff, soon: bool) -> Duration {
+        let wait = if soon {
+            // Spread over all of that time: who is made first answers first.
+            spread(LOOK_UP * self.resolving.load(Ordering::Relaxed) as u32).max(SOON)
+        } else {
+            backoff.next_wait()
+        };
+        self.until_next(worker, |_| true).map_or(wait, |next| wait.min(next))
+    }
+
+    /// Until the first deadline of those that wait for this worker's route; `None`: there are none.
+    fn until_next(&self, worker: &WorkerId, counts: impl Fn(&Parked) -> bool) -> Option<Duration> {
+        let mut lanes = lock(&self.lanes);
+        let waiting = lanes.get_mut(worker.as_str())?.queue.iter().filter(|parked| counts(parked));
+        let next = waiting.map(|parked| parked.deadline).min()?;
+        Some(Duration::from_millis(next.saturating_sub(boot_millis())))
+    }
+
+    pub fn fail_parked(&self, worker: &WorkerId, parked: Parked, failure: &Failure) {
+        if parked.call > 0 {
+            self.fail_call(parked.call, failure.clone());
+        } else if parked.tell_slot > 0 {
+            self.inbox.push(Event::failed(parked.tell_slot, failure.clone()));
+        } else {
+            self.log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {failure}"));
+        }
+    }
+}

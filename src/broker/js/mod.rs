@@ -1,0 +1,11 @@
+//! What the core tells JavaScript.
+//!
+//! | what you look for | file |
+//! | --- | --- |
+//! | the events | [`event`] |
+//! | the queue of events that wait for JavaScript | [`queue`] |
+//! | one batch of events as one text | [`batch`] |
+
+pub mod batch;
+pub mod event;
+pub mod queue;

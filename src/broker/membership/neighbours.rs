@@ -1,0 +1,149 @@
+//! Whom a broker watches: its neighbours, who it talks to, and who fell silent.
+
+use crate::broker::incarnation::Life;
+use crate::broker::js::queue::lock;
+use crate::broker::membership::death::Sign;
+use crate::broker::membership::heartbeat::PING;
+use crate::broker::membership::ranking::Members;
+use crate::coordination::BrokerRecord;
+use crate::error::Code;
+use crate::ids::{Endpoint, Incarnation};
+use crate::transport::ConnectError;
+use std::collections::HashMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
+
+/// Incarnations that each broker watches: with two, a death is seen also when one watcher dies with it.
+const NEIGHBOURS: usize = 2;
+
+/// The members that come after `own` in the order of incarnations, around the end.
+fn neighbours<'a>(members: &'a Members, own: &'a Incarnation) -> impl Iterator<Item = &'a BrokerRecord> {
+    let after = members.range::<Incarnation, _>((Excluded(own), Unbounded));
+    let around = members.range::<Incarnation, _>(..own);
+    after.chain(around).map(|(_, record)| record).take(NEIGHBOURS)
+}
+
+impl Life {
+    /// Keeps a connection to everybody who is to be watched, as long as the life goes on.
+    pub async fn keep_watch(self: Arc<Self>) {
+        loop {
+            // What broke without a death, or could not be reached, is tried again.
+            let _ = tokio::time::timeout(PING, self.watch_anew.notified()).await;
+            let wanted = self.to_watch();
+            self.drop_unwanted(&wanted);
+            for (incarnation, address) in wanted {
+                self.watch_peer(incarnation, address);
+            }
+        }
+    }
+
+    /// Neighbours, whom messages go to, and who fell silent, with their addresses.
+    fn to_watch(&self) -> HashMap<Incarnation, Endpoint> {
+        let remembered = lock(&self.remembered);
+        let members = &remembered.members;
+        let mut wanted: HashMap<_, _> = neighbours(members, &self.incarnation)
+            .map(|record| (record.incarnation.clone(), record.address.clone()))
+            .collect();
+        lock(&self.watch.unreachable).retain(|incarnation| {
+            let member = members.get(incarnation);
+            if let Some(record) = member {
+                wanted.insert(incarnation.clone(), record.address.clone());
+            }
+            member.is_some()
+        });
+        drop(remembered);
+        for (incarnation, connection) in lock(&self.peers).iter() {
+            if let Some(target) = connection.target().filter(|_| connection.is_open()) {
+                wanted.entry(incarnation.clone()).or_insert_with(|| target.clone());
+            }
+        }
+        wanted
+    }
+
+    /// Those that this broker made and needs no more; the other side sees to its own.
+    fn drop_unwanted(&self, wanted: &HashMap<Incarnation, Endpoint>) {
+        lock(&self.watch.watched).retain(|(incarnation, outgoing), watched| {
+            let keep = wanted.contains_key(incarnation) || !outgoing;
+            if !keep {
+                watched.connection.close(Code::Unreachable, "nobody talks any more");
+            }
+            keep
+        });
+    }
+
+    fn watch_peer(self: &Arc<Self>, incarnation: Incarnation, address: Endpoint) {
+        let key = (incarnation.clone(), true);
+        let known = lock(&self.watch.watched).get(&key).is_some_and(|watched| watched.connection.is_open());
+        if known || !lock(&self.watch.dialing).insert(incarnation.clone()) {
+            return;
+        }
+        let life = self.clone();
+        self.spawn("control connection", async move {
+            let dialed = match life.watch.transport() {
+                Some(transport) => transport.connect(&address, Some(&incarnation), life.hub.as_ref()).await.map(drop),
+                None => Ok(()),
+            };
+            lock(&life.watch.dialing).remove(&incarnation);
+            match dialed {
+                // It is well, and says so, or the reason is on this side: nobody is dead here.
+                Ok(())
+                | Err(
+                    ConnectError::Unauthorized(_)
+                    | ConnectError::PeerFull
+                    | ConnectError::Full(_)
+                    | ConnectError::NoDescriptor
+                    | ConnectError::Closed,
+                ) => {}
+                Err(error) => {
+                    let connection = lock(&life.peers).get(&incarnation).cloned();
+                    if let Some(connection) = connection.filter(|_| error == ConnectError::Timeout) {
+                        life.lose(&connection);
+                    }
+                    // It died between the look and now, or it cannot be reached from here: a proof tells which.
+                    life.suspect(&incarnation, Sign::Unreachable);
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn record(incarnation: &str) -> BrokerRecord {
+        BrokerRecord {
+            incarnation: incarnation.into(),
+            broker: incarnation.into(),
+            cluster: "main".into(),
+            address: Endpoint { host: "h".into(), port: 1 },
+            classes: Default::default(),
+            protocol: (1, 1),
+            lease_ttl: Duration::from_secs(5),
+            strict: false,
+            draining: false,
+        }
+    }
+
+    fn members(names: &[&str]) -> Members {
+        names.iter().map(|name| ((*name).into(), record(name))).collect()
+    }
+
+    #[test]
+    fn everybody_is_watched_by_two_others_where_there_are_three_or_more() {
+        let names = ["d", "a", "c", "b"];
+        let all = members(&names);
+        let mut watchers = HashMap::new();
+        for name in names {
+            for watched in neighbours(&all, &name.into()) {
+                assert_ne!(watched.incarnation.as_str(), name);
+                *watchers.entry(watched.incarnation.to_string()).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(watchers.len(), 4);
+        assert!(watchers.values().all(|count| *count == 2), "{watchers:?}");
+        assert_eq!(neighbours(&members(&["d"]), &"d".into()).count(), 0);
+        assert_eq!(neighbours(&members(&["d", "a"]), &"d".into()).count(), 1);
+    }
+}

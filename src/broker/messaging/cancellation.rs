@@ -1,0 +1,158 @@
+//! Calls that end before their answer: by the caller's signal, their deadline, or the end of whom they were made for.
+
+use crate::broker::activation::requests::Scope;
+use crate::broker::incarnation::Life;
+use crate::broker::js::event::{Event, Handle};
+use crate::broker::js::queue::lock;
+use crate::broker::messaging::calls::{Call, Place, Settled};
+use crate::broker::messaging::outgoing::Outgoing;
+use crate::clock::boot_millis;
+use crate::error::{Code, Delivered, Failure};
+use crate::wire::call_chain::{Chain, Link};
+use crate::wire::message::Message;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Life {
+    /// The caller's signal aborted this call: whether it may have run; `None` when it has ended already.
+    pub fn abort(&self, call: u64) -> Option<Delivered> {
+        let ended = lock(&self.calls).settle(call)?;
+        self.withdraw([(call, ended.place)]);
+        Some(ended.delivered())
+    }
+
+    /// Nobody waits for these any more: whoever has them is told, and what was asked on their behalf ends too.
+    pub fn withdraw(&self, calls: impl IntoIterator<Item = (u64, Place)>) {
+        let mut there: HashMap<u64, Vec<u64>> = HashMap::new();
+        let mut left: Vec<_> = calls.into_iter().collect();
+        while let Some((call, place)) = left.pop() {
+            match place {
+                Place::Nowhere => {}
+                Place::There { connection } => there.entry(connection).or_default().push(call),
+                Place::Here { inbound } => {
+                    let cancelled = lock(&self.inbound).cancel(inbound);
+                    let Some(cancelled) = cancelled else { continue };
+                    if cancelled.watched {
+                        self.inbox.push(Event::Cancel { inbound });
+                    }
+                    left.extend(self.abort_all(cancelled.calls));
+                }
+            }
+        }
+        self.send_cancels(&there);
+    }
+
+    fn send_cancels(&self, there: &HashMap<u64, Vec<u64>>) {
+        if there.is_empty() {
+            return;
+        }
+        let mut peers: Vec<_> = lock(&self.peers).values().cloned().collect();
+        peers.retain(|connection| there.contains_key(&connection.id()));
+        for connection in peers {
+            for call in there.get(&connection.id()).into_iter().flatten() {
+                // One that is closed or full loses nothing: the receiver knows the deadline.
+                let _ = connection.send(&Message::Cancel { call: *call });
+            }
+            connection.flush();
+        }
+    }
+
+    /// Ends calls that a handler made; where they were.
+    fn abort_all(&self, calls: Vec<u64>) -> Vec<(u64, Place)> {
+        let ended: Vec<(u64, Call)> = {
+            let mut waiting = lock(&self.calls);
+            calls.into_iter().filter_map(|call| waiting.settle(call).map(|ended| (call, ended))).collect()
+        };
+        let places = ended.iter().map(|(call, ended)| (*call, ended.place)).collect();
+        for (call, ended) in ended {
+            let failure = aborted("The call was made for one that nobody waits for any more.", ended.delivered());
+            self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
+        }
+        places
+    }
+
+    /// The peer says that nobody waits for this one.
+    pub fn cancel(&self, inbound: u64) {
+        self.withdraw([(0, Place::Here { inbound })]);
+    }
+
+    /// Nobody waits for what came over this connection.
+    pub fn callers_lost(&self, connection: u64) {
+        let lost = lock(&self.inbound).of_connection(connection);
+        self.withdraw(lost.into_iter().map(|inbound| (0, Place::Here { inbound })));
+    }
+
+    /// This broker cannot prove that it lives: what its handlers asked ends.
+    pub fn abort_calls_of_handlers(&self) {
+        let calls = lock(&self.inbound).take_calls();
+        let places = self.abort_all(calls);
+        self.withdraw(places);
+    }
+
+    /// The workers that wait for an ask of this handler. A parallel worker is named only where another one waits: it blocks
+    /// no message itself.
+    fn chain_of_ask(&self, inbound: u64, scope: &Scope) -> Chain {
+        if scope.chain.is_empty() && scope.turn_of == 0 && !scope.step {
+            return Chain::EMPTY;
+        }
+        self.chain_of_scope(inbound, scope)
+    }
+
+    fn chain_of_scope(&self, inbound: u64, scope: &Scope) -> Chain {
+        let mut residents = lock(&self.residents);
+        let Some(resident) = residents.get_mut(scope.turn_of.max(scope.worker)) else { return scope.chain.clone() };
+        if scope.step {
+            return resident.chain_of_step(|delivery| self.is_wanted(delivery, boot_millis()));
+        }
+        let worker = resident.id.clone();
+        scope.chain.with(if scope.turn_of > 0 { Link { worker, turn: inbound } } else { Link::through(worker) })
+    }
+
+    /// The workers that wait for a creation which this handler requests. `direct`: the worker whose handler it is, where
+    /// JavaScript kept the message to itself; it has no number then.
+    pub fn chain_of_creation(&self, inbound: u64, direct: Handle) -> Chain {
+        let scope = lock(&self.inbound).scope(inbound);
+        match scope {
+            Some(scope) => self.chain_of_scope(inbound, &scope),
+            None if direct > 0 => {
+                let id = lock(&self.residents).get_mut(direct).map(|resident| resident.id.clone());
+                id.map_or(Chain::EMPTY, |id| Chain::EMPTY.with(Link::through(id)))
+            }
+            None => Chain::EMPTY,
+        }
+    }
+
+    /// An ask of the handler of `inbound`, which a broker of the same process handles: it ends with the call that is being
+    /// handled, and names the workers that wait for it. `home`: the life of the handler's broker.
+    pub fn ask_for(self: &Arc<Self>, home: &Arc<Life>, inbound: u64, mut outgoing: Outgoing<'_>) {
+        let now = boot_millis();
+        let scope = lock(&home.inbound).scope(inbound);
+        if let Some(scope) = scope {
+            outgoing.deadline = outgoing.deadline.min(scope.deadline);
+            let failure = if scope.cancelled {
+                Some(aborted("Nobody waits any more for the call that is being handled.", Delivered::No))
+            } else if outgoing.deadline <= now {
+                let text = "The call that is being handled has no time left.";
+                Some(Failure::new(Code::Timeout, text).with_delivered(Delivered::No))
+            } else {
+                None
+            };
+            if let Some(failure) = failure {
+                self.inbox.push(Event::failed(outgoing.slot, failure));
+                return;
+            }
+            outgoing.chain = home.chain_of_ask(inbound, &scope);
+            // A call of another broker ends at its deadline: its number means nothing to the handler's own.
+            if Arc::ptr_eq(self, home) {
+                let is_waiting = |call| lock(&self.calls).is_waiting(call);
+                lock(&self.inbound).add_call(inbound, outgoing.slot, is_waiting);
+            }
+        }
+        self.send_ask(&outgoing, now);
+    }
+}
+
+fn aborted(text: &str, delivered: Delivered) -> Failure {
+    Failure::new(Code::Aborted, text).with_delivered(delivered)
+}

@@ -1,0 +1,305 @@
+//! What arrives from peers: each message is decided on where it is read, in the order of its connection.
+
+use crate::broker::activation::catalog::{Admission, CreationPlace, Creator, Requester};
+use crate::broker::activation::requests::{Origin, MAX_PER_CONNECTION};
+use crate::broker::activation::turns::{cycle, ending};
+use crate::broker::incarnation::Life;
+use crate::broker::js::batch::{is_one_json_value, plain_string, LARGE};
+use crate::broker::js::event::{Delivery, Event, Level, Mark};
+use crate::broker::js::queue::lock;
+use crate::broker::membership::death::Sign;
+use crate::broker::messaging::calls::Settled;
+use crate::clock::boot_millis;
+use crate::error::{Code, Delivered, Failure};
+use crate::ids::WorkerId;
+use crate::transport::{CloseReason, Connection, Events, Incident};
+use crate::wire::call_chain::Chain;
+use crate::wire::message::{Encoding, Envelope, Message, Payload};
+use bytes::Bytes;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+/// The transport's events, for a life. Weak: the life owns the transport.
+pub struct Receiver(pub Weak<Life>);
+
+impl Events for Receiver {
+    fn on_open(&self, connection: &Arc<Connection>) {
+        let Some(life) = self.0.upgrade() else { return };
+        if connection.is_control() {
+            life.control_opened(connection);
+        } else {
+            lock(&life.callers).insert(connection.id(), connection.peer().broker.clone());
+        }
+    }
+
+    fn on_message(&self, connection: &Arc<Connection>, message: Message) {
+        let Some(life) = self.0.upgrade() else { return };
+        if connection.is_control() {
+            life.control_heard(connection, &message);
+        } else {
+            life.receive(connection, message);
+        }
+    }
+
+    fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
+        let Some(life) = self.0.upgrade() else { return };
+        if connection.is_control() {
+            life.control_closed(connection, &reason);
+        } else {
+            life.disconnected(connection, &reason, unsent);
+        }
+    }
+
+    fn is_waiting(&self, connection: &Arc<Connection>) -> bool {
+        self.0.upgrade().is_some_and(|life| lock(&life.calls).has_in_flight(connection.id()))
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.upgrade().is_none_or(|life| !life.inbox.is_full())
+    }
+
+    fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let life = self.0.upgrade();
+        Box::pin(async move {
+            if let Some(life) = life {
+                let inbox = life.inbox.clone();
+                drop(life);
+                inbox.room().await;
+            }
+        })
+    }
+}
+
+/// The worker's broker cannot prove at the moment that it lives.
+pub fn suspended(worker: &WorkerId) -> Failure {
+    Failure::new(Code::Suspended, format!("The broker of the worker \"{worker}\" has no valid lease at the moment."))
+}
+
+/// Why JavaScript cannot be given a payload; `None` where it can. JSON text that stands inside a batch is checked here,
+/// JavaScript checks everything else alone.
+fn flaw(payload: &Payload) -> Option<&'static str> {
+    let Payload { encoding, bytes } = payload;
+    match encoding {
+        Encoding::Absent | Encoding::Packed | Encoding::Bytes | Encoding::Structured => None,
+        Encoding::Unknown => {
+            Some("The payload has an encoding that this broker does not know: it runs an older version.")
+        }
+        Encoding::Json if bytes.len() >= LARGE || plain_string(bytes).is_some() || is_one_json_value(bytes) => None,
+        Encoding::Json => Some("The payload is not one JSON value."),
+    }
+}
+
+impl Life {
+    fn receive(self: &Arc<Self>, from: &Arc<Connection>, message: Message) {
+        match message {
+            Message::Ask { call, time_left, envelope } => self.receive_message(from, call, time_left, envelope),
+            Message::Tell { envelope } => self.receive_message(from, 0, 0, envelope),
+            Message::Reply { call, payload } => match flaw(&payload) {
+                None => self.settle_from(from, call, Settled::Reply(payload)),
+                Some(flaw) => {
+                    self.note_bad_payload(from);
+                    let failure = Failure::new(Code::Rejected, format!("The answer cannot be read. {flaw}"));
+                    self.settle_from(from, call, Settled::Failure { failure, body: Bytes::new() });
+                }
+            },
+            Message::Failure { call, code, message, body } => {
+                let mut failure = Failure::new(code, String::from_utf8_lossy(&message));
+                if code == Code::TooLarge {
+                    // The result was too large: the handler has run.
+                    failure.delivered = Delivered::Yes;
+                }
+                let body = if is_one_json_value(&body) { body } else { Bytes::new() };
+                self.settle_from(from, call, Settled::Failure { failure, body });
+            }
+            Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
+            Message::Create { call, time_left, worker, chain, .. } => {
+                self.receive_create(from, call, time_left, worker, chain)
+            }
+            Message::Sync { call, worker } => {
+                self.refusals.passed(from.id(), &worker);
+                // What a worker that moves out sends back is written by now: that happens under this lock.
+                drop(lock(&self.residents));
+                let connection = from.clone();
+                self.inbox.push(Event::Mark(Mark::Remote { connection, sync: call }));
+            }
+            Message::Synced { call } => self.fence_passed(call),
+            Message::Cancel { call } => {
+                let inbound = lock(&self.inbound).find(from.id(), call);
+                if let Some(inbound) = inbound {
+                    self.cancel(inbound);
+                }
+            }
+            Message::Unknown { kind, call } => {
+                let message = Bytes::from(format!("Expected a known kind of message but received {kind}."));
+                let code = Code::Config;
+                self.reply_to(from, &Message::Failure { call, code, message, body: Bytes::new() });
+            }
+            Message::Ping { token } => self.reply_to(from, &Message::Pong { token }),
+            Message::Close { .. } | Message::Drain | Message::Pong { .. } => {}
+        }
+    }
+
+    fn note_bad_payload(&self, from: &Connection) {
+        self.transport().note(Incident::BadPayload, &from.remote(), &"a message was dropped");
+    }
+
+    /// A mark has passed through the inbox.
+    pub fn marked(self: &Arc<Self>, mark: Mark) {
+        match mark {
+            Mark::Local { sync } => self.fence_passed(sync),
+            Mark::Remote { connection, sync } => self.reply_to(&connection, &Message::Synced { call: sync }),
+        }
+    }
+
+    fn fence_passed(self: &Arc<Self>, sync: u64) {
+        let worker = lock(&self.lanes).passed(sync);
+        if let Some(worker) = worker {
+            self.look_for_route(&worker);
+        }
+    }
+
+    /// A full outbox means a peer that does not read its answers: its calls end at their deadlines.
+    pub fn reply_to(&self, to: &Arc<Connection>, message: &Message) {
+        if to.send(message).is_err() {
+            self.log(Level::Debug, "An answer could not be written: the peer is gone, or does not read.");
+        }
+        self.flush_to(to);
+    }
+
+    fn refuse_call(&self, to: &Arc<Connection>, call: u64, code: Code, text: &str) {
+        let message = Bytes::copy_from_slice(text.as_bytes());
+        self.reply_to(to, &Message::Failure { call, code, message, body: Bytes::new() });
+    }
+
+    fn receive_message(self: &Arc<Self>, from: &Arc<Connection>, call: u64, time_left: u32, envelope: Envelope) {
+        if let Some(flaw) = flaw(&envelope.payload) {
+            self.note_bad_payload(from);
+            if call > 0 {
+                self.refuse_call(from, call, Code::Config, flaw);
+            }
+            return;
+        }
+        let deadline = if call > 0 { boot_millis() + u64::from(time_left) } else { u64::MAX };
+        let origin = Origin::Remote { connection: from.clone(), call };
+        let inbound = if call > 0 {
+            if !self.has_place(from) {
+                from.in_flight().fetch_sub(1, Ordering::AcqRel);
+                self.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
+                return;
+            }
+            lock(&self.inbound).open(origin.clone(), deadline, envelope.chain.clone())
+        } else {
+            0
+        };
+        let delivery = Delivery { handle: 0, inbound, turn: false, origin, deadline, envelope };
+        let Envelope { worker, epoch, .. } = &delivery.envelope;
+        if let Some(code) = self.refusals.refuses(from.id(), worker, *epoch) {
+            return self.send_back(delivery, code);
+        }
+        // Tells are let in: they wait.
+        if call > 0 && self.lease.is_suspended() {
+            return self.refuse_from(from, delivery, Code::Suspended);
+        }
+        let admission = lock(&self.residents).admit(delivery);
+        match admission {
+            Admission::Ready(delivery) => {
+                self.begin_turn(&delivery);
+                self.inbox.push(Event::Message(delivery));
+            }
+            Admission::Held => {}
+            Admission::Full(delivery) => self.send_back(delivery, Code::Overloaded),
+            Admission::Absent(delivery) => self.refuse_from(from, delivery, Code::WorkerNotFound),
+            Admission::Cycle(delivery) => self.refuse_ask(&delivery, cycle(&delivery)),
+            Admission::Ending(delivery, refusal) => self.refuse_ask(&delivery, ending(&delivery, refusal)),
+        }
+    }
+
+    /// A message goes back, and what its sender wrote after it.
+    fn refuse_from(self: &Arc<Self>, from: &Arc<Connection>, delivery: Delivery, code: Code) {
+        let Envelope { worker, epoch, .. } = &delivery.envelope;
+        let bounded = self.refusals.refuse(from.id(), worker, *epoch, code);
+        self.send_back(delivery, code);
+        if !bounded {
+            from.close(Code::Overloaded, "too many messages came back and were not asked for");
+        }
+    }
+
+    /// An ask that never starts: its caller is told why.
+    pub fn refuse_ask(&self, delivery: &Delivery, failure: Failure) {
+        let closed = lock(&self.inbound).close(delivery.inbound);
+        match closed.map(|closed| closed.origin) {
+            None => {}
+            Some(Origin::Local { slot }) => self.fail_call(slot, failure.with_delivered(Delivered::No)),
+            Some(Origin::Remote { connection, call }) => {
+                connection.in_flight().fetch_sub(1, Ordering::AcqRel);
+                self.refuse_call(&connection, call, failure.code, &failure.message);
+            }
+        }
+    }
+
+    /// Counts one more ask of this connection; `false`: too many. Handlers that never settle lose their place when
+    /// nobody waits for them any more.
+    fn has_place(&self, from: &Connection) -> bool {
+        if from.in_flight().fetch_add(1, Ordering::AcqRel) < MAX_PER_CONNECTION {
+            return true;
+        }
+        let gone = lock(&self.inbound).forget_expired(from.id(), boot_millis());
+        from.in_flight().fetch_sub(gone, Ordering::AcqRel);
+        gone > 0
+    }
+
+    fn receive_create(
+        self: &Arc<Self>,
+        from: &Arc<Connection>,
+        call: u64,
+        time_left: u32,
+        worker: WorkerId,
+        chain: Chain,
+    ) {
+        let Some(place) = CreationPlace::take(from) else {
+            return self.refuse_call(from, call, Code::Overloaded, "Too many workers are being created for this peer.");
+        };
+        let deadline = boot_millis() + u64::from(time_left);
+        let creator = Creator { requester: Requester::Remote { place, call, deadline }, chain };
+        if self.is_leaving() && lock(&self.residents).handle(worker.as_str()).is_none() {
+            let failure = Failure::new(Code::State, "The broker is leaving.");
+            self.tell_creators(vec![creator], &Err(failure));
+        } else if lock(&self.residents).handle(worker.as_str()).is_some() {
+            self.join_creators(&worker, creator);
+        } else {
+            self.registrar.take_up(worker, Some(creator));
+        }
+    }
+
+    fn disconnected(self: &Arc<Self>, connection: &Arc<Connection>, reason: &CloseReason, unsent: Vec<Message>) {
+        self.refusals.closed(connection.id());
+        self.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
+        {
+            let mut peers = lock(&self.peers);
+            let incarnation = &connection.peer().incarnation;
+            if peers.get(incarnation).is_some_and(|known| Arc::ptr_eq(known, connection)) {
+                peers.remove(incarnation);
+            }
+        }
+        let mut waiting = lock(&self.lanes).disconnected(connection.id());
+        for message in unsent {
+            waiting.extend(self.take_back(message));
+        }
+        lock(&self.callers).remove(&connection.id());
+        self.callers_lost(connection.id());
+        let lost = lock(&self.calls).lost(connection.id());
+        for (call, ended) in lost {
+            let text = format!("The connection to the broker \"{}\" broke.", connection.peer().broker);
+            let failure = Failure::new(Code::PeerLost, text);
+            self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
+        }
+        for worker in waiting {
+            self.look_for_route(&worker);
+        }
+        if let CloseReason::Lost(_) = reason {
+            self.suspect(&connection.peer().incarnation, Sign::Broken);
+        }
+    }
+}

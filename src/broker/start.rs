@@ -1,0 +1,223 @@
+//! The start of a life: opens the coordinator, listens, registers, and starts the tasks.
+
+use crate::broker::broker::Core;
+use crate::broker::incarnation::{Life, LifeParts};
+use crate::broker::js::event::{Event, Level};
+use crate::broker::js::queue::lock;
+use crate::broker::lease::thread;
+use crate::broker::membership::heartbeat::Watcher;
+use crate::broker::messaging::incoming::Receiver;
+use crate::broker::registry::Registry;
+use crate::broker::tasks::Tasks;
+use crate::clock::boot_millis;
+use crate::config::RedisConfig;
+use crate::coordination::memory::MemoryStore;
+use crate::coordination::{CoordinationError, Coordinator};
+use crate::error::{Code, Failure, Outcome};
+use crate::ids::Endpoint;
+use crate::transport::{Events, MemoryHub, PeerTable, Transport, TransportConfig};
+use crate::wire::handshake::{Identity, Purpose, Secrets};
+use std::io::ErrorKind;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where the cluster's state lives, and with it how brokers reach each other.
+#[derive(Clone)]
+pub enum Home {
+    Redis(Box<RedisConfig>),
+    /// The whole system in this process.
+    Memory {
+        store: MemoryStore,
+        hub: MemoryHub,
+    },
+    /// The same on any coordinator, e.g. one that counts what it is asked.
+    Embedded {
+        coordinator: NewCoordinator,
+        hub: MemoryHub,
+    },
+}
+
+/// Makes the coordinator of one life.
+pub type NewCoordinator = Arc<dyn Fn() -> Arc<dyn Coordinator> + Send + Sync>;
+
+/// How long a start waits for a `listen.port` that another process still listens on. A reload by PM2 ends the old
+/// process about 3 s (`listen_timeout`) after it started the new one, and kills it 1.6 s (`kill_timeout`) later.
+const PORT_PATIENCE: u64 = 6_000;
+/// Between two attempts to listen on such a port.
+const PORT_CHECK: Duration = Duration::from_millis(100);
+
+impl From<CoordinationError> for Failure {
+    fn from(error: CoordinationError) -> Self {
+        match error {
+            CoordinationError::Schema(text) => Failure::new(Code::Schema, text),
+            CoordinationError::Unavailable(text) | CoordinationError::Refused(text) => Failure::new(Code::Redis, text),
+        }
+    }
+}
+
+impl Core {
+    /// Joins under a new incarnation. Nothing is left behind when it fails.
+    pub async fn join(self: &Arc<Self>) -> Outcome<Arc<Life>> {
+        let (registry, hub) = match &self.home {
+            Home::Redis(config) => (Registry::on_redis(config, &self.config.ns, &self.runtime), None),
+            Home::Memory { store, hub } => (Registry::in_memory(store), Some(hub.clone())),
+            Home::Embedded { coordinator, hub } => (Registry::embedded(coordinator()), Some(hub.clone())),
+        };
+        let joined = self.join_with(registry.clone(), hub).await;
+        if joined.is_err() {
+            registry.close().await;
+        }
+        joined
+    }
+
+    async fn join_with(self: &Arc<Self>, registry: Registry, hub: Option<MemoryHub>) -> Outcome<Arc<Life>> {
+        registry.open().await?;
+        let inbox = self.inbox.clone();
+        let on_panic = Arc::new(move |message: String| inbox.push(Event::Stopped { message }));
+        let life = Life::new(LifeParts {
+            config: self.config.clone(),
+            registry,
+            hub,
+            inbox: self.inbox.clone(),
+            numbers: self.numbers.clone(),
+            proofs: self.proofs.clone(),
+            hosted: lock(&self.hosted).clone(),
+            tasks: Tasks::new(self.runtime.clone(), on_panic),
+        });
+        (self.on_life)(&life.incarnation);
+        let peers = PeerTable::new(&life.incarnation, self.config.max_peers);
+        let receiver = Arc::new(Receiver(Arc::downgrade(&life)));
+        let transport = self.make_transport(&life, Purpose::Messages, &peers, receiver);
+        let watcher = Arc::new(Watcher(Arc::downgrade(&life)));
+        life.watch.set_transport(self.make_transport(&life, Purpose::Control, &peers, watcher));
+        // Set once: this life is new, and nobody else knows it yet.
+        let _ = life.transport.set(transport);
+        let result = self.enter(&life).await;
+        if result.is_err() {
+            life.tasks.end();
+            life.transport().close().await;
+        }
+        result.map(|()| life)
+    }
+
+    fn make_transport(
+        &self,
+        life: &Arc<Life>,
+        purpose: Purpose,
+        peers: &Arc<PeerTable>,
+        events: Arc<dyn Events>,
+    ) -> Transport {
+        let identity = Identity {
+            namespace: self.config.ns.clone(),
+            broker: life.broker.clone(),
+            incarnation: life.incarnation.clone(),
+        };
+        let mut config = TransportConfig::new(identity, Secrets::default());
+        config.purpose = purpose;
+        config.peers = peers.clone();
+        config.local_sockets = self.config.local_sockets;
+        config.max_message_bytes = self.config.max_message_bytes;
+        config.idle_timeout = Duration::from_millis(self.config.socket_timeout);
+        Transport::new(config, events, self.runtime.clone(), self.sockets.clone())
+    }
+
+    async fn enter(self: &Arc<Self>, life: &Arc<Life>) -> Outcome<()> {
+        // From the registration on others connect, and ask whether this incarnation is there. By then it knows the
+        // secret that they prove themselves by, and listens.
+        if lock(&self.proofs).secrets.is_empty() {
+            let secret = life.coordinator.secret().await?;
+            lock(&life.remembered).replace_secret(&secret);
+        }
+        life.equip();
+        let address = self.listen(life).await?;
+        let _ = life.address.set(address);
+        life.registry.listen_as(&life.incarnation).await?;
+        life.register().await?;
+        // The database may have been wiped since the secret was read.
+        life.equip();
+        life.meet().await;
+        let on_the_loop = self.sockets.is_some() && lock(&self.proofs).tls.is_none();
+        let way = if on_the_loop { "the event loop of Node" } else { "threads of the core" };
+        life.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
+        Ok(())
+    }
+
+    /// Starts the tasks of a life. Only now it takes up workers, and what JavaScript says about them finds this life.
+    pub fn set_going(&self, life: &Arc<Life>) {
+        life.warn_of_server();
+        life.tasks.spawn_on("lease", &thread::handle(), life.clone().keep_lease());
+        life.spawn("log", life.clone().keep_log());
+        life.spawn("deadlines", life.clone().keep_deadlines());
+        life.spawn("registry", life.clone().keep_registry());
+        life.spawn("membership", life.clone().keep_membership());
+        if self.config.health_check_interval > 0 {
+            life.spawn("evictions", life.clone().keep_evicting());
+        }
+        life.spawn("watch", life.clone().keep_watch());
+        life.spawn("pings", life.clone().keep_pinging());
+        life.spawn("announcements", life.clone().keep_announcing());
+        life.spawn("signals", life.clone().keep_signals());
+        life.spawn("record", life.clone().keep_record());
+        life.spawn("claims", life.clone().keep_claiming());
+        life.spawn("audit", life.clone().keep_audit());
+        // What was registered while this life was being made.
+        for class in lock(&self.hosted).iter() {
+            life.host(class.clone());
+        }
+    }
+
+    async fn listen(&self, life: &Arc<Life>) -> Outcome<Endpoint> {
+        if let Some(hub) = &life.hub {
+            return Ok(life.transport().listen_memory(hub).await);
+        }
+        let listen = self.config.listen.as_ref();
+        let host = listen
+            .and_then(|address| address.host.clone())
+            .or_else(|| life.coordinator.local_host())
+            .unwrap_or_else(|| "127.0.0.1".into());
+        let port = listen.and_then(|address| address.port).unwrap_or(0);
+        let bound = bind(life, &host, port).await?;
+        let advertise = self.config.advertise.as_ref();
+        // An address that the application gives may lead through a proxy, so it is not bypassed.
+        let forwarded = advertise.is_some_and(|address| address.host.is_some() || address.port.is_some());
+        if self.config.local_sockets && !forwarded {
+            life.transport().listen_locally().await;
+        }
+        let everywhere = bound.host.parse().is_ok_and(|address: IpAddr| address.is_unspecified());
+        let own = if everywhere { life.coordinator.local_host().unwrap_or(bound.host) } else { bound.host };
+        Ok(Endpoint {
+            host: advertise.and_then(|address| address.host.clone()).unwrap_or(own),
+            port: advertise.and_then(|address| address.port).unwrap_or(bound.port),
+        })
+    }
+}
+
+/// Listens on the port. One that another process is about to give up is waited for.
+async fn bind(life: &Life, host: &str, port: u16) -> Outcome<Endpoint> {
+    let give_up = boot_millis() + PORT_PATIENCE;
+    let mut logged = false;
+    loop {
+        let error = match life.transport().listen(host, port).await {
+            Ok(endpoint) => return Ok(endpoint),
+            Err(error) => error,
+        };
+        if error.kind() != ErrorKind::AddrInUse || port == 0 {
+            let text = format!("Expected an address to listen on but {host}:{port} is not usable: {error}");
+            return Err(Failure::new(Code::Config, text));
+        }
+        if boot_millis() >= give_up {
+            let text = format!(
+                "Another process listens on {host}:{port} (listen.port) and did not leave within {} s.",
+                PORT_PATIENCE / 1000
+            );
+            return Err(Failure::new(Code::AddressInUse, text));
+        }
+        if !logged {
+            logged = true;
+            let text = format!("Another process listens on {host}:{port}; waiting until it leaves.");
+            life.log(Level::Warn, text);
+        }
+        tokio::time::sleep(PORT_CHECK).await;
+    }
+}
