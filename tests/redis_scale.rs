@@ -3,6 +3,8 @@
 
 #[path = "support/redis_server.rs"]
 mod redis_server;
+#[path = "support/tables.rs"]
+mod tables;
 
 use dworker::coordination::redis::RedisCoordinator;
 use dworker::coordination::*;
@@ -10,46 +12,7 @@ use dworker::ids::*;
 use redis_server::RedisServer;
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-const TTL: Duration = Duration::from_secs(600);
-
-async fn opened(server: &RedisServer) -> RedisCoordinator {
-    let coordinator = RedisCoordinator::new(&server.config(), "dw", tokio::runtime::Handle::current());
-    coordinator.open().await.unwrap();
-    coordinator
-}
-
-fn record(id: &str, classes: &[&str]) -> BrokerRecord {
-    BrokerRecord {
-        incarnation: Incarnation::random(),
-        broker: id.into(),
-        cluster: "main".into(),
-        address: Endpoint { host: "127.0.0.1".into(), port: 4000 },
-        classes: classes.iter().map(ClassName::new).collect(),
-        protocol: (1, 1),
-        lease_ttl: TTL,
-        strict: false,
-        draining: false,
-    }
-}
-
-async fn join(coordinator: &RedisCoordinator, record: &BrokerRecord) {
-    let joined = coordinator.register(record, TTL).await.unwrap();
-    assert!(matches!(joined, Registration::Joined(_)), "{joined:?}");
-}
-
-fn wish(by: &Incarnation, id: Option<&str>, class: &str) -> PlaceRequest {
-    PlaceRequest {
-        exclude: Vec::new(),
-        by: by.clone(),
-        id: id.map(WorkerId::new),
-        class: class.into(),
-        cluster: "main".into(),
-        recoverable: true,
-        attributes: "{\"recoverable\":true,\"static\":false}".into(),
-        ttl: Duration::ZERO,
-    }
-}
+use tables::{join, opened, record, wish};
 
 /// A figure of `INFO`.
 fn info(server: &RedisServer, section: &str, name: &str) -> u64 {

@@ -3,6 +3,8 @@
 
 #[path = "support/redis_server.rs"]
 mod redis_server;
+#[path = "support/tables.rs"]
+mod tables;
 
 use dworker::coordination::keys::Keys;
 use dworker::coordination::redis::RedisCoordinator;
@@ -11,53 +13,8 @@ use dworker::ids::*;
 use redis_server::{RedisServer, PATIENCE};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tables::{coordinator, join, opened, record, wish, TTL};
 use tokio::time::timeout;
-
-const TTL: Duration = Duration::from_secs(60);
-
-fn coordinator(server: &RedisServer) -> RedisCoordinator {
-    RedisCoordinator::new(&server.config(), "dw", tokio::runtime::Handle::current())
-}
-
-async fn opened(server: &RedisServer) -> RedisCoordinator {
-    let coordinator = coordinator(server);
-    coordinator.open().await.unwrap();
-    coordinator
-}
-
-fn record(id: &str, classes: &[&str]) -> BrokerRecord {
-    BrokerRecord {
-        incarnation: Incarnation::random(),
-        broker: id.into(),
-        cluster: "main".into(),
-        address: Endpoint { host: "::1".into(), port: 4000 },
-        classes: classes.iter().map(ClassName::new).collect(),
-        protocol: (1, 1),
-        lease_ttl: TTL,
-        strict: false,
-        draining: false,
-    }
-}
-
-async fn join(coordinator: &RedisCoordinator, record: &BrokerRecord) -> Joined {
-    match coordinator.register(record, TTL).await.unwrap() {
-        Registration::Joined(joined) => joined,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn wish(by: &Incarnation, id: Option<&str>, class: &str) -> PlaceRequest {
-    PlaceRequest {
-        exclude: Vec::new(),
-        by: by.clone(),
-        id: id.map(WorkerId::new),
-        class: class.into(),
-        cluster: "main".into(),
-        recoverable: true,
-        attributes: "{\"n\":1.0000000000000000000001,\"a\":[]}".into(),
-        ttl: Duration::ZERO,
-    }
-}
 
 async fn takes_up(coordinator: &RedisCoordinator, owner: &Incarnation, id: &WorkerId) -> bool {
     let answer = coordinator.activate(owner, std::slice::from_ref(id)).await.unwrap();

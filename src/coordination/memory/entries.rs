@@ -1,8 +1,10 @@
 //! What an owner does with its workers, and what anybody may read of them.
 
+use super::super::history::History;
 use super::super::*;
 use super::healing::unsettled;
 use super::tables::{Place, Tables, Worker};
+use crate::ids::{Epoch, Incarnation, ServerTime, WorkerId};
 
 pub(super) fn activate(tables: &mut Tables, owner: &Incarnation, ids: &[WorkerId]) -> Activation {
     if !ids.is_empty() && unsettled(tables) {

@@ -3,7 +3,9 @@
 use super::super::*;
 use super::membership::{join, other_life};
 use super::tables::{Healing, Hold, Tables};
+use crate::ids::{Incarnation, ServerTime};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Whether something may be missing: nothing unknown is activated then, and nobody is evicted.
 pub(super) fn unsettled(tables: &Tables) -> bool {

@@ -4,7 +4,9 @@ use super::super::*;
 use super::healing::{agree, await_no_more, look_at_the_clock, unsettled};
 use super::roll::note_change;
 use super::tables::{GivenUp, Identity, Registered, Tables};
-use crate::ids::random_hex;
+use crate::ids::{random_hex, ClassName, ClusterName, Incarnation, ServerTime, WorkerId};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// From so many members on it is suspicious when more than half of them fall silent together.
 const MANY: usize = 3;

@@ -12,9 +12,13 @@ mod tables;
 
 use self::tables::Tables;
 use super::*;
+use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
+use async_trait::async_trait;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::broadcast;
 
 /// Hints that wait for a slow receiver; one that lags behind more looks at everything again.
 const SIGNALS: usize = 256;

@@ -1,10 +1,13 @@
 //! How a worker gets an owner: by being placed on the least loaded broker, or by being claimed.
 
+use super::super::history::History;
 use super::super::history::Trial;
 use super::super::*;
 use super::healing::unsettled;
 use super::membership::waiting;
 use super::tables::{Hold, Place, Tables, Worker};
+use crate::ids::{ClassName, ClusterName, Incarnation, ServerTime, WorkerId};
+use std::time::Duration;
 
 /// Whether a pending worker is too old to be recovered.
 fn outlived(entry: &Entry, ttl: Duration, now: ServerTime) -> bool {

@@ -4,6 +4,7 @@ use super::super::*;
 use super::healing::unsettled;
 use super::membership::{cut, waiting};
 use super::tables::Tables;
+use crate::ids::{Incarnation, ServerTime};
 
 /// An incarnation joined or said something else of itself (`None`), or departed: the version before, and the new one.
 pub(super) fn note_change(

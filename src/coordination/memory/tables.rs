@@ -4,7 +4,9 @@
 
 use super::super::history::{End, Trial};
 use super::super::*;
+use crate::ids::{ClassName, ClusterName, Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 /// Workers oldest first; ids tell those of one millisecond apart.
 pub(super) type ByAge = BTreeSet<(ServerTime, WorkerId)>;
