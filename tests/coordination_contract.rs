@@ -270,6 +270,7 @@ cases! {
     histories {
         a_worker_whose_third_process_died_is_quarantined
         who_merely_shared_the_process_is_never_quarantined
+        a_death_during_a_trial_counts_against_the_suspect_alone
         a_broker_that_tries_a_suspect_gets_no_other
         a_suspect_is_not_placed_past_its_trial
         a_death_long_after_the_activation_accuses_nobody

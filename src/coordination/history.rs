@@ -6,7 +6,8 @@
 //! merely shared the process: they are recovered at once, and lose their count by living for [`SETTLED`]. From
 //! [`SUSPECT`] deaths on a worker is tried: a broker takes one suspect at a time, so that the next death accuses one
 //! worker alone. The death of a broker accuses the suspect that is on trial there, and else the only one that was tried
-//! there. Accused alone, a worker with [`QUARANTINE`] deaths is quarantined.
+//! there. Accused alone, a worker with [`QUARANTINE`] deaths is quarantined. A death during a trial counts against no
+//! other worker: it is explained, and the others are recovered as if nothing had happened.
 
 use crate::ids::{ServerTime, WorkerId};
 
@@ -96,6 +97,11 @@ impl Trial {
         self.passed = true;
     }
 
+    /// Whether the incarnation's death counts against this worker: during a trial only against the suspect.
+    pub(super) fn blames(&self, id: &WorkerId) -> bool {
+        self.passed || self.id == *id
+    }
+
     /// Whether the incarnation's death accuses this worker alone.
     pub(super) fn accuses(&self, id: &WorkerId) -> bool {
         self.id == *id && (!self.passed || self.only)
@@ -138,8 +144,10 @@ mod tests {
         let mut first = Trial::begin("a".into(), None);
         first.end();
         assert!(first.accuses(&"a".into()) && !first.accuses(&"b".into()));
+        assert!(first.blames(&"b".into()));
         let mut second = Trial::begin("b".into(), Some(first));
         assert!(second.accuses(&"b".into()) && !second.accuses(&"a".into()));
+        assert!(second.blames(&"b".into()) && !second.blames(&"a".into()));
         second.end();
         assert!(!second.accuses(&"b".into()));
     }

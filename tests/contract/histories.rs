@@ -79,6 +79,27 @@ pub async fn who_merely_shared_the_process_is_never_quarantined(cluster: Cluster
     }
 }
 
+pub async fn a_death_during_a_trial_counts_against_the_suspect_alone(cluster: Cluster) {
+    let (owner, evictor) = owner_and_evictor(&cluster, &["a passed", "b poison"]).await;
+    for _ in 0..2 {
+        assert_eq!(dies(&evictor, &owner).await, recovered(2));
+        if matches!(owner.locate("a passed").await, Location::Pending { .. }) {
+            assert_eq!(claims(&owner).await.len(), 2);
+        }
+    }
+    assert_eq!(claims(&owner).await, ["a passed"]);
+    assert_eq!(claims(&owner).await, ["b poison"]);
+    owner.create("c new").await;
+    let quarantined = vec![("b poison".into(), 3)];
+    let expected = Eviction::Evicted { recovered: 2, deleted: 0, remaining: 0, quarantined };
+    assert_eq!(dies(&evictor, &owner).await, expected);
+    // Neither waits: both are claimed at once, with the history that they had before.
+    let (claimed, ..) = owner.claim(&owner.appetite()).await;
+    let mut deaths: Vec<_> = claimed.iter().map(|entry| (entry.id.as_str(), entry.history.deaths)).collect();
+    deaths.sort_unstable();
+    assert_eq!(deaths, [("a passed", 2), ("c new", 0)]);
+}
+
 pub async fn a_broker_that_tries_a_suspect_gets_no_other(cluster: Cluster) {
     let (owner, evictor) = owner_and_evictor(&cluster, &["q", "r"]).await;
     for _ in 0..2 {

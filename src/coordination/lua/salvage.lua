@@ -14,6 +14,15 @@ local function waiting_of(cluster, class)
   return waiting[home]
 end
 
+-- By owner, the suspect that is on trial there, or false.
+local tried = {}
+
+-- Whether the death of its owner counts against this worker.
+local function is_blamed(owner, id)
+  if tried[owner] == nil then tried[owner] = on_trial(owner) or false end
+  return not tried[owner] or tried[owner] == id
+end
+
 -- 'deleted', 'recovered', or 'quarantined' and how many deaths count. One that cannot be read is deleted. `anyhow`: also
 -- where it is not recoverable.
 local function give_up(owner, id, key, entry, fate, anyhow)
@@ -23,7 +32,8 @@ local function give_up(owner, id, key, entry, fate, anyhow)
     return 'deleted'
   end
   local age = now - activated_of(entry)
-  local deaths, returns = aged(deaths_of(entry), age, fate == '3'), aged(returns_of(entry), age, fate == '2')
+  local deaths = aged(deaths_of(entry), age, fate == '3' and is_blamed(owner, id))
+  local returns = aged(returns_of(entry), age, fate == '2')
   local quarantined = fate == '3' and age < YOUNG and deaths >= QUARANTINE and is_accused(owner, id)
   redis.call('SETRANGE', key, 0, string.format('%s%s%010.0f%s%04.0f%04.0f %s', quarantined and 'q' or 'w', string.sub(entry, 2, 19), 0,
     string.sub(entry, 30, 61), math.min(deaths, 9999), math.min(returns, 9999), NOBODY))

@@ -26,3 +26,8 @@ local function is_accused(incarnation, id)
   return string.sub(trial, 4) == id and (string.sub(trial, 1, 1) == 'a' or string.sub(trial, 2, 2) == '1')
 end
 
+-- The suspect that is on trial there: the death of the incarnation counts against it alone.
+local function on_trial(incarnation)
+  local trial = trial_of(incarnation) or ''
+  return string.sub(trial, 1, 1) == 'a' and string.sub(trial, 4) or nil
+end

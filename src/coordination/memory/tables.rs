@@ -268,9 +268,11 @@ impl Tables {
         };
         let activated = worker.activated;
         let owner = worker.hold().map(|hold| hold.owner.clone());
-        let history = worker.entry.history.after(end, activated, now);
-        worker.entry.history = history;
         let trial = owner.and_then(|owner| self.trials.get(&owner));
+        let spared = end == End::Death && trial.is_some_and(|trial| !trial.blames(&worker.entry.id));
+        let counted = if spared { End::Departure } else { end };
+        let history = worker.entry.history.after(counted, activated, now);
+        worker.entry.history = history;
         let accused = end == End::Death && trial.is_some_and(|trial| trial.accuses(&worker.entry.id));
         if accused && history.is_convicted(activated, now) {
             self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Quarantined, ..worker });
