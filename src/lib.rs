@@ -40,7 +40,7 @@ pub mod coordination;
 pub mod transport;
 pub mod wire;
 
-pub use base::{backoff, clock, config, error, ids, sync};
+pub use base::{backoff, clock, config, error, ids, level, lock, sync};
 
 #[cfg(feature = "binding")]
 pub mod binding;

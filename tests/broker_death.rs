@@ -83,10 +83,11 @@ async fn a_broker_that_lost_its_sockets_but_listens_to_its_channel_is_not_taken_
     let (life_a, life_b) = (a.core.life().expect("it is active"), b.core.life().expect("it is active"));
     eventually("a has seen b", || a.watches() == 1).await;
     life_b.transport().abort();
-    life_a.suspect(&life_b.incarnation, Sign::Broken);
+    life_a.suspect(&life_b.context.incarnation, Sign::Broken);
     eventually("the proof was tried", || !a.proves()).await;
-    let membership = life_a.coordinator.scan(&life_a.incarnation).await.expect("the coordinator answers");
-    assert!(membership.members.iter().any(|member| member.record.incarnation == life_b.incarnation));
+    let membership =
+        life_a.context.coordinator.scan(&life_a.context.incarnation).await.expect("the coordinator answers");
+    assert!(membership.members.iter().any(|member| member.record.incarnation == life_b.context.incarnation));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,11 +97,12 @@ async fn a_broker_that_answers_is_not_taken_for_dead() {
     let b = Host::start_with(patient("b"), &home, echo()).await;
     let (life_a, life_b) = (a.core.life().expect("it is active"), b.core.life().expect("it is active"));
     // Nobody listens any more as it: only that it answers speaks for it.
-    life_b.coordinator.listen_as(None).await.expect("the coordinator answers");
-    life_a.suspect(&life_b.incarnation, Sign::Broken);
+    life_b.context.coordinator.listen_as(None).await.expect("the coordinator answers");
+    life_a.suspect(&life_b.context.incarnation, Sign::Broken);
     eventually("the proof was tried", || !a.proves()).await;
-    let membership = life_a.coordinator.scan(&life_a.incarnation).await.expect("the coordinator answers");
-    assert!(membership.members.iter().any(|member| member.record.incarnation == life_b.incarnation));
+    let membership =
+        life_a.context.coordinator.scan(&life_a.context.incarnation).await.expect("the coordinator answers");
+    assert!(membership.members.iter().any(|member| member.record.incarnation == life_b.context.incarnation));
 }
 
 /// A member that registered at this moment and is silent from then on: it can be connected to, and answers nothing.
@@ -112,14 +114,14 @@ async fn silent_member(by: &Host, ttl: Duration, door: &TcpListener) -> Incarnat
     let port = door.local_addr().expect("it is bound").port();
     record.address = Endpoint { host: "127.0.0.1".into(), port };
     record.lease_ttl = ttl;
-    let joined = life.coordinator.register(&record, ttl).await.expect("the coordinator answers");
+    let joined = life.context.coordinator.register(&record, ttl).await.expect("the coordinator answers");
     assert!(matches!(joined, Registration::Joined(_)));
     record.incarnation
 }
 
 async fn stands(by: &Host, incarnation: &Incarnation) -> bool {
     let life = by.core.life().expect("it is active");
-    let membership = life.coordinator.scan(&life.incarnation).await.expect("the coordinator answers");
+    let membership = life.context.coordinator.scan(&life.context.incarnation).await.expect("the coordinator answers");
     membership.members.iter().any(|member| member.record.incarnation == *incarnation)
 }
 
@@ -234,7 +236,7 @@ async fn the_lease_of_a_strict_broker_that_crashed_is_waited_for_by_its_peers() 
     let a = Host::start_with(patient("a"), &home, echo()).await;
     let b = Host::start_with(strict("b"), &home, echo()).await;
     eventually("a watches b", || a.watches() == 1).await;
-    let incarnation = b.core.life().expect("it is active").incarnation.clone();
+    let incarnation = b.core.life().expect("it is active").context.incarnation.clone();
     let begun = Instant::now();
     b.crash();
     while begun.elapsed() < LEASE_LEFT {

@@ -37,7 +37,7 @@ async fn fleet(home: &Home, configure: fn(&str) -> BrokerConfig) -> Vec<Arc<Host
     for host in &hosts {
         let life = host.core.life().expect("it is active");
         let incarnations: Vec<_> =
-            hosts.iter().map(|other| other.core.life().expect("it is active").incarnation.clone()).collect();
+            hosts.iter().map(|other| other.core.life().expect("it is active").context.incarnation.clone()).collect();
         eventually("it knows all and watches two of them", || {
             incarnations.iter().all(|incarnation| life.knows(incarnation)) && host.watches() == 2
         })

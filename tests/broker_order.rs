@@ -128,7 +128,7 @@ async fn what_follows_a_message_that_came_too_early_goes_back_too_until_its_send
     let far = Host::start("far", &home, handler.clone()).await;
     let request = PlaceRequest {
         exclude: Vec::new(),
-        by: near.incarnation.clone(),
+        by: near.context.incarnation.clone(),
         id: Some("Room#x".into()),
         class: "Room".into(),
         cluster: "main".into(),
@@ -136,13 +136,17 @@ async fn what_follows_a_message_that_came_too_early_goes_back_too_until_its_send
         attributes: "{}".into(),
         ttl: Duration::ZERO,
     };
-    let far_incarnation = far.core.life().expect("the broker is active").incarnation.clone();
+    let far_incarnation = far.core.life().expect("the broker is active").context.incarnation.clone();
     let (owner, epoch) = loop {
-        match near.coordinator.place(&request).await.expect("the coordinator answers") {
+        match near.context.coordinator.place(&request).await.expect("the coordinator answers") {
             Placement::Reserved { owner, epoch, .. } if owner.incarnation == far_incarnation => break (owner, epoch),
             Placement::Reserved { owner, epoch, id, .. } => {
                 let release = Release { id, epoch, fate: Fate::Delete };
-                near.coordinator.release(&owner.incarnation, &[release]).await.expect("the coordinator answers");
+                near.context
+                    .coordinator
+                    .release(&owner.incarnation, &[release])
+                    .await
+                    .expect("the coordinator answers");
             }
             other => panic!("{other:?}"),
         }

@@ -60,7 +60,7 @@ async fn cluster(home: &Home, workers: usize) -> Vec<Arc<Host>> {
 }
 
 fn incarnations(hosts: &[Arc<Host>]) -> Vec<Incarnation> {
-    hosts.iter().map(|host| host.core.life().expect("it is active").incarnation.clone()).collect()
+    hosts.iter().map(|host| host.core.life().expect("it is active").context.incarnation.clone()).collect()
 }
 
 /// Asks on known routes all the while; what failed is told at the end.
@@ -107,12 +107,12 @@ async fn whole(hosts: &[Arc<Host>], workers: usize) -> Duration {
         for number in 1..=workers {
             let id = format!("Room#{number}");
             let lives = hosts.iter().find(|host| host.holds(&id)).expect("it lives somewhere");
-            let incarnation = lives.core.life().expect("it is active").incarnation.clone();
-            if let Ok(Location::Owned { owner, .. }) = life.coordinator.locate(&WorkerId::new(&id)).await {
+            let incarnation = lives.core.life().expect("it is active").context.incarnation.clone();
+            if let Ok(Location::Owned { owner, .. }) = life.context.coordinator.locate(&WorkerId::new(&id)).await {
                 stands += usize::from(owner.incarnation == incarnation);
             }
         }
-        let membership = life.coordinator.scan(&life.incarnation).await;
+        let membership = life.context.coordinator.scan(&life.context.incarnation).await;
         let counted = membership.is_ok_and(|membership| {
             membership.settled
                 && membership.members.len() == hosts.len()
@@ -216,7 +216,7 @@ async fn what_the_audit_finds_is_created_where_it_was_taken_up_and_withdrawn_whe
     for id in ["Room#reserved", "Room#active"] {
         let request = PlaceRequest {
             exclude: Vec::new(),
-            by: life.incarnation.clone(),
+            by: life.context.incarnation.clone(),
             id: Some(WorkerId::new(id)),
             class: ClassName::new("Room"),
             cluster: ClusterName::new("main"),
@@ -224,20 +224,20 @@ async fn what_the_audit_finds_is_created_where_it_was_taken_up_and_withdrawn_whe
             attributes: "{}".into(),
             ttl: Duration::ZERO,
         };
-        assert!(matches!(life.coordinator.place(&request).await, Ok(Placement::Reserved { .. })));
+        assert!(matches!(life.context.coordinator.place(&request).await, Ok(Placement::Reserved { .. })));
     }
     let active = WorkerId::new("Room#active");
-    life.coordinator.activate(&life.incarnation, &[active]).await.expect("the coordinator answers");
+    life.context.coordinator.activate(&life.context.incarnation, &[active]).await.expect("the coordinator answers");
     life.audit.notify_one();
     eventually("the active one is created", || a.count() == 1).await;
     a.ask("Room#active", "n", "1").await.expect("the worker answers");
     for _ in 0..100 {
-        match life.coordinator.locate(&WorkerId::new("Room#reserved")).await {
+        match life.context.coordinator.locate(&WorkerId::new("Room#reserved")).await {
             Ok(Location::None) => break,
             _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
-    let reserved = life.coordinator.locate(&WorkerId::new("Room#reserved")).await;
+    let reserved = life.context.coordinator.locate(&WorkerId::new("Room#reserved")).await;
     assert!(matches!(reserved, Ok(Location::None)), "{reserved:?}");
     assert_eq!(a.made.load(Ordering::Relaxed), 1);
 }
@@ -248,20 +248,20 @@ async fn of_two_instances_of_a_worker_the_one_with_the_lower_epoch_ends() {
     let a = Host::start_with(member("a"), &home, echo()).await;
     a.create("Room#1").await.expect("the worker is made");
     let life = a.core.life().expect("it is active");
-    let Ok(Location::Owned { epoch, .. }) = life.coordinator.locate(&WorkerId::new("Room#1")).await else {
+    let Ok(Location::Owned { epoch, .. }) = life.context.coordinator.locate(&WorkerId::new("Room#1")).await else {
         panic!("it stands nowhere");
     };
     let mut other = life.record();
     other.incarnation = Incarnation::random();
     other.broker = "other".into();
-    let joined = life.coordinator.register(&other, Duration::from_secs(60)).await;
+    let joined = life.context.coordinator.register(&other, Duration::from_secs(60)).await;
     assert!(matches!(joined, Ok(Registration::Joined(_))));
     let entry =
         life.residents.lock().expect("no test panics with it").iter().next().map(|(_, resident)| {
             dworker::coordination::Entry { epoch: Epoch(epoch.0 + 1), ..(*resident.entry).clone() }
         });
     let held = Held { entry: entry.expect("it lives here"), state: EntryState::Active, load: 1 };
-    let restored = life.coordinator.restore(&other.incarnation, &[held]).await;
+    let restored = life.context.coordinator.restore(&other.incarnation, &[held]).await;
     assert_eq!(restored, Ok(Restoration::Restored(vec![true])));
     eventually("the lower one ended", || a.count() == 0).await;
     assert_eq!(a.fenced.load(Ordering::Relaxed), 1);

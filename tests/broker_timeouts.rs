@@ -5,12 +5,12 @@
 mod host;
 
 use dworker::broker::directory::lane::Route;
-use dworker::broker::js::queue::lock;
 use dworker::broker::start::Home;
 use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::{Fate, LoadChange, Location, Release};
 use dworker::error::{Code, Delivered};
 use dworker::ids::{Epoch, WorkerId};
+use dworker::lock::lock;
 use dworker::transport::MemoryHub;
 use dworker::wire::message::PayloadRef;
 use host::{config, Handler, Host};
@@ -40,7 +40,7 @@ async fn time_out(by: &Host, worker: &str) {
 }
 
 async fn epoch_of(by: &Host, worker: &str) -> Epoch {
-    match by.core.life().expect("it is active").coordinator.locate(&WorkerId::new(worker)).await {
+    match by.core.life().expect("it is active").context.coordinator.locate(&WorkerId::new(worker)).await {
         Ok(Location::Owned { epoch, .. }) => epoch,
         other => panic!("{other:?}"),
     }
@@ -65,9 +65,9 @@ async fn after_a_timeout_the_worker_is_looked_up_anew_and_found_where_it_was_or_
     // Behind the backs of its owner and of who talks to it: nothing but the registry tells that it lives elsewhere.
     let owner = b.core.life().expect("it is active");
     let busy = LoadChange { id: WorkerId::new(other), epoch: epoch_of(&b, other).await, load: 100 };
-    owner.coordinator.set_load(&owner.incarnation, &[busy]).await.expect("the coordinator answers");
+    owner.context.coordinator.set_load(&owner.context.incarnation, &[busy]).await.expect("the coordinator answers");
     let release = Release { id: WorkerId::new(worker), epoch: epoch_of(&b, worker).await, fate: Fate::Delete };
-    owner.coordinator.release(&owner.incarnation, &[release]).await.expect("the coordinator answers");
+    owner.context.coordinator.release(&owner.context.incarnation, &[release]).await.expect("the coordinator answers");
     c.create(worker).await.expect("the worker is made");
     assert_eq!(who(&a, worker).await, "\"b\"", "its route is known, and nothing speaks against it");
     time_out(&a, worker).await;

@@ -9,14 +9,22 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("clock", &[]),
     ("backoff", &[]),
+    ("level", &[]),
+    ("lock", &[]),
     ("sync", &[]),
     ("error", &[]),
     ("config", &[]),
     ("wire", &["ids", "error", "config", "clock"]),
     ("transport", &["wire", "ids", "error", "config", "clock", "backoff"]),
     ("coordination", &["ids", "error", "config", "clock", "backoff"]),
-    ("broker", &["transport", "coordination", "wire", "ids", "error", "config", "clock", "backoff", "sync"]),
-    ("binding", &["broker", "transport", "coordination", "wire", "ids", "error", "config", "clock", "backoff"]),
+    (
+        "broker",
+        &["transport", "coordination", "wire", "ids", "error", "config", "clock", "backoff", "level", "lock", "sync"],
+    ),
+    (
+        "binding",
+        &["broker", "transport", "coordination", "wire", "ids", "error", "config", "clock", "backoff", "level", "lock"],
+    ),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -3,8 +3,9 @@
 //! A failing run prints its seed; `SHUTTLE_RANDOM_SEED=… cargo test …` runs that one again.
 
 use bytes::Bytes;
-use dworker::broker::activation::requests::Origin;
-use dworker::broker::js::event::{Delivery, Event};
+use dworker::broker::js::delivery::Delivery;
+use dworker::broker::js::delivery::Origin;
+use dworker::broker::js::event::Event;
 use dworker::broker::js::queue::{Inbox, MAX_BYTES};
 use dworker::broker::lease::gate::Lease;
 use dworker::broker::messaging::calls::{Calls, Place, Waiter};

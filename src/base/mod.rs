@@ -7,11 +7,14 @@
 //! | options as the core gets them | [`config`] |
 //! | local time | [`clock`] |
 //! | waiting times between attempts | [`backoff`] |
-//! | locks that a model checker can drive | [`sync`] |
+//! | levels of log lines | [`level`] |
+//! | locks | [`lock`]; those that a model checker can drive: [`sync`] |
 
 pub mod backoff;
 pub mod clock;
 pub mod config;
 pub mod error;
 pub mod ids;
+pub mod level;
+pub mod lock;
 pub mod sync;

@@ -3,9 +3,11 @@
 use crate::broker::broker::Core;
 use crate::broker::incarnation::Life;
 use crate::broker::js::batch::BatchWriter;
-use crate::broker::js::event::{Delivery, Event, Mark};
-use crate::broker::js::queue::{lock, Inbox};
+use crate::broker::js::delivery::Delivery;
+use crate::broker::js::event::{Event, Mark};
+use crate::broker::js::queue::Inbox;
 use crate::clock::boot_millis;
+use crate::lock::lock;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 

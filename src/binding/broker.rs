@@ -7,14 +7,16 @@ use crate::binding::wake::Waker;
 use crate::binding::{environment, event_loop, fast_calls, log, runtime};
 use crate::broker::activation::lifecycle::{Creation, Ended};
 use crate::broker::broker::Core;
-use crate::broker::js::event::{Event, Handle};
-use crate::broker::js::queue::{lock, Inbox};
+use crate::broker::js::delivery::Handle;
+use crate::broker::js::event::Event;
+use crate::broker::js::queue::Inbox;
 use crate::broker::start::Home;
 use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
 use crate::coordination::{Fate, PlaceRequest};
 use crate::error::Failure;
 use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
+use crate::lock::lock;
 use napi::bindgen_prelude::Function;
 use napi::{Env, Error, JsString, Status};
 use napi_derive::napi;
@@ -123,7 +125,7 @@ impl NativeBroker {
             Err(failure) => self.fail_slot(slot, failure),
             Ok(life) => {
                 let request = PlaceRequest {
-                    by: life.incarnation.clone(),
+                    by: life.context.incarnation.clone(),
                     id: id.map(WorkerId::new),
                     class: ClassName::new(class),
                     cluster: ClusterName::new(cluster),

@@ -1,8 +1,10 @@
 //! From the core's `tracing` events to the `'log'` events of the broker that they name by incarnation.
 
-use crate::broker::js::event::{Event, Level};
-use crate::broker::js::queue::{lock, Inbox};
+use crate::broker::js::event::Event;
+use crate::broker::js::queue::Inbox;
 use crate::ids::Incarnation;
+use crate::level::Level;
+use crate::lock::lock;
 use once_cell::sync::Lazy;
 use std::collections::HashMap;
 use std::fmt::Debug;

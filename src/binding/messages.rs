@@ -2,11 +2,11 @@
 
 use crate::binding::broker::NativeBroker;
 use crate::binding::strings::Text;
-use crate::broker::activation::requests::Origin;
-use crate::broker::js::event::Handle;
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Handle;
+use crate::broker::js::delivery::Origin;
 use crate::clock::boot_millis;
 use crate::error::Delivered;
+use crate::lock::lock;
 use napi_derive::napi;
 
 /// What is known of a message that is being handled.
@@ -38,7 +38,7 @@ impl NativeBroker {
             deadline => deadline as f64 - boot_millis() as f64,
         };
         let caller = match origin {
-            Origin::Local { .. } => life.broker.to_string(),
+            Origin::Local { .. } => life.context.broker.to_string(),
             Origin::Remote { connection, .. } => connection.peer().broker.to_string(),
         };
         Some(CallContext { left, cancelled, caller })
@@ -49,7 +49,7 @@ impl NativeBroker {
     pub fn caller(&self, connection: f64) -> Option<String> {
         let life = self.core.life().ok()?;
         match connection as u64 {
-            0 => Some(life.broker.to_string()),
+            0 => Some(life.context.broker.to_string()),
             connection => lock(&life.callers).get(&connection).map(ToString::to_string),
         }
     }

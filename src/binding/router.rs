@@ -3,11 +3,13 @@
 use crate::binding::wake::Waker;
 use crate::binding::{runtime, strings};
 use crate::broker::js::batch::{is_one_json_value, BatchWriter, LARGE};
-use crate::broker::js::event::{Event, Level};
-use crate::broker::js::queue::{lock, Inbox};
+use crate::broker::js::event::Event;
+use crate::broker::js::queue::Inbox;
 use crate::broker::messaging::outgoing::send_failure;
 use crate::error::{Code, Failure};
 use crate::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::{CloseReason, Connection, Events, Transport, TransportConfig};
 use crate::wire::call_chain::Chain;
 use crate::wire::handshake::{Identity, Secrets};

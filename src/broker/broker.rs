@@ -1,17 +1,20 @@
 //! A broker through all its lives: started, fenced and joined again, destroyed. What the binding holds.
 
 use crate::broker::activation::catalog::{Resident, State};
+use crate::broker::context::numbers::Numbers;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{self, DestroyCause, Event, Level};
-use crate::broker::js::queue::{lock, Inbox};
+use crate::broker::js::delivery;
+use crate::broker::js::event::{DestroyCause, Event};
+use crate::broker::js::queue::Inbox;
 use crate::broker::messaging::calls::Settled;
-use crate::broker::numbers::Numbers;
 use crate::broker::start::Home;
 use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, Credentials};
 use crate::coordination::{Fate, Held, CHUNK};
-use crate::error::{Code, Delivered, Failure};
+use crate::error::{Code, Failure};
 use crate::ids::{ClassName, Incarnation};
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::{SocketLoop, Tls};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashSet};
@@ -106,7 +109,7 @@ impl Core {
             let event = match core.join().await {
                 Ok(life) => {
                     let listening = life.record().address.to_string();
-                    let incarnation = life.incarnation.to_string();
+                    let incarnation = life.context.incarnation.to_string();
                     if core.begin(life, term).await {
                         let value = serde_json::json!({ "listening": listening, "incarnation": incarnation });
                         Event::done_json(slot, value.to_string())
@@ -143,7 +146,7 @@ impl Core {
         self.runtime.spawn(async move {
             let fenced = tokio::select! {
                 () = life.fenced.notified() => true,
-                () = life.tasks.ended() => false,
+                () = life.context.tasks.ended() => false,
             };
             if fenced {
                 core.rejoin(life, term).await;
@@ -172,15 +175,17 @@ impl Core {
                 self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
             }
             end(&life, false).await;
-            let mut backoff = life.backoff();
+            let mut backoff = life.context.backoff();
             loop {
                 match self.join().await {
                     Ok(next) => {
-                        next.log(Level::Info, "The broker joined again.");
+                        next.context.log(Level::Info, "The broker joined again.");
                         self.begin(next, term).await;
                         return;
                     }
-                    Err(failure) => life.log(Level::Error, format!("The broker could not join again yet: {failure}")),
+                    Err(failure) => {
+                        life.context.log(Level::Error, format!("The broker could not join again yet: {failure}"))
+                    }
                 }
                 tokio::time::sleep(backoff.next_wait()).await;
                 if self.term.load(Ordering::Acquire) != term {
@@ -210,10 +215,10 @@ impl Core {
     async fn leave(&self, life: &Arc<Life>, no_recover: bool) {
         let give_up = boot_millis() + self.config.destroy_timeout;
         life.no_recover.store(no_recover, Ordering::Release);
-        life.leaving.store(true, Ordering::Release);
+        life.context.set_leaving();
         lock(&life.inbound).await_no_end();
         // First of all nobody places anything here any more.
-        let told = tokio::time::timeout(PLACEMENTS_STOP, life.coordinator.update(&life.record())).await;
+        let told = tokio::time::timeout(PLACEMENTS_STOP, life.context.coordinator.update(&life.record())).await;
         if !matches!(told, Ok(Ok(_))) {
             life.publish.notify_one();
         }
@@ -239,11 +244,12 @@ impl Core {
         }
         let left = lock(&life.residents).len();
         if left > 0 {
-            life.log(Level::Warn, format!("{left} workers did not end in time: the broker leaves without them."));
+            life.context
+                .log(Level::Warn, format!("{left} workers did not end in time: the broker leaves without them."));
         }
         let fate = if no_recover { Fate::Delete } else { Fate::Recover };
         if tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(life, fate)).await.is_err() {
-            life.log(Level::Warn, "The registry did not answer: this broker's lease runs out by itself.");
+            life.context.log(Level::Warn, "The registry did not answer: this broker's lease runs out by itself.");
         }
         end(life, true).await;
     }
@@ -253,9 +259,9 @@ impl Core {
         self.next_term();
         let life = lock(&self.life).take();
         if let Some(life) = life {
-            life.tasks.end();
+            life.context.tasks.end();
             abort(&life);
-            self.runtime.spawn(async move { life.registry.close().await });
+            self.runtime.spawn(async move { life.context.registry.close().await });
         }
     }
 
@@ -267,7 +273,7 @@ impl Core {
         self.next_term();
         let life = lock(&self.life).take();
         if let Some(life) = life {
-            life.tasks.end();
+            life.context.tasks.end();
             abort(&life);
             let finished: Vec<Held> = {
                 let mut residents = lock(&life.residents);
@@ -277,17 +283,17 @@ impl Core {
                 let leaving = async {
                     // What ended for good is not to be recovered, even if its end was not yet written.
                     if !finished.is_empty() {
-                        let _ = life.coordinator.restore(&life.incarnation, &finished).await;
+                        let _ = life.context.coordinator.restore(&life.context.incarnation, &finished).await;
                     }
                     match crashed {
-                        true => drop(life.coordinator.leave(&life.incarnation, Fate::Crash, 0).await),
+                        true => drop(life.context.coordinator.leave(&life.context.incarnation, Fate::Crash, 0).await),
                         false => leave_registry(&life, Fate::Recover).await,
                     }
                 };
                 let _ = tokio::time::timeout(LEAVE_TIMEOUT, leaving).await;
                 // Whoever waits may be gone already.
                 let _ = left.send(());
-                life.registry.close().await;
+                life.context.registry.close().await;
             });
         }
         gone
@@ -301,7 +307,7 @@ impl Core {
     }
 
     /// The class of this worker turned out to be missing: nothing more of it is wanted here.
-    pub fn unhost(&self, life: &Life, handle: event::Handle) {
+    pub fn unhost(&self, life: &Life, handle: delivery::Handle) {
         if let Some(class) = life.unhost(handle) {
             lock(&self.hosted).remove(&class);
         }
@@ -309,13 +315,13 @@ impl Core {
 }
 
 async fn leave_registry(life: &Arc<Life>, fate: Fate) {
-    let mut backoff = life.backoff();
+    let mut backoff = life.context.backoff();
     loop {
-        match life.coordinator.leave(&life.incarnation, fate, CHUNK).await {
+        match life.context.coordinator.leave(&life.context.incarnation, fate, CHUNK).await {
             Ok(0) => return,
             Ok(_) => {}
             Err(error) => {
-                life.log(Level::Debug, format!("The broker could not leave yet: {error}"));
+                life.context.log(Level::Debug, format!("The broker could not leave yet: {error}"));
                 tokio::time::sleep(backoff.next_wait()).await;
             }
         }
@@ -332,7 +338,7 @@ fn abort(life: &Life) {
 
 /// Ends sockets and tasks, and everything that still waits.
 async fn end(life: &Arc<Life>, politely: bool) {
-    life.tasks.end();
+    life.context.tasks.end();
     if politely {
         life.transport().close().await;
         if let Some(watch) = life.watch.transport() {
@@ -341,20 +347,16 @@ async fn end(life: &Arc<Life>, politely: bool) {
     } else {
         abort(life);
     }
-    life.tasks.join().await;
-    life.close_log();
-    life.registry.close().await;
+    life.context.tasks.join().await;
+    life.context.close_log();
+    life.context.registry.close().await;
     let gone: HashSet<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
-    life.inbox.forget(|handle| gone.contains(&handle));
-    let operations = std::mem::take(&mut *lock(&life.operations));
-    for slot in operations {
-        let failure = Failure::new(Code::State, "The broker ended.").with_delivered(Delivered::Unknown);
-        life.inbox.push(Event::failed(slot, failure));
-    }
+    life.context.inbox.forget(|handle| gone.contains(&handle));
+    life.context.fail_operations();
     let parked = lock(&life.lanes).drain();
     for parked in parked {
         if parked.tell_slot > 0 {
-            life.inbox.push(Event::failed(parked.tell_slot, Failure::new(Code::State, "The broker ended.")));
+            life.context.inbox.push(Event::failed(parked.tell_slot, Failure::new(Code::State, "The broker ended.")));
         }
     }
     let waiting = lock(&life.calls).drain();

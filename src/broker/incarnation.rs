@@ -6,47 +6,41 @@ use crate::broker::activation::registrar::Registrar;
 use crate::broker::activation::requests::Inbound;
 use crate::broker::activation::trials::Trials;
 use crate::broker::broker::Proofs;
+use crate::broker::context::notices::Notices;
+use crate::broker::context::numbers::Numbers;
+use crate::broker::context::registry::Registry;
+use crate::broker::context::shared::Context;
+use crate::broker::context::tasks::Tasks;
 use crate::broker::directory::avoided::Avoided;
 use crate::broker::directory::lanes::Lanes;
-use crate::broker::js::event::{Event, Level};
-use crate::broker::js::queue::{lock, Inbox};
+use crate::broker::js::event::Event;
+use crate::broker::js::queue::Inbox;
 use crate::broker::lease::gate::Lease;
 use crate::broker::lease::server_clock::ServerClock;
-use crate::broker::log_lines::{self, LogLines, Verdict};
 use crate::broker::membership::eviction::Upcoming;
 use crate::broker::membership::heartbeat::Watch;
 use crate::broker::membership::remembered::Remembered;
 use crate::broker::messaging::calls::{Call, Calls, Settled, Waiter};
 use crate::broker::messaging::output_gate::Answer;
 use crate::broker::messaging::refusals::Refusals;
-use crate::broker::notices::Notices;
-use crate::broker::numbers::Numbers;
-use crate::broker::registry::Registry;
-use crate::broker::tasks::Tasks;
 use crate::clock::boot_millis;
 use crate::config::BrokerConfig;
-use crate::coordination::{BrokerRecord, Coordinator};
+use crate::coordination::BrokerRecord;
 use crate::error::Failure;
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
+use crate::lock::lock;
 use crate::transport::{Connection, MemoryHub, Transport};
 use crate::wire::message::PROTOCOL;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{watch, Notify};
 
 /// See the module. Locks are taken in the order of the fields, and never held across an await.
 pub struct Life {
-    pub config: Arc<BrokerConfig>,
-    pub broker: BrokerId,
-    pub cluster: ClusterName,
-    pub incarnation: Incarnation,
-    pub registry: Registry,
-    /// The registry's, for all but renewals.
-    pub coordinator: Arc<dyn Coordinator>,
+    pub context: Arc<Context>,
     /// Set once, before the life is known to anybody else.
     pub transport: OnceLock<Transport>,
     pub address: OnceLock<Endpoint>,
@@ -57,8 +51,6 @@ pub struct Life {
     pub residents: Mutex<Residents>,
     pub inbound: Mutex<Inbound>,
     pub calls: Mutex<Calls>,
-    /// Operations of JavaScript that a task of this life works on.
-    pub operations: Mutex<HashSet<u64>>,
     /// Open outgoing connections by whom they lead to.
     pub peers: Mutex<HashMap<Incarnation, Arc<Connection>>>,
     /// Who is at the other end of the connections that messages come over.
@@ -79,15 +71,9 @@ pub struct Life {
     pub held_answers: Mutex<Vec<Answer>>,
     /// Worker classes that this broker offers to run.
     pub hosted: Mutex<BTreeSet<ClassName>>,
-    pub inbox: Arc<Inbox>,
     pub registrar: Registrar,
     pub trials: Trials,
     pub lease: Lease,
-    pub tasks: Tasks,
-    /// Lines of the log that are held back, because their kind was emitted within a second.
-    log_lines: Mutex<LogLines>,
-    /// There is one.
-    lines_held: Notify,
     /// The earliest deadline changed.
     pub timer: Notify,
     pub claims: Claims,
@@ -118,15 +104,10 @@ pub struct Life {
     pub next_expiry: watch::Sender<Option<Upcoming>>,
     /// A resident left, for who waits until all have.
     pub departed: Notify,
-    /// Takes nothing new: `destroy()` was called.
-    pub leaving: AtomicBool,
-    /// The event loop stands still: it gets no new workers.
-    pub stalled: AtomicBool,
     /// Nothing is handed over when it leaves.
     pub no_recover: AtomicBool,
     /// Set when the lease turned out to be lost: the incarnation is over.
     pub fenced: Notify,
-    numbers: Numbers,
 }
 
 /// What a life is made of besides its tables.
@@ -143,22 +124,19 @@ pub struct LifeParts {
 
 impl Life {
     pub fn new(parts: LifeParts) -> Arc<Self> {
-        let config = parts.config;
+        let (handles, inbound) = (parts.numbers.handles.clone(), parts.numbers.inbound.clone());
+        let context = Context::new(parts.config, parts.registry, parts.inbox, parts.tasks, parts.numbers);
+        let config = context.config.clone();
         Arc::new(Self {
-            broker: BrokerId::new(&config.id),
-            cluster: ClusterName::new(&config.clustername),
-            incarnation: Incarnation::random(),
-            coordinator: parts.registry.coordinator.clone(),
-            registry: parts.registry,
+            context,
             transport: OnceLock::new(),
             address: OnceLock::new(),
             proofs: parts.proofs,
             hub: parts.hub,
             lanes: Mutex::new(Lanes::new(config.routes.max, config.routes.max_age)),
-            residents: Mutex::new(Residents::new(parts.numbers.handles.clone(), parts.numbers.inbound.clone())),
-            inbound: Mutex::new(Inbound::new(parts.numbers.inbound.clone())),
+            residents: Mutex::new(Residents::new(handles, inbound.clone())),
+            inbound: Mutex::new(Inbound::new(inbound)),
             calls: Mutex::default(),
-            operations: Mutex::default(),
             peers: Mutex::default(),
             callers: Mutex::default(),
             remembered: Mutex::default(),
@@ -170,13 +148,9 @@ impl Life {
             refusals: Refusals::default(),
             held_answers: Mutex::default(),
             hosted: Mutex::new(parts.hosted),
-            inbox: parts.inbox,
             registrar: Registrar::default(),
             trials: Trials::default(),
             lease: Lease::new(&config.lease, config.on_redis_loss),
-            tasks: parts.tasks,
-            log_lines: Mutex::default(),
-            lines_held: Notify::new(),
             timer: Notify::new(),
             claims: Claims::default(),
             look: Notify::new(),
@@ -193,12 +167,8 @@ impl Life {
             well_since: AtomicU64::new(u64::MAX),
             next_expiry: watch::Sender::new(None),
             departed: Notify::new(),
-            leaving: AtomicBool::new(false),
-            stalled: AtomicBool::new(false),
             no_recover: AtomicBool::new(false),
             fenced: Notify::new(),
-            numbers: parts.numbers,
-            config,
         })
     }
 
@@ -209,49 +179,16 @@ impl Life {
     /// What this broker says of itself now.
     pub fn record(&self) -> BrokerRecord {
         BrokerRecord {
-            incarnation: self.incarnation.clone(),
-            broker: self.broker.clone(),
-            cluster: self.cluster.clone(),
+            incarnation: self.context.incarnation.clone(),
+            broker: self.context.broker.clone(),
+            cluster: self.context.cluster.clone(),
             address: self.address.get().cloned().unwrap_or(Endpoint { host: String::new(), port: 0 }),
             classes: lock(&self.hosted).clone(),
             protocol: PROTOCOL,
-            lease_ttl: self.config.lease.ttl(),
-            strict: self.config.lease.strict,
-            draining: self.is_leaving() || self.is_stalled(),
+            lease_ttl: self.context.config.lease.ttl(),
+            strict: self.context.config.lease.strict,
+            draining: self.context.is_leaving() || self.context.is_stalled(),
         }
-    }
-
-    pub fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Acquire)
-    }
-
-    pub fn is_stalled(&self) -> bool {
-        self.stalled.load(Ordering::Acquire)
-    }
-
-    pub fn spawn(self: &Arc<Self>, name: &'static str, task: impl std::future::Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(name, task);
-    }
-
-    /// Works on an operation of JavaScript: its event comes exactly once, also when the life ends before it does.
-    pub fn operate(
-        self: &Arc<Self>,
-        name: &'static str,
-        slot: u64,
-        work: impl std::future::Future<Output = Event> + Send + 'static,
-    ) {
-        lock(&self.operations).insert(slot);
-        let life = self.clone();
-        self.spawn(name, async move {
-            let event = work.await;
-            if lock(&life.operations).remove(&slot) {
-                life.inbox.push(event);
-            }
-        });
-    }
-
-    pub fn internal_call(&self) -> u64 {
-        self.numbers.next_call()
     }
 
     /// Starts to wait for an answer.
@@ -279,7 +216,7 @@ impl Life {
 
     pub fn answer(&self, call: u64, ended: Call, settled: Settled) {
         match ended.waiter {
-            Waiter::JavaScript => self.inbox.push(match settled {
+            Waiter::JavaScript => self.context.inbox.push(match settled {
                 Settled::Reply(value) => Event::Done { slot: call, value },
                 Settled::Failure { failure, body } => Event::Failed { slot: call, failure, body },
             }),
@@ -308,47 +245,6 @@ impl Life {
                 let failure = ended.too_late();
                 self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
             }
-        }
-    }
-
-    /// Writes a line of this broker's log. Of the lines that one place in the source writes, one a second is emitted.
-    #[track_caller]
-    pub fn log(&self, level: Level, message: impl Into<String>) {
-        let kind = log_lines::kind_of(Location::caller());
-        let verdict = lock(&self.log_lines).admit(kind, boot_millis(), level, message.into());
-        match verdict {
-            Verdict::Emit(level, message) => self.emit(level, &message),
-            Verdict::HoldFirst => self.lines_held.notify_one(),
-            Verdict::Hold => {}
-        }
-    }
-
-    /// Emits the lines that were held back, each when its second is over.
-    pub async fn keep_log(self: Arc<Self>) {
-        loop {
-            let next = lock(&self.log_lines).next_due();
-            let wait = next.map(|due| Duration::from_millis(due.saturating_sub(boot_millis())));
-            tokio::select! {
-                () = self.lines_held.notified() => continue,
-                () = async { match wait { Some(wait) => tokio::time::sleep(wait).await, None => std::future::pending().await } } => {}
-            }
-            let lines = lock(&self.log_lines).due(boot_millis());
-            lines.iter().for_each(|(level, message)| self.emit(*level, message));
-        }
-    }
-
-    /// Emits what is still held back: the life ends.
-    pub fn close_log(&self) {
-        let lines = lock(&self.log_lines).drain();
-        lines.iter().for_each(|(level, message)| self.emit(*level, message));
-    }
-
-    fn emit(&self, level: Level, message: &str) {
-        match level {
-            Level::Debug => tracing::debug!(broker = %self.incarnation, "{message}"),
-            Level::Info => tracing::info!(broker = %self.incarnation, "{message}"),
-            Level::Warn => tracing::warn!(broker = %self.incarnation, "{message}"),
-            Level::Error => tracing::error!(broker = %self.incarnation, "{message}"),
         }
     }
 }

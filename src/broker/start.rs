@@ -1,20 +1,21 @@
 //! The start of a life: opens the coordinator, listens, registers, and starts the tasks.
 
 use crate::broker::broker::Core;
+use crate::broker::context::lease_thread;
+use crate::broker::context::registry::Registry;
+use crate::broker::context::tasks::Tasks;
 use crate::broker::incarnation::{Life, LifeParts};
-use crate::broker::js::event::{Event, Level};
-use crate::broker::js::queue::lock;
-use crate::broker::lease::thread;
+use crate::broker::js::event::Event;
 use crate::broker::membership::heartbeat::Watcher;
 use crate::broker::messaging::incoming::Receiver;
-use crate::broker::registry::Registry;
-use crate::broker::tasks::Tasks;
 use crate::clock::boot_millis;
 use crate::config::RedisConfig;
 use crate::coordination::memory::MemoryStore;
 use crate::coordination::{CoordinationError, Coordinator};
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::{Events, MemoryHub, PeerTable, Transport, TransportConfig};
 use crate::wire::handshake::{Identity, Purpose, Secrets};
 use std::io::ErrorKind;
@@ -85,8 +86,8 @@ impl Core {
             hosted: lock(&self.hosted).clone(),
             tasks: Tasks::new(self.runtime.clone(), on_panic),
         });
-        (self.on_life)(&life.incarnation);
-        let peers = PeerTable::new(&life.incarnation, self.config.max_peers);
+        (self.on_life)(&life.context.incarnation);
+        let peers = PeerTable::new(&life.context.incarnation, self.config.max_peers);
         let receiver = Arc::new(Receiver(Arc::downgrade(&life)));
         let transport = self.make_transport(&life, Purpose::Messages, &peers, receiver);
         let watcher = Arc::new(Watcher(Arc::downgrade(&life)));
@@ -95,7 +96,7 @@ impl Core {
         let _ = life.transport.set(transport);
         let result = self.enter(&life).await;
         if result.is_err() {
-            life.tasks.end();
+            life.context.tasks.end();
             life.transport().close().await;
         }
         result.map(|()| life)
@@ -110,8 +111,8 @@ impl Core {
     ) -> Transport {
         let identity = Identity {
             namespace: self.config.ns.clone(),
-            broker: life.broker.clone(),
-            incarnation: life.incarnation.clone(),
+            broker: life.context.broker.clone(),
+            incarnation: life.context.incarnation.clone(),
         };
         let mut config = TransportConfig::new(identity, Secrets::default());
         config.purpose = purpose;
@@ -126,41 +127,41 @@ impl Core {
         // From the registration on others connect, and ask whether this incarnation is there. By then it knows the
         // secret that they prove themselves by, and listens.
         if lock(&self.proofs).secrets.is_empty() {
-            let secret = life.coordinator.secret().await?;
+            let secret = life.context.coordinator.secret().await?;
             lock(&life.remembered).replace_secret(&secret);
         }
         life.equip();
         let address = self.listen(life).await?;
         let _ = life.address.set(address);
-        life.registry.listen_as(&life.incarnation).await?;
+        life.context.registry.listen_as(&life.context.incarnation).await?;
         life.register().await?;
         // The database may have been wiped since the secret was read.
         life.equip();
         life.meet().await;
         let on_the_loop = self.sockets.is_some() && lock(&self.proofs).tls.is_none();
         let way = if on_the_loop { "the event loop of Node" } else { "threads of the core" };
-        life.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
+        life.context.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
         Ok(())
     }
 
     /// Starts the tasks of a life. Only now it takes up workers, and what JavaScript says about them finds this life.
     pub fn set_going(&self, life: &Arc<Life>) {
         life.warn_of_server();
-        life.tasks.spawn_on("lease", &thread::handle(), life.clone().keep_lease());
-        life.spawn("log", life.clone().keep_log());
-        life.spawn("deadlines", life.clone().keep_deadlines());
-        life.spawn("registry", life.clone().keep_registry());
-        life.spawn("membership", life.clone().keep_membership());
+        life.context.tasks.spawn_on("lease", &lease_thread::handle(), life.clone().keep_lease());
+        life.context.spawn("log", life.context.clone().keep_log());
+        life.context.spawn("deadlines", life.clone().keep_deadlines());
+        life.context.spawn("registry", life.clone().keep_registry());
+        life.context.spawn("membership", life.clone().keep_membership());
         if self.config.health_check_interval > 0 {
-            life.spawn("evictions", life.clone().keep_evicting());
+            life.context.spawn("evictions", life.clone().keep_evicting());
         }
-        life.spawn("watch", life.clone().keep_watch());
-        life.spawn("pings", life.clone().keep_pinging());
-        life.spawn("announcements", life.clone().keep_announcing());
-        life.spawn("signals", life.clone().keep_signals());
-        life.spawn("record", life.clone().keep_record());
-        life.spawn("claims", life.clone().keep_claiming());
-        life.spawn("audit", life.clone().keep_audit());
+        life.context.spawn("watch", life.clone().keep_watch());
+        life.context.spawn("pings", life.clone().keep_pinging());
+        life.context.spawn("announcements", life.clone().keep_announcing());
+        life.context.spawn("signals", life.clone().keep_signals());
+        life.context.spawn("record", life.clone().keep_record());
+        life.context.spawn("claims", life.clone().keep_claiming());
+        life.context.spawn("audit", life.clone().keep_audit());
         // What was registered while this life was being made.
         for class in lock(&self.hosted).iter() {
             life.host(class.clone());
@@ -174,7 +175,7 @@ impl Core {
         let listen = self.config.listen.as_ref();
         let host = listen
             .and_then(|address| address.host.clone())
-            .or_else(|| life.coordinator.local_host())
+            .or_else(|| life.context.coordinator.local_host())
             .unwrap_or_else(|| "127.0.0.1".into());
         let port = listen.and_then(|address| address.port).unwrap_or(0);
         let bound = bind(life, &host, port).await?;
@@ -185,7 +186,7 @@ impl Core {
             life.transport().listen_locally().await;
         }
         let everywhere = bound.host.parse().is_ok_and(|address: IpAddr| address.is_unspecified());
-        let own = if everywhere { life.coordinator.local_host().unwrap_or(bound.host) } else { bound.host };
+        let own = if everywhere { life.context.coordinator.local_host().unwrap_or(bound.host) } else { bound.host };
         Ok(Endpoint {
             host: advertise.and_then(|address| address.host.clone()).unwrap_or(own),
             port: advertise.and_then(|address| address.port).unwrap_or(bound.port),
@@ -216,7 +217,7 @@ async fn bind(life: &Life, host: &str, port: u16) -> Outcome<Endpoint> {
         if !logged {
             logged = true;
             let text = format!("Another process listens on {host}:{port}; waiting until it leaves.");
-            life.log(Level::Warn, text);
+            life.context.log(Level::Warn, text);
         }
         tokio::time::sleep(PORT_CHECK).await;
     }

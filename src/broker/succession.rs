@@ -1,11 +1,11 @@
 //! A broker id that another life has: whether that one lives, is silent, or is dead; it goes on, or this one takes over.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Level;
-use crate::broker::js::queue::lock;
 use crate::clock::boot_millis;
 use crate::coordination::{CoordinationResult, Death, Eviction, Holder, Joined, Registration, CHUNK};
 use crate::error::{Code, Failure, Outcome};
+use crate::level::Level;
+use crate::lock::lock;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,11 +46,11 @@ impl Life {
     /// Registers. A dead holder of the broker id is evicted at once, a silent one after its lease; one that lives is left
     /// alone, and the start fails.
     pub async fn register(self: &Arc<Self>) -> Outcome<()> {
-        let ttl = self.config.lease.ttl();
+        let ttl = self.context.config.lease.ttl();
         let mut rival = Rival::default();
         loop {
             let sent = boot_millis();
-            let holder = match self.coordinator.register(&self.record(), ttl).await.map_err(Failure::from)? {
+            let holder = match self.context.coordinator.register(&self.record(), ttl).await.map_err(Failure::from)? {
                 Registration::Joined(joined) => {
                     self.registered(sent, &joined);
                     return Ok(());
@@ -58,8 +58,10 @@ impl Life {
                 Registration::IdInUse(holder) => holder,
             };
             if !self.displace(&mut rival, &holder).await {
-                let text =
-                    format!("Another live broker has the id \"{}\": it listens on {}.", self.broker, holder.address);
+                let text = format!(
+                    "Another live broker has the id \"{}\": it listens on {}.",
+                    self.context.broker, holder.address
+                );
                 return Err(Failure::new(Code::BrokerIdInUse, text));
             }
         }
@@ -78,7 +80,7 @@ impl Life {
     pub async fn announce_alone(self: &Arc<Self>) -> CoordinationResult<Option<Joined>> {
         let mut rival = Rival::default();
         loop {
-            match self.coordinator.announce(&self.announcement()).await? {
+            match self.context.coordinator.announce(&self.announcement()).await? {
                 Registration::Joined(joined) => return Ok(Some(joined)),
                 Registration::IdInUse(holder) if self.displace(&mut rival, &holder).await => {}
                 Registration::IdInUse(_) => return Ok(None),
@@ -90,7 +92,7 @@ impl Life {
     async fn displace(self: &Arc<Self>, rival: &mut Rival, holder: &Holder) -> bool {
         let now = boot_millis();
         let ttl = holder.lease_ttl.as_millis() as u64;
-        if rival.lives(holder, now) || rival.silence(now) >= ttl.max(self.config.lease.ttl) + ID_GRACE {
+        if rival.lives(holder, now) || rival.silence(now) >= ttl.max(self.context.config.lease.ttl) + ID_GRACE {
             return false;
         }
         let expired = holder.lease_expires <= holder.now;
@@ -112,7 +114,7 @@ impl Life {
             return false;
         }
         // First what costs a living one nothing.
-        if self.coordinator.is_listening(&holder.incarnation).await.unwrap_or(true) {
+        if self.context.coordinator.is_listening(&holder.incarnation).await.unwrap_or(true) {
             return false;
         }
         if expired {
@@ -122,14 +124,14 @@ impl Life {
         let own = self.address.get() == Some(&holder.address);
         let refused = async { own || self.refuses(&holder.address, &holder.incarnation).await == Some(true) };
         tokio::time::timeout(REFUSAL, refused).await.unwrap_or(false)
-            && self.coordinator.is_listening(&holder.incarnation).await == Ok(false)
+            && self.context.coordinator.is_listening(&holder.incarnation).await == Ok(false)
     }
 
     /// Evicts the dead holder; `false` when it could not be done.
     async fn succeed(&self, holder: &Holder) -> bool {
         let death = Death::Succeeded { lease_expires: holder.lease_expires };
         loop {
-            match self.coordinator.evict(&self.incarnation, &holder.incarnation, &death, CHUNK).await {
+            match self.context.coordinator.evict(&self.context.incarnation, &holder.incarnation, &death, CHUNK).await {
                 Ok(Eviction::Evicted { remaining, quarantined, .. }) => {
                     self.tell_of_quarantine(quarantined);
                     if remaining == 0 {
@@ -139,7 +141,10 @@ impl Life {
                 _ => return false,
             }
         }
-        self.log(Level::Warn, format!("Taking over the broker id \"{}\" from a dead incarnation.", self.broker));
+        self.context.log(
+            Level::Warn,
+            format!("Taking over the broker id \"{}\" from a dead incarnation.", self.context.broker),
+        );
         true
     }
 }

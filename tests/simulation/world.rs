@@ -182,7 +182,7 @@ impl World {
         for number in brokers {
             let life = self.brokers[number].host.core.life().expect("it is active");
             let held: Vec<Held> = (0..each).map(|_| held(&mut self.workers)).collect();
-            coordinator.restore(&life.incarnation, &held).await.expect("the workers are put there");
+            coordinator.restore(&life.context.incarnation, &held).await.expect("the workers are put there");
             life.audit.notify_one();
         }
         eventually("the workers live there", || self.living() == wanted).await;

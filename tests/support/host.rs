@@ -2,7 +2,8 @@
 
 use dworker::broker::activation::lifecycle::{Creation, Ended};
 use dworker::broker::broker::Core;
-use dworker::broker::js::event::{DestroyCause, Event, Handle};
+use dworker::broker::js::delivery::Handle;
+use dworker::broker::js::event::{DestroyCause, Event};
 use dworker::broker::js::queue::Inbox;
 use dworker::broker::start::Home;
 use dworker::clock::boot_millis;
@@ -127,7 +128,7 @@ impl Host {
         let life = self.core.life().expect("the broker is active");
         let request = PlaceRequest {
             exclude: Vec::new(),
-            by: life.incarnation.clone(),
+            by: life.context.incarnation.clone(),
             id: id.map(WorkerId::new),
             class: ClassName::new("Room"),
             cluster: ClusterName::new("main"),

@@ -1,7 +1,7 @@
 //! The loop as other threads see it: what they leave for it, and how they make it look.
 
 use super::uv::{HandlePointer, Uv};
-use crate::broker::js::queue::lock;
+use crate::lock::lock;
 use crate::transport::{Session, SocketLoop};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,7 @@
 
 use crate::broker::activation::mailbox::{Mailbox, Turns, MAX_MAILBOX};
 use crate::broker::activation::requests::MAX_CREATING_PER_CONNECTION;
-use crate::broker::js::event::{Delivery, Handle};
+use crate::broker::js::delivery::{Delivery, Handle};
 use crate::clock::boot_millis;
 use crate::coordination::{Entry, EntryState, Held};
 use crate::error::{Failure, Outcome};

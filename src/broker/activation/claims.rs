@@ -2,12 +2,12 @@
 
 use crate::broker::activation::catalog::State;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Level;
-use crate::broker::js::queue::lock;
 use crate::broker::membership::ranking;
 use crate::clock::boot_millis;
 use crate::coordination::{Claim, ClaimRequest, CHUNK};
 use crate::ids::{ClassName, ClusterName, Epoch, WorkerId};
+use crate::level::Level;
+use crate::lock::lock;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -59,17 +59,18 @@ impl Life {
     /// A hint that workers wait. As many brokers as there are workers claim at once, and a few more soon; the others find at
     /// their next look what is still there then.
     pub fn hear_of_waiting(self: &Arc<Self>, cluster: &ClusterName, class: ClassName, waiting: u64, worker: &WorkerId) {
-        if *cluster != self.cluster || !lock(&self.hosted).contains(&class) {
+        if *cluster != self.context.cluster || !lock(&self.hosted).contains(&class) {
             return;
         }
         let suspected = self.suspected();
         let members = &lock(&self.remembered).members;
-        let rank = ranking::claim_rank(members, &self.incarnation, (cluster, &class), worker, &suspected) as u64;
+        let rank =
+            ranking::claim_rank(members, &self.context.incarnation, (cluster, &class), worker, &suspected) as u64;
         if rank < waiting {
             self.claim(class);
         } else if rank < waiting + SUBSTITUTES {
             let life = self.clone();
-            self.spawn("substitute", async move {
+            self.context.spawn("substitute", async move {
                 tokio::time::sleep(SUBSTITUTE_DELAY).await;
                 life.claim(class);
             });
@@ -82,7 +83,7 @@ impl Life {
             self.claims.wake.notified().await;
             let mut classes = BTreeSet::new();
             let mut overflow = 0;
-            while !self.is_leaving() && !self.is_stalled() && self.lease.holds() {
+            while !self.context.is_leaving() && !self.context.is_stalled() && self.lease.holds() {
                 // One class may go on waiting for a place or a trial: others that are hinted meanwhile do not wait for it.
                 classes.append(&mut lock(&self.claims.classes));
                 if classes.is_empty() {
@@ -134,20 +135,20 @@ impl Life {
     /// How many were claimed, and how many are left; `None` when it could not be told.
     async fn claim_some(self: &Arc<Self>, classes: &BTreeSet<ClassName>, overflow: u64) -> Option<(usize, u64)> {
         let request = ClaimRequest {
-            by: self.incarnation.clone(),
-            cluster: self.cluster.clone(),
+            by: self.context.incarnation.clone(),
+            cluster: self.context.cluster.clone(),
             classes: classes.clone(),
             limit: BATCH,
             overflow,
-            ttl: Duration::from_millis(self.config.ttl),
+            ttl: Duration::from_millis(self.context.config.ttl),
             trial_over: self.trials.are_over(),
         };
         let turn = self.registrar.turn.read().await;
-        match self.coordinator.claim(&request).await {
+        match self.context.coordinator.claim(&request).await {
             Ok(Claim::Claimed { entries, remaining, expired }) => {
                 let count = entries.len();
                 if count > 0 || expired > 0 {
-                    self.log(Level::Info, format!("Recovering {count} workers; {expired} were too old."));
+                    self.context.log(Level::Info, format!("Recovering {count} workers; {expired} were too old."));
                 }
                 entries.into_iter().for_each(|entry| self.move_in(entry, Vec::new()));
                 Some((count, remaining))
@@ -163,7 +164,7 @@ impl Life {
             Err(error) => {
                 // It may have been applied: then the audit finds what stands here without living here.
                 drop(turn);
-                self.log(Level::Warn, format!("Workers could not be claimed yet: {error}"));
+                self.context.log(Level::Warn, format!("Workers could not be claimed yet: {error}"));
                 self.audit.notify_one();
                 tokio::time::sleep(PAUSE).await;
                 self.claim_everything();
@@ -178,7 +179,7 @@ impl Life {
         loop {
             self.audit.notified().await;
             tokio::time::sleep(PAUSE).await;
-            if self.is_leaving() {
+            if self.context.is_leaving() {
                 return;
             }
             match self.read_own().await {
@@ -192,7 +193,7 @@ impl Life {
                     }
                 }
                 Err(error) => {
-                    self.log(Level::Debug, format!("The audit could not be made yet: {error}"));
+                    self.context.log(Level::Debug, format!("The audit could not be made yet: {error}"));
                     self.audit.notify_one();
                 }
             }
@@ -201,17 +202,18 @@ impl Life {
 
     /// The registry gives this worker to this broker, which does not run it.
     async fn resolve_missing(&self, id: WorkerId, epoch: Epoch) {
-        match self.coordinator.withdraw(&self.incarnation, &id, epoch).await {
+        match self.context.coordinator.withdraw(&self.context.incarnation, &id, epoch).await {
             Ok(true) => {
-                self.log(Level::Info, format!("Nobody requested the reserved worker \"{id}\": it is not created."));
+                self.context
+                    .log(Level::Info, format!("Nobody requested the reserved worker \"{id}\": it is not created."));
             }
             Ok(false) => {
                 let text = format!("Worker \"{id}\" is registered to this broker but not running; recreating it.");
-                self.log(Level::Warn, text);
+                self.context.log(Level::Warn, text);
                 self.registrar.take_up(id, None);
             }
             Err(error) => {
-                self.log(Level::Debug, format!("The worker \"{id}\" could not be looked after yet: {error}"));
+                self.context.log(Level::Debug, format!("The worker \"{id}\" could not be looked after yet: {error}"));
                 self.audit.notify_one();
             }
         }
@@ -220,7 +222,7 @@ impl Life {
     pub async fn read_own(&self) -> crate::coordination::CoordinationResult<HashMap<WorkerId, Epoch>> {
         let mut own = HashMap::new();
         loop {
-            let page = self.coordinator.owned(&self.incarnation, own.len(), CHUNK).await?;
+            let page = self.context.coordinator.owned(&self.context.incarnation, own.len(), CHUNK).await?;
             let full = page.len() == CHUNK;
             own.extend(page);
             if !full {

@@ -10,11 +10,11 @@ use crate::broker::activation::trials::{quarantined, waits};
 use crate::broker::directory::pending::is_of_another_class;
 use crate::broker::incarnation::Life;
 use crate::broker::js::event::Event;
-use crate::broker::js::queue::lock;
 use crate::clock::boot_millis;
 use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, Epoch, Incarnation, WorkerId};
+use crate::lock::lock;
 use crate::wire::call_chain::Chain;
 use serde_json::{json, Value};
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Life {
     /// where another broker made the worker. `chain`: the workers that wait for it.
     pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64, chain: Chain) {
         let life = self.clone();
-        self.operate("create", slot, async move {
+        self.context.operate("create", slot, async move {
             match life.create_worker(request, timeout, chain).await {
                 Ok(created) => Event::done_json(slot, created.to_string()),
                 Err(failure) => Event::failed(slot, failure),
@@ -84,7 +84,7 @@ impl Life {
             chain,
             timeout,
             deadline: now.saturating_add(timeout),
-            give_up: now + self.config.retries.duration,
+            give_up: now + self.context.config.retries.duration,
             failed: Vec::new(),
             use_avoided: false,
             patient: false,
@@ -92,7 +92,7 @@ impl Life {
             reservation: None,
             problem: None,
         };
-        let mut backoff = self.backoff();
+        let mut backoff = self.context.backoff();
         let failure = loop {
             let begun = boot_millis();
             let (problem, until) = match self.try_to_create(&mut creation).await {
@@ -117,7 +117,7 @@ impl Life {
         if boot_millis() < begun + WAITED {
             self.wait_to_settle(backoff.next_wait()).await;
         } else {
-            *backoff = self.backoff();
+            *backoff = self.context.backoff();
             self.wait_to_settle(Duration::from_millis(1)).await;
         }
     }
@@ -129,7 +129,7 @@ impl Life {
             let more = avoided.into_iter().filter(|broker| !creation.failed.contains(broker)).collect::<Vec<_>>();
             creation.request.exclude.extend(more);
         }
-        let placement = match self.coordinator.place(&creation.request).await {
+        let placement = match self.context.coordinator.place(&creation.request).await {
             Ok(placement) => placement,
             // Reserved or not: a retry with the same id finds it.
             Err(error) => {
@@ -176,7 +176,7 @@ impl Life {
         // The class may have been registered here a moment ago, and the others not know it yet.
         if !creation.published && lock(&self.hosted).contains(&creation.request.class) {
             creation.published = true;
-            return match self.coordinator.update(&self.record()).await {
+            return match self.context.coordinator.update(&self.record()).await {
                 Ok(_) => Next::Again,
                 Err(error) => Next::Failed(Failure::new(Code::Redis, error.to_string())),
             };
@@ -229,7 +229,7 @@ impl Life {
 
     pub async fn withdraw_reservation(&self, reservation: &Reservation) -> Outcome<bool> {
         let Reservation { id, owner, epoch } = reservation;
-        let withdrawn = self.coordinator.withdraw(&owner.incarnation, id, *epoch).await;
+        let withdrawn = self.context.coordinator.withdraw(&owner.incarnation, id, *epoch).await;
         withdrawn.map_err(|error| Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown))
     }
 
@@ -240,7 +240,7 @@ impl Life {
         };
         let gone = match self.withdraw_reservation(reservation).await {
             Ok(true) => true,
-            Ok(false) => match self.coordinator.locate(&reservation.id).await {
+            Ok(false) => match self.context.coordinator.locate(&reservation.id).await {
                 Ok(Location::None) => true,
                 Ok(Location::Owned { epoch, .. }) => epoch != reservation.epoch,
                 _ => false,
@@ -257,7 +257,7 @@ impl Life {
     /// Answers under `slot` with `{"class"}`, or `null` when there is no such worker.
     pub fn find(self: &Arc<Self>, slot: u64, id: WorkerId) {
         let life = self.clone();
-        self.operate("find", slot, async move {
+        self.context.operate("find", slot, async move {
             match life.find_worker(&id).await {
                 Ok(Some(class)) => Event::done_json(slot, json!({ "class": class.as_str() }).to_string()),
                 Ok(None) => Event::done_json(slot, "null".into()),
@@ -267,10 +267,10 @@ impl Life {
     }
 
     async fn find_worker(self: &Arc<Self>, id: &WorkerId) -> Outcome<Option<ClassName>> {
-        let give_up = boot_millis() + self.config.retries.duration;
-        let mut backoff = self.backoff();
+        let give_up = boot_millis() + self.context.config.retries.duration;
+        let mut backoff = self.context.backoff();
         loop {
-            let problem = match self.coordinator.locate(id).await {
+            let problem = match self.context.coordinator.locate(id).await {
                 Ok(Location::None) => return Ok(None),
                 Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
                 Ok(Location::Unsettled) => self.unsettled(),
@@ -286,7 +286,7 @@ impl Life {
                 Err(error) => return Err(Failure::new(Code::Redis, error.to_string())),
             };
             // A broker that leaves waits for no recovery: its own departure may have to wait for that.
-            if boot_millis() >= give_up || self.is_leaving() {
+            if boot_millis() >= give_up || self.context.is_leaving() {
                 return Err(problem);
             }
             self.wait_to_settle(backoff.next_wait()).await;

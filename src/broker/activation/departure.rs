@@ -4,14 +4,15 @@
 //! before. One that ended itself for good (`worker.destroy()`) may answer first, as its handler may have called that.
 
 use crate::broker::activation::lifecycle::Ended;
-use crate::broker::activation::requests::Origin;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Delivery, Event, Handle};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Origin;
+use crate::broker::js::delivery::{Delivery, Handle};
+use crate::broker::js::event::Event;
 use crate::broker::messaging::calls::Place;
 use crate::clock::boot_millis;
 use crate::coordination::Release;
 use crate::error::{Code, Failure};
+use crate::lock::lock;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,15 +40,15 @@ impl Life {
     /// Gives a worker up once the asks that it handles have ended: at once, or when they have had their time.
     pub fn part_with(self: &Arc<Self>, handle: Handle, release: Release, ended: Ended) {
         let (asks, deadline) = lock(&self.inbound).handled_by(handle);
-        if ended == Ended::Moved || asks.is_empty() || self.is_leaving() {
+        if ended == Ended::Moved || asks.is_empty() || self.context.is_leaving() {
             self.cut_asks(handle, &asks);
             return self.registrar.release(Some(handle), release);
         }
         let all = lock(&self.inbound).await_end(handle, asks.len());
-        let left = deadline.saturating_sub(boot_millis()).min(self.config.destroy_timeout);
+        let left = deadline.saturating_sub(boot_millis()).min(self.context.config.destroy_timeout);
         let life = self.clone();
-        self.spawn("parting", async move {
-            if !life.is_leaving() {
+        self.context.spawn("parting", async move {
+            if !life.context.is_leaving() {
                 // At the end of the time what is left is cut.
                 let _ = tokio::time::timeout(Duration::from_millis(left), all.notified()).await;
             }

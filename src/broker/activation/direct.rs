@@ -7,9 +7,10 @@
 use crate::broker::activation::catalog::State;
 use crate::broker::directory::lane::Route;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Event, Handle};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Handle;
+use crate::broker::js::event::Event;
 use crate::clock::boot_millis;
+use crate::lock::lock;
 
 impl Life {
     /// `true`: an event comes behind all that this broker has sent to the worker. From the JavaScript thread.
@@ -24,7 +25,7 @@ impl Life {
             here == handle && resident.epoch == epoch && resident.state == State::Active && resident.turns.is_none()
         });
         if is_open {
-            self.inbox.push_quietly(Event::Direct { handle });
+            self.context.inbox.push_quietly(Event::Direct { handle });
         }
         is_open
     }

@@ -2,11 +2,11 @@
 
 use crate::broker::activation::catalog::{Activated, Creator, Requester, Resident, State};
 use crate::broker::activation::mailbox::Turns;
-use crate::broker::activation::requests::Origin;
 use crate::broker::activation::turns::ending;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Delivery, DestroyCause, Event, Handle, Level};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Origin;
+use crate::broker::js::delivery::{Delivery, Handle};
+use crate::broker::js::event::{DestroyCause, Event};
 use crate::broker::messaging::calls::Settled;
 use crate::broker::messaging::outgoing::send_failure;
 use crate::broker::messaging::output_gate::Answer;
@@ -14,6 +14,8 @@ use crate::clock::boot_millis;
 use crate::coordination::{Cause, Fate, Release};
 use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, WorkerId};
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::{Connection, SendError};
 use crate::wire::codec;
 use crate::wire::message::{Message, PayloadRef};
@@ -57,7 +59,7 @@ impl Life {
             resident.turns = max_queue.map(Turns::new);
             if max_queue.is_none() {
                 while let Some(delivery) = resident.mailbox.pop() {
-                    self.inbox.push(Event::Message(delivery));
+                    self.context.inbox.push(Event::Message(delivery));
                 }
             }
             // A worker that is never recovered never needs to know whether it was made before.
@@ -73,8 +75,8 @@ impl Life {
         self.created_on_trial(handle, deaths);
         self.next_turn(handle, 0, false);
         self.tell_creators(creators, &Ok(activated));
-        if self.is_leaving() {
-            self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
+        if self.context.is_leaving() {
+            self.context.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
         }
     }
 
@@ -93,7 +95,8 @@ impl Life {
             resident.state = State::Leaving;
             Release { id: resident.id.clone(), epoch: resident.epoch, fate: Fate::Delete }
         };
-        self.log(Level::Info, format!("The worker \"{}\" is not made: its creators have given up.", release.id));
+        self.context
+            .log(Level::Info, format!("The worker \"{}\" is not made: its creators have given up.", release.id));
         self.registrar.release(Some(handle), release);
         false
     }
@@ -125,10 +128,10 @@ impl Life {
             (release, resident.recovered)
         };
         if recovered && release.fate == Fate::Delete {
-            self.inbox.push(Event::WorkerLost { id: release.id.to_string(), reason: message.into() });
+            self.context.inbox.push(Event::WorkerLost { id: release.id.to_string(), reason: message.into() });
         }
         let next = if release.fate == Fate::Return { "It is tried again" } else { "It is removed" };
-        self.log(Level::Error, format!("Worker \"{}\" could not be activated: {message}. {next}.", release.id));
+        self.context.log(Level::Error, format!("Worker \"{}\" could not be activated: {message}. {next}.", release.id));
         self.registrar.release(Some(handle), release);
     }
 
@@ -310,9 +313,9 @@ impl Life {
         }
         match self.handled(inbound) {
             None => {}
-            Some(Origin::Local { slot }) if payload.bytes.len() > self.config.max_message_bytes => {
+            Some(Origin::Local { slot }) if payload.bytes.len() > self.context.config.max_message_bytes => {
                 let length = payload.bytes.len();
-                let failure = send_failure(SendError::TooLarge { length, max: self.config.max_message_bytes });
+                let failure = send_failure(SendError::TooLarge { length, max: self.context.config.max_message_bytes });
                 let failure = Failure::new(failure.code, format!("The result is too large. {}", failure.message))
                     .with_delivered(Delivered::Yes);
                 self.fail_call(slot, failure);
@@ -320,7 +323,7 @@ impl Life {
             Some(Origin::Local { slot }) => {
                 let settled = lock(&self.calls).settle(slot);
                 if settled.is_some() {
-                    self.inbox.push_quietly(Event::Done { slot, value: payload.copied() });
+                    self.context.inbox.push_quietly(Event::Done { slot, value: payload.copied() });
                 }
             }
             Some(Origin::Remote { connection, call }) => {

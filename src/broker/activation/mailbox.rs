@@ -1,7 +1,7 @@
 //! What waits for a worker, bounded in number and bytes; whose turn it is at one that takes one message at a time.
 
-use crate::broker::activation::requests::Origin;
-use crate::broker::js::event::Delivery;
+use crate::broker::js::delivery::Delivery;
+use crate::broker::js::delivery::Origin;
 use crate::clock::boot_millis;
 use crate::ids::WorkerId;
 use std::collections::VecDeque;

@@ -3,11 +3,13 @@
 use crate::broker::activation::catalog::{Creator, Insertion};
 use crate::broker::incarnation::Life;
 use crate::broker::js::batch::is_one_json_object;
-use crate::broker::js::event::{Event, Handle, Level};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Handle;
+use crate::broker::js::event::Event;
 use crate::coordination::{Activation, Cause, Entry, Fate, Held, LoadChange, Release, CHUNK, RESERVED_LOAD};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
+use crate::level::Level;
+use crate::lock::lock;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -123,7 +125,7 @@ impl Life {
         }
         let ids: Vec<WorkerId> = work.keys().cloned().collect();
         let turn = self.registrar.turn.read().await;
-        match self.coordinator.activate(&self.incarnation, &ids).await {
+        match self.context.coordinator.activate(&self.context.incarnation, &ids).await {
             Ok(Activation::Unsettled) => {
                 drop(turn);
                 self.check_server();
@@ -158,8 +160,8 @@ impl Life {
     /// The attributes are no JSON object: another program wrote the entry. It is given up, and no worker is made.
     fn refuse_entry(&self, entry: Entry, creators: Vec<Creator>) {
         let text = format!("The attributes of the worker \"{}\" in Redis are not a JSON object", entry.id);
-        self.log(Level::Error, format!("{text}: another program wrote them. The entry is deleted."));
-        self.inbox.push(Event::WorkerLost { id: entry.id.to_string(), reason: text.clone() });
+        self.context.log(Level::Error, format!("{text}: another program wrote them. The entry is deleted."));
+        self.context.inbox.push(Event::WorkerLost { id: entry.id.to_string(), reason: text.clone() });
         self.tell_creators(creators, &Err(Failure::new(Code::Redis, text)));
         self.registrar.release(None, Release { id: entry.id, epoch: entry.epoch, fate: Fate::Delete });
     }
@@ -177,7 +179,7 @@ impl Life {
             Insertion::New(handle) => {
                 self.judge_past(handle, &entry);
                 drop(residents);
-                self.inbox.push(Event::Create { handle, entry });
+                self.context.inbox.push(Event::Create { handle, entry });
                 if searched {
                     self.wake_searches();
                 }
@@ -197,10 +199,10 @@ impl Life {
             return;
         }
         let activations: Vec<_> = work.iter().map(|(_, id, epoch)| (id.clone(), *epoch)).collect();
-        let told = self.coordinator.confirm(&self.incarnation, &activations).await;
+        let told = self.context.coordinator.confirm(&self.context.incarnation, &activations).await;
         work.iter().for_each(|(handle, ..)| self.confirmed(*handle));
         if let Err(error) = told {
-            self.log(Level::Debug, format!("Activations could not be confirmed yet: {error}"));
+            self.context.log(Level::Debug, format!("Activations could not be confirmed yet: {error}"));
             tokio::time::sleep(RETRY).await;
             work.into_iter().for_each(|(handle, id, epoch)| self.registrar.confirm(handle, id, epoch));
         }
@@ -213,13 +215,13 @@ impl Life {
         let releases: Vec<Release> = work.iter().map(|(_, release)| release.clone()).collect();
         loop {
             let turn = self.registrar.turn.read().await;
-            match self.coordinator.release(&self.incarnation, &releases).await {
+            match self.context.coordinator.release(&self.context.incarnation, &releases).await {
                 Ok(_) => {
                     return work.into_iter().filter_map(|(handle, _)| handle).for_each(|handle| self.move_out(handle))
                 }
                 Err(error) => {
                     drop(turn);
-                    self.log(Level::Warn, format!("Workers could not be given up yet: {error}"));
+                    self.context.log(Level::Warn, format!("Workers could not be given up yet: {error}"));
                     tokio::time::sleep(RETRY).await;
                 }
             }
@@ -231,11 +233,11 @@ impl Life {
         let (held, slots): (Vec<Held>, Vec<u64>) = work.into_iter().unzip();
         while !held.is_empty() {
             let turn = self.registrar.turn.read().await;
-            match self.coordinator.restore(&self.incarnation, &held).await {
+            match self.context.coordinator.restore(&self.context.incarnation, &held).await {
                 Ok(_) => break,
                 Err(error) => {
                     drop(turn);
-                    self.log(
+                    self.context.log(
                         Level::Warn,
                         format!("The end of workers could not be written to the registry yet: {error}"),
                     );
@@ -243,7 +245,7 @@ impl Life {
                 }
             }
         }
-        slots.into_iter().filter(|slot| *slot > 0).for_each(|slot| self.inbox.push(Event::done(slot)));
+        slots.into_iter().filter(|slot| *slot > 0).for_each(|slot| self.context.inbox.push(Event::done(slot)));
     }
 
     async fn send_loads(self: &Arc<Self>, work: HashMap<WorkerId, (Epoch, u64)>) {
@@ -252,8 +254,8 @@ impl Life {
         }
         let changes: Vec<LoadChange> =
             work.into_iter().map(|(id, (epoch, load))| LoadChange { id, epoch, load }).collect();
-        if let Err(error) = self.coordinator.set_load(&self.incarnation, &changes).await {
-            self.log(Level::Warn, format!("Loads could not be reported yet: {error}"));
+        if let Err(error) = self.context.coordinator.set_load(&self.context.incarnation, &changes).await {
+            self.context.log(Level::Warn, format!("Loads could not be reported yet: {error}"));
             tokio::time::sleep(RETRY).await;
             let mut work = lock(&self.registrar.work);
             for change in changes {

@@ -1,7 +1,7 @@
 //! Messages that JavaScript is handling: whom the answer goes to, what hangs on them.
 
-use crate::broker::js::event::Handle;
-use crate::transport::Connection;
+use crate::broker::js::delivery::Handle;
+use crate::broker::js::delivery::Origin;
 use crate::wire::call_chain::Chain;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,41 +14,6 @@ pub const MAX_PER_CONNECTION: usize = 4096;
 pub const MAX_CREATING_PER_CONNECTION: usize = 16_384;
 /// Calls of one handler that are remembered at least before those are looked for which have ended.
 const SWEEP: usize = 64;
-
-/// Where a message came from.
-#[derive(Clone)]
-pub enum Origin {
-    /// This broker; `slot` is JavaScript's, 0 for a tell.
-    Local { slot: u64 },
-    /// A peer; `call` is the peer's, 0 for a tell.
-    Remote { connection: Arc<Connection>, call: u64 },
-}
-
-impl Origin {
-    pub fn is_ask(&self) -> bool {
-        match self {
-            Origin::Local { slot } => *slot > 0,
-            Origin::Remote { call, .. } => *call > 0,
-        }
-    }
-
-    /// Connection and call of a peer's ask.
-    fn key(&self) -> Option<(u64, u64)> {
-        match self {
-            Origin::Remote { connection, call } if *call > 0 => Some((connection.id(), *call)),
-            _ => None,
-        }
-    }
-}
-
-impl std::fmt::Debug for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Origin::Local { slot } => write!(f, "Local({slot})"),
-            Origin::Remote { connection, call } => write!(f, "Remote({}, {call})", connection.id()),
-        }
-    }
-}
 
 struct Open {
     origin: Origin,

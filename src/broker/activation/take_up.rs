@@ -3,12 +3,12 @@
 use crate::broker::activation::catalog::{Activated, Creator};
 use crate::broker::activation::creation::Reservation;
 use crate::broker::incarnation::Life;
-use crate::broker::js::queue::lock;
 use crate::broker::messaging::calls::Settled;
 use crate::clock::boot_millis;
 use crate::coordination::Owner;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::WorkerId;
+use crate::lock::lock;
 use crate::transport::Connection;
 use crate::wire::call_chain::Chain;
 use std::pin::pin;
@@ -45,7 +45,7 @@ impl Life {
         hasty: bool,
     ) -> Raised {
         let Reservation { id, owner, epoch } = reservation;
-        if owner.incarnation == self.incarnation {
+        if owner.incarnation == self.context.incarnation {
             return self.take_up_here(id, chain, until).await;
         }
         let connection = match self.connect_within(owner, hasty).await {
@@ -94,7 +94,7 @@ impl Life {
             return Ok(connection);
         }
         let (life, owner) = (self.clone(), owner.clone());
-        self.spawn("connect", async move {
+        self.context.spawn("connect", async move {
             let connected = life.connect(&owner).await;
             match &connected {
                 Ok(_) => lock(&life.avoided).worked(&owner.incarnation),
@@ -123,7 +123,7 @@ impl Life {
 
     /// What `onCreate` fails with shows in the log of this very broker.
     async fn take_up_here(self: &Arc<Self>, id: &WorkerId, chain: &Chain, until: u64) -> Raised {
-        if self.is_leaving() {
+        if self.context.is_leaving() {
             return Raised::Failed(Failure::new(Code::State, "The broker is leaving."));
         }
         let (creator, receiver) = Creator::internal(chain.clone());

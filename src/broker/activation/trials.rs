@@ -4,12 +4,14 @@
 //! passed such a trial before and whose owner died nevertheless is tried for as long as a death would count against it.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Event, Handle, Level};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Handle;
+use crate::broker::js::event::Event;
 use crate::coordination::history::{FREE_RETURNS, SUSPECT, YOUNG};
 use crate::coordination::Entry;
 use crate::error::{Code, Failure};
 use crate::ids::{ClassName, WorkerId};
+use crate::level::Level;
+use crate::lock::lock;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -61,7 +63,7 @@ impl Life {
                 "handed itself over {returns} times in a row, each within {} s of its activation",
                 YOUNG / 1000
             );
-            self.log(
+            self.context.log(
                 Level::Warn,
                 format!("Worker \"{}\" {text}; it was recovered after a wait of {wait} s.", entry.id),
             );
@@ -70,10 +72,10 @@ impl Life {
             return;
         }
         let text = format!("its process ended {} times shortly after the worker was activated", history.deaths);
-        self.log(Level::Warn, format!("Worker \"{}\" is recovered alone: {text}.", entry.id));
+        self.context.log(Level::Warn, format!("Worker \"{}\" is recovered alone: {text}.", entry.id));
         lock(&self.trials.running).insert(handle, entry.class.clone());
         let life = self.clone();
-        self.spawn("trial", async move {
+        self.context.spawn("trial", async move {
             tokio::time::sleep(Duration::from_millis(YOUNG)).await;
             life.end_trial(handle);
         });
@@ -82,7 +84,7 @@ impl Life {
     /// `onCreate` of this worker ended. What it left behind in the event loop comes before the event that is sent here.
     pub fn created_on_trial(&self, handle: Handle, deaths: u32) {
         if deaths == SUSPECT && lock(&self.trials.running).contains_key(&handle) {
-            self.inbox.push(Event::Trial { handle });
+            self.context.inbox.push(Event::Trial { handle });
         }
     }
 
@@ -100,16 +102,17 @@ impl Life {
     pub fn tell_of_quarantine(&self, quarantined: Vec<(WorkerId, u32)>) {
         for (id, deaths) in quarantined {
             let reason = quarantine_reason(deaths);
-            self.log(Level::Error, format!("Worker \"{id}\" is quarantined: {reason}. broker.release() frees it."));
-            self.inbox.push(Event::WorkerLost { id: id.to_string(), reason: format!("quarantined: {reason}") });
+            self.context
+                .log(Level::Error, format!("Worker \"{id}\" is quarantined: {reason}. broker.release() frees it."));
+            self.context.inbox.push(Event::WorkerLost { id: id.to_string(), reason: format!("quarantined: {reason}") });
         }
     }
 
     /// Frees a quarantined worker; answers under `slot` with `true`, or `false` where it is not held back.
     pub fn pardon(self: &Arc<Self>, slot: u64, id: WorkerId) {
         let life = self.clone();
-        self.operate("pardon", slot, async move {
-            match life.coordinator.pardon(&id).await {
+        self.context.operate("pardon", slot, async move {
+            match life.context.coordinator.pardon(&id).await {
                 Ok(freed) => Event::done_json(slot, freed.to_string()),
                 Err(error) => Event::failed(slot, Failure::new(Code::Redis, error.to_string())),
             }

@@ -1,12 +1,13 @@
 //! Workers that take one message at a time: when a turn begins, how it ends, what comes next.
 
 use crate::broker::activation::catalog::Refusal;
-use crate::broker::activation::requests::Origin;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Delivery, Event, Handle};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Origin;
+use crate::broker::js::delivery::{Delivery, Handle};
+use crate::broker::js::event::Event;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
+use crate::lock::lock;
 use std::sync::atomic::Ordering;
 
 /// What the sender of a message is told that its own turn's worker would have to take.
@@ -64,7 +65,7 @@ impl Life {
             // What would be answered too late is not begun: else, where more comes than can be done, all would be.
             if self.is_wanted(&delivery, boot_millis() + usual) {
                 self.begin_turn(&delivery);
-                self.inbox.push_quietly(Event::Message(delivery));
+                self.context.inbox.push_quietly(Event::Message(delivery));
                 return;
             }
             self.forget(&delivery);

@@ -1,12 +1,12 @@
 //! A broker that others cannot use is told, so that the reason shows in its own log, too.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Level;
-use crate::broker::js::queue::lock;
 use crate::clock::boot_millis;
 use crate::coordination::{Complaint, Owner};
 use crate::error::{Code, Failure};
 use crate::ids::Incarnation;
+use crate::level::Level;
+use crate::lock::lock;
 use std::sync::Arc;
 
 impl Life {
@@ -17,7 +17,8 @@ impl Life {
         if lock(&self.complaints).note(broker.incarnation.clone(), now).is_none() {
             return false;
         }
-        self.log(Level::Warn, format!("New workers are placed on other brokers meanwhile: {}", failure.message));
+        self.context
+            .log(Level::Warn, format!("New workers are placed on other brokers meanwhile: {}", failure.message));
         true
     }
 
@@ -32,16 +33,16 @@ impl Life {
             return;
         }
         let (life, about) = (self.clone(), about.incarnation.clone());
-        self.spawn("complaint", async move {
-            if let Err(error) = life.coordinator.complain(&about, &life.incarnation, complaint).await {
-                life.log(Level::Debug, format!("A broker could not be told that it is not reachable: {error}"));
+        self.context.spawn("complaint", async move {
+            if let Err(error) = life.context.coordinator.complain(&about, &life.context.incarnation, complaint).await {
+                life.context.log(Level::Debug, format!("A broker could not be told that it is not reachable: {error}"));
             }
         });
     }
 
     /// Another broker says that it cannot use this one.
     pub fn hear_complaint(&self, by: &Incarnation, complaint: Complaint) {
-        let Some(count) = lock(&self.complaints).note(self.incarnation.clone(), boot_millis()) else { return };
+        let Some(count) = lock(&self.complaints).note(self.context.incarnation.clone(), boot_millis()) else { return };
         let name = lock(&self.remembered).members.get(by).map(|record| format!("\"{}\"", record.broker));
         let by = name.unwrap_or_else(|| "of unknown name".into());
         let address = self.record().address;
@@ -54,7 +55,7 @@ impl Life {
             }
             Complaint::Silent => "got no answer from this one in time. Its event loop may be blocked".into(),
         };
-        self.log(
+        self.context.log(
             Level::Warn,
             format!("The broker {by} {what}. It places new workers on other brokers. ({count} complaints)"),
         );

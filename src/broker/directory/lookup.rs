@@ -4,8 +4,6 @@ use crate::broker::activation::catalog::Creator;
 use crate::broker::activation::trials::{quarantined, waits};
 use crate::broker::directory::lane::Route;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Level;
-use crate::broker::js::queue::lock;
 use crate::broker::messaging::calls::{Call, Place, Settled, Waiter};
 use crate::broker::messaging::incoming::suspended;
 use crate::broker::messaging::outgoing::{send_failure, time_left};
@@ -13,6 +11,8 @@ use crate::clock::boot_millis;
 use crate::coordination::{Location, Owner};
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::{Endpoint, Epoch, WorkerId};
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::{ConnectError, Connection};
 use crate::wire::call_chain::Chain;
 use crate::wire::message::Message;
@@ -59,7 +59,7 @@ impl Life {
         if self.lease.is_suspended() && lock(&self.residents).handle(worker.as_str()).is_some() {
             return Found::Wait(suspended(worker));
         }
-        let location = match self.coordinator.locate(worker).await {
+        let location = match self.context.coordinator.locate(worker).await {
             Ok(location) => location,
             // Who is known is talked to without the registry.
             Err(error) => {
@@ -86,7 +86,7 @@ impl Life {
                 Found::Soon(waits(worker, deaths))
             }
             Location::Quarantined { deaths, .. } => Found::Gone(quarantined(worker, deaths)),
-            Location::Owned { owner, epoch, .. } if owner.incarnation == self.incarnation => {
+            Location::Owned { owner, epoch, .. } if owner.incarnation == self.context.incarnation => {
                 self.find_here(worker, epoch).await
             }
             Location::Owned { owner, epoch, .. } => self.find_there(worker, &owner, epoch).await,
@@ -117,7 +117,7 @@ impl Life {
         if bounced == Some(connection.id()) {
             // It stands under that broker, which does not hold it: e.g. an answer of the registry was lost there.
             let begun = boot_millis();
-            let deadline = begun + self.config.rpc_timeout;
+            let deadline = begun + self.context.config.rpc_timeout;
             match self.raise(&connection, worker, epoch, self.chain_of_parked(worker), deadline).await {
                 Settled::Reply(_) => {}
                 // It was waited for until it had ended there.
@@ -151,7 +151,7 @@ impl Life {
         deadline: u64,
     ) -> Settled {
         let (sender, receiver) = oneshot::channel();
-        let call = self.internal_call();
+        let call = self.context.next_call();
         self.open_call(call, deadline, Waiter::Internal(sender));
         lock(&self.calls).route(call, Place::There { connection: to.id() });
         let time_left = time_left(deadline, boot_millis());
@@ -186,7 +186,7 @@ impl Life {
         match self.transport().connect(address, Some(&owner.incarnation), self.hub.as_ref()).await {
             Ok(connection) => {
                 let (broker, way) = (&connection.peer().broker, connection.remote());
-                self.log(Level::Debug, format!("Connected to broker \"{broker}\" at {way}."));
+                self.context.log(Level::Debug, format!("Connected to broker \"{broker}\" at {way}."));
                 lock(&self.peers).insert(owner.incarnation.clone(), connection.clone());
                 // Who is talked to is watched.
                 self.watch_anew.notify_one();

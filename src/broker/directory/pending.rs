@@ -1,19 +1,19 @@
 //! What is said of a worker that waits to be recovered: its class, and whether any broker can take it.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Level;
-use crate::broker::js::queue::lock;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
 use crate::ids::{ClassName, ClusterName, WorkerId};
+use crate::level::Level;
+use crate::lock::lock;
 
 impl Life {
     /// Whether a broker of the cluster is known that hosts the class and takes new workers, as of the last look at
     /// the members.
     pub fn is_hosted(&self, class: &ClassName, cluster: &ClusterName) -> bool {
-        let here = *cluster == self.cluster && !self.is_leaving() && lock(&self.hosted).contains(class);
+        let here = *cluster == self.context.cluster && !self.context.is_leaving() && lock(&self.hosted).contains(class);
         here || lock(&self.remembered).members.values().any(|record| {
-            let other = record.incarnation != self.incarnation;
+            let other = record.incarnation != self.context.incarnation;
             other && !record.draining && record.cluster == *cluster && record.classes.contains(class)
         })
     }
@@ -55,7 +55,7 @@ impl Life {
             let text = format!(
                 "The worker \"{id}\" waits to be recovered, but no broker of the cluster \"{cluster}\" hosts its class \"{class}\". Register that class on a broker of the cluster (after a renaming: under the old name, too)."
             );
-            self.log(Level::Warn, text);
+            self.context.log(Level::Warn, text);
         }
     }
 }

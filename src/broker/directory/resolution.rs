@@ -5,11 +5,12 @@ use crate::broker::directory::lane::{Parked, Route};
 use crate::broker::directory::lanes::Lanes;
 use crate::broker::directory::lookup::Found;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Event, Level};
-use crate::broker::js::queue::lock;
+use crate::broker::js::event::Event;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
 use crate::ids::WorkerId;
+use crate::level::Level;
+use crate::lock::lock;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -40,11 +41,6 @@ impl Drop for Counted<'_> {
 }
 
 impl Life {
-    pub fn backoff(&self) -> Backoff {
-        let retries = &self.config.retries;
-        Backoff::new(Duration::from_millis(retries.initial_interval), Duration::from_millis(retries.max_interval))
-    }
-
     /// Workers that waited have an owner now: those that search look again.
     pub fn wake_searches(&self) {
         if self.resolving.load(Ordering::Relaxed) <= MAX_WOKEN {
@@ -64,12 +60,12 @@ impl Life {
             return;
         }
         lane.resolving = true;
-        self.spawn("resolve", self.clone().resolve(worker.clone()));
+        self.context.spawn("resolve", self.clone().resolve(worker.clone()));
     }
 
     /// Looks for a route until one is found, the worker is known to be gone, or nobody waits any more.
     pub async fn resolve(self: Arc<Self>, worker: WorkerId) {
-        let mut backoff = self.backoff();
+        let mut backoff = self.context.backoff();
         let _counted = Counted::new(&self.resolving);
         let mut refused_since = None;
         let mut was_closed = false;
@@ -142,7 +138,7 @@ impl Life {
             Found::Wait(failure) if failure.code == Code::Unauthorized => {
                 let now = boot_millis();
                 let since = *refused_since.get_or_insert(now);
-                if now - since < self.config.retries.duration {
+                if now - since < self.context.config.retries.duration {
                     Found::Wait(failure)
                 } else {
                     Found::Gone(failure)
@@ -161,7 +157,7 @@ impl Life {
         let mut search = pin!(self.find_route(worker));
         loop {
             // No tell that comes meanwhile has less time than that.
-            let longest = Duration::from_millis(self.config.retries.duration).max(SOON);
+            let longest = Duration::from_millis(self.context.config.retries.duration).max(SOON);
             let wait = self.until_next(worker, |parked| parked.call == 0).map_or(longest, |wait| wait.min(longest));
             tokio::select! {
                 found = &mut search => return found,
@@ -184,7 +180,7 @@ impl Life {
         let Some(lane) = lanes.get_mut(worker) else { return };
         if !lane.watched && lane.next_of_fence().is_some() {
             lane.watched = true;
-            self.spawn("fence", self.clone().keep_fence(WorkerId::new(worker)));
+            self.context.spawn("fence", self.clone().keep_fence(WorkerId::new(worker)));
         }
     }
 
@@ -226,9 +222,9 @@ impl Life {
         if parked.call > 0 {
             self.fail_call(parked.call, failure.clone());
         } else if parked.tell_slot > 0 {
-            self.inbox.push(Event::failed(parked.tell_slot, failure.clone()));
+            self.context.inbox.push(Event::failed(parked.tell_slot, failure.clone()));
         } else {
-            self.log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {failure}"));
+            self.context.log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {failure}"));
         }
     }
 }

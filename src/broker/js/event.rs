@@ -1,55 +1,19 @@
 //! What the core tells JavaScript.
 
-use crate::broker::activation::requests::Origin;
+use crate::broker::js::delivery::{Delivery, Handle};
 use crate::coordination::Entry;
 use crate::error::Failure;
+use crate::level::Level;
 use crate::transport::Connection;
-use crate::wire::message::{Envelope, Payload};
+use crate::wire::message::Payload;
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// Names a live worker instance to JavaScript; never used again while the process lives.
-pub type Handle = u32;
 
 /// `Worker.DestroyCause`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DestroyCause {
     System = 1,
     Fenced = 2,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-impl Level {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-            Level::Error => "error",
-        }
-    }
-}
-
-/// A message that is on its way to a worker that lives here.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    pub handle: Handle,
-    /// 0 for a tell, unless it is a turn.
-    pub inbound: u64,
-    /// The worker takes nothing else until this one is done.
-    pub turn: bool,
-    /// Who gets it back when it cannot be handled.
-    pub origin: Origin,
-    /// On the local clock; an ask is dropped unexecuted after it. `u64::MAX` for a tell.
-    pub deadline: u64,
-    pub envelope: Envelope,
 }
 
 /// Who waits for a mark to pass through the inbox.

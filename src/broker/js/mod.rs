@@ -2,10 +2,11 @@
 //!
 //! | what you look for | file |
 //! | --- | --- |
-//! | the events | [`event`] |
+//! | the events | [`event`]; a message to a worker: [`delivery`] |
 //! | the queue of events that wait for JavaScript | [`queue`] |
 //! | one batch of events as one text | [`batch`] |
 
 pub mod batch;
+pub mod delivery;
 pub mod event;
 pub mod queue;

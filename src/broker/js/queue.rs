@@ -1,22 +1,17 @@
 //! The bounded queue between the core's threads and JavaScript: many push, one wake a batch, JavaScript takes.
 
-use crate::broker::js::event::{Delivery, Event, Handle};
+use crate::broker::js::delivery::{Delivery, Handle};
+use crate::broker::js::event::Event;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{self, Mutex};
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
-use std::sync::{MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// Messages that wait for JavaScript at most, before sockets are read no further: about 100 ms of work at 300 000/s.
 pub const MAX_MESSAGES: usize = 32_768;
 /// Bytes that wait for JavaScript at most, before sockets are read no further.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
-
-/// Locks, also after a panic elsewhere: the tables behind our locks are sound between any two statements.
-pub fn lock<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[derive(Default)]
 struct Queues {
@@ -215,9 +210,9 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::activation::requests::Origin;
-    use crate::broker::js::event::Level;
+    use crate::broker::js::delivery::Origin;
     use crate::ids::{Epoch, WorkerId};
+    use crate::level::Level;
     use crate::wire::call_chain::Chain;
     use crate::wire::message::{Envelope, Payload};
 

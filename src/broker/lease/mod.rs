@@ -3,7 +3,7 @@
 //! | what you look for | file |
 //! | --- | --- |
 //! | until when handlers may start | [`gate`] |
-//! | renewing the lease | [`renewal`], on a thread of its own: [`thread`] |
+//! | renewing the lease | [`renewal`] |
 //! | an event loop that stands still | [`stall`] |
 //! | whether the coordinator's clock jumped | [`server_clock`] |
 
@@ -11,4 +11,3 @@ pub mod gate;
 pub mod renewal;
 pub mod server_clock;
 pub mod stall;
-pub mod thread;

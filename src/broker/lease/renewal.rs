@@ -1,13 +1,13 @@
 //! Renews the lease from the lease's own thread: suspends this incarnation in time, resumes it, or ends it.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Event, Level};
+use crate::broker::js::event::Event;
 use crate::broker::lease::stall::{News, Stall, LOOK};
 use crate::broker::membership::restore::Standing;
 use crate::clock::boot_millis;
 use crate::config::StallAction;
 use crate::coordination::{CoordinationResult, Renewal};
-use std::sync::atomic::Ordering;
+use crate::level::Level;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -70,8 +70,8 @@ impl Life {
                 () = sleep(self.lease.left(boot_millis())), if !self.lease.is_suspended() => {}
             }
             if !self.lease.holds() && self.lease.set_suspended(true) {
-                self.log(Level::Warn, "The lease runs out: workers get nothing until it is renewed.");
-                self.inbox.push(Event::Suspended);
+                self.context.log(Level::Warn, "The lease runs out: workers get nothing until it is renewed.");
+                self.context.inbox.push(Event::Suspended);
                 self.abort_calls_of_handlers();
             }
         }
@@ -79,7 +79,7 @@ impl Life {
 
     async fn renew(self: Arc<Self>) -> Answer {
         let sent = boot_millis();
-        (sent, self.registry.lease.renew(&self.incarnation, self.config.lease.ttl()).await)
+        (sent, self.context.registry.lease.renew(&self.context.incarnation, self.context.config.lease.ttl()).await)
     }
 
     fn look_at_lease(&self, keeper: &mut Keeper) {
@@ -91,9 +91,9 @@ impl Life {
         if keeper.failing && keeper.overslept.is_none() {
             self.lease.carry_on(now);
         }
-        let (news, ask) = keeper.stall.look(now, self.inbox.visits(), self.config.stall.after);
+        let (news, ask) = keeper.stall.look(now, self.context.inbox.visits(), self.context.config.stall.after);
         if ask {
-            self.inbox.nudge();
+            self.context.inbox.nudge();
         }
         if let Some(news) = news {
             self.tell_stall(&news);
@@ -105,21 +105,25 @@ impl Life {
             News::Stalled => self.publish_stalled(true),
             News::Overdue(still) => {
                 let text = format!("The event loop has stood still for {still} ms");
-                if self.config.stall.action == StallAction::Abort {
-                    eprintln!("dworker: broker \"{}\": {text}: the process is aborted (stall.action).", self.broker);
+                if self.context.config.stall.action == StallAction::Abort {
+                    eprintln!(
+                        "dworker: broker \"{}\": {text}: the process is aborted (stall.action).",
+                        self.context.broker
+                    );
                     std::process::abort();
                 }
-                self.log(Level::Error, format!("{text}: this broker gets no new workers."));
+                self.context.log(Level::Error, format!("{text}: this broker gets no new workers."));
             }
             News::Moves(stood) => {
-                self.log(Level::Warn, format!("The event loop moves again; it stood still for about {stood} ms."));
+                self.context
+                    .log(Level::Warn, format!("The event loop moves again; it stood still for about {stood} ms."));
                 self.publish_stalled(false);
             }
         }
     }
 
     fn publish_stalled(&self, stalled: bool) {
-        self.stalled.store(stalled, Ordering::Release);
+        self.context.set_stalled(stalled);
         self.publish.notify_one();
         self.claim_everything();
     }
@@ -138,10 +142,11 @@ impl Life {
                 // The lease of the database before goes on as long as it was given.
                 Standing::Unknown => return Next::GoOn,
                 // One's own leaving took the lease away.
-                Standing::Evicted if self.is_leaving() => return Next::End,
+                Standing::Evicted if self.context.is_leaving() => return Next::End,
                 Standing::Evicted => {
                     self.lease.lose();
-                    self.log(Level::Error, "This broker was taken for dead: its workers end, and it joins again.");
+                    self.context
+                        .log(Level::Error, "This broker was taken for dead: its workers end, and it joins again.");
                     self.fenced.notify_one();
                     return Next::End;
                 }
@@ -153,7 +158,7 @@ impl Life {
         let now = boot_millis();
         if !keeper.failing || now - keeper.logged >= LOG_INTERVAL {
             keeper.logged = now;
-            self.log(level, format!("The lease could not be renewed: {problem}"));
+            self.context.log(level, format!("The lease could not be renewed: {problem}"));
         }
         keeper.failing = true;
         Next::Retry
@@ -166,9 +171,9 @@ impl Life {
         }
         self.release_answers();
         if self.lease.set_suspended(false) {
-            self.log(Level::Info, "The lease was renewed: workers go on.");
-            self.inbox.push(Event::Resumed);
+            self.context.log(Level::Info, "The lease was renewed: workers go on.");
+            self.context.inbox.push(Event::Resumed);
         }
-        self.inbox.nudge_if_waiting();
+        self.context.inbox.nudge_if_waiting();
     }
 }

@@ -6,11 +6,11 @@
 //! themselves: one that went back was renewed while the clock was somewhere else.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Level;
-use crate::broker::js::queue::lock;
 use crate::clock::boot_millis;
 use crate::coordination::{CoordinationResult, Sighting, CLOCK_TOLERANCE};
 use crate::ids::{Incarnation, ServerTime};
+use crate::level::Level;
+use crate::lock::lock;
 use std::sync::atomic::Ordering;
 
 const TOLERANCE: i64 = CLOCK_TOLERANCE.as_millis() as i64;
@@ -101,7 +101,7 @@ impl Life {
     /// One incarnation in the registry, once what that says of the clock was looked at.
     pub async fn find_member(&self, incarnation: &Incarnation) -> CoordinationResult<Sighting> {
         let sent = boot_millis();
-        let sighting = self.coordinator.find_member(incarnation).await?;
+        let sighting = self.context.coordinator.find_member(incarnation).await?;
         self.hear_time(sent, sighting.now);
         if let Some(member) = &sighting.member {
             if lock(&self.clock).was_given_elsewhere(member.lease_expires, sighting.now) {
@@ -122,7 +122,7 @@ impl Life {
     /// Nobody can tell for now whose lease has run out.
     pub fn clock_jumped(&self, how: &str) {
         self.well_since.store(boot_millis(), Ordering::Release);
-        self.log(
+        self.context.log(
             Level::Warn,
             format!("The coordinator's clock jumped ({how}): until all have renewed nobody is evicted."),
         );

@@ -8,11 +8,11 @@
 //! with its successor for one renewal at most. Where either side is `strict` nothing is proven.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Level;
-use crate::broker::js::queue::lock;
 use crate::clock::boot_millis;
 use crate::coordination::{Death, Member};
 use crate::ids::{Endpoint, Incarnation, ServerId, ServerTime};
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::ConnectError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,9 +60,14 @@ struct Suspicion {
 impl Life {
     /// Finds out whether this incarnation is dead, and evicts it then.
     pub fn suspect(self: &Arc<Self>, incarnation: &Incarnation, sign: Sign) {
-        let checks = self.config.health_check_interval > 0 && !self.config.lease.strict && !self.is_leaving();
-        let Some(server) = self.coordinator.server() else { return };
-        if !checks || *incarnation == self.incarnation || !lock(&self.watch.suspects).insert(incarnation.clone()) {
+        let checks = self.context.config.health_check_interval > 0
+            && !self.context.config.lease.strict
+            && !self.context.is_leaving();
+        let Some(server) = self.context.coordinator.server() else { return };
+        if !checks
+            || *incarnation == self.context.incarnation
+            || !lock(&self.watch.suspects).insert(incarnation.clone())
+        {
             return;
         }
         let (broke, jumps) = {
@@ -71,7 +76,7 @@ impl Life {
         };
         let (life, incarnation) = (self.clone(), incarnation.clone());
         let known = self.knows(&incarnation);
-        self.spawn("proof", async move {
+        self.context.spawn("proof", async move {
             // Those that come before this one may have proven it by then.
             tokio::time::sleep(life.turn(&incarnation)).await;
             if !known || life.knows(&incarnation) {
@@ -82,7 +87,7 @@ impl Life {
     }
 
     async fn prove(self: &Arc<Self>, incarnation: &Incarnation, mut suspicion: Suspicion) {
-        let last = 2 * Duration::from_millis(self.config.lease.renew) + LATE;
+        let last = 2 * Duration::from_millis(self.context.config.lease.renew) + LATE;
         for (pause, stood_still) in PAUSES.iter().map(|pause| (*pause, false)).chain([(last, true)]) {
             tokio::time::sleep(pause).await;
             match self.look_for_life(incarnation, &mut suspicion, stood_still).await {
@@ -92,7 +97,7 @@ impl Life {
                 Finding::Gone => return self.look.notify_one(),
                 Finding::Strict => return,
                 Finding::Dead(member) => {
-                    self.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
+                    self.context.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
                     let (lease_expires, server) = (member.lease_expires, suspicion.server.clone());
                     let death = Death::Proven { lease_expires, server };
                     self.evict(incarnation, &member.record.broker, &death).await;
@@ -128,7 +133,7 @@ impl Life {
             Some(false) => return Finding::Alive,
             None => return Finding::Unclear,
         }
-        match self.coordinator.is_listening(incarnation).await {
+        match self.context.coordinator.is_listening(incarnation).await {
             Ok(false) if self.lease.holds() => Finding::Dead(member),
             _ => Finding::Unclear,
         }

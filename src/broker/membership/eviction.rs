@@ -5,12 +5,13 @@
 //! tries in its turn; evicting again is harmless.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Event, Level};
-use crate::broker::js::queue::lock;
+use crate::broker::js::event::Event;
 use crate::broker::membership::ranking;
 use crate::clock::boot_millis;
 use crate::coordination::{Death, Eviction, CHUNK};
 use crate::ids::{BrokerId, Incarnation, ServerTime};
+use crate::level::Level;
+use crate::lock::lock;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -70,11 +71,11 @@ impl Life {
     /// Evicts one whose lease has run out on the clock of this reading, unless another broker did so when it is this one's
     /// turn.
     pub fn evict_in_turn(self: &Arc<Self>, dead: Incarnation, reading: Reading) {
-        if dead == self.incarnation || !lock(&self.watch.evicting).insert(dead.clone()) {
+        if dead == self.context.incarnation || !lock(&self.watch.evicting).insert(dead.clone()) {
             return;
         }
         let life = self.clone();
-        self.spawn("eviction", async move {
+        self.context.spawn("eviction", async move {
             let mut wait = Duration::ZERO;
             loop {
                 sleep(wait + life.turn(&dead)).await;
@@ -96,7 +97,7 @@ impl Life {
 
     fn eviction_rank(&self, dead: &Incarnation) -> usize {
         let suspected = self.suspected();
-        ranking::eviction_rank(&lock(&self.remembered).members, &self.incarnation, dead, &suspected)
+        ranking::eviction_rank(&lock(&self.remembered).members, &self.context.incarnation, dead, &suspected)
     }
 
     /// Brokers that may be dead, as far as this one can tell.
@@ -111,7 +112,7 @@ impl Life {
     /// was not renewed. `None`: nothing was tried, or nothing came of it.
     async fn evict_overdue(self: &Arc<Self>, dead: &Incarnation, reading: &Reading) -> Option<Eviction> {
         let record = lock(&self.remembered).members.get(dead).cloned()?;
-        let long_enough = self.config.lease.ttl.max(record.lease_ttl.as_millis() as u64);
+        let long_enough = self.context.config.lease.ttl.max(record.lease_ttl.as_millis() as u64);
         let well = boot_millis().saturating_sub(self.well_since.load(Ordering::Acquire));
         if !self.lease.holds() || well < long_enough {
             return None;
@@ -137,7 +138,7 @@ impl Life {
             let mut recovered_any = false;
             let death = Death::Expired { expected: reading.expected() };
             while let Ok(Eviction::Evicted { recovered, remaining, quarantined, .. }) =
-                self.coordinator.evict(&self.incarnation, gone, &death, CHUNK).await
+                self.context.coordinator.evict(&self.context.incarnation, gone, &death, CHUNK).await
             {
                 self.tell_of_quarantine(quarantined);
                 recovered_any |= recovered > 0;
@@ -155,7 +156,7 @@ impl Life {
     pub async fn evict(self: &Arc<Self>, dead: &Incarnation, broker: &BrokerId, death: &Death) -> Option<Eviction> {
         let mut recovered_any = false;
         let last = loop {
-            match self.coordinator.evict(&self.incarnation, dead, death, CHUNK).await {
+            match self.context.coordinator.evict(&self.context.incarnation, dead, death, CHUNK).await {
                 Ok(Eviction::Evicted { recovered, deleted, remaining, quarantined }) => {
                     recovered_any |= recovered > 0;
                     self.tell_of_quarantine(quarantined);
@@ -165,17 +166,17 @@ impl Life {
                 }
                 Ok(Eviction::ClockOff { now }) => {
                     let text = format!("The server's clock shows {} where another time was expected", now.0);
-                    self.log(Level::Info, format!("{text}: \"{broker}\" is not evicted yet."));
+                    self.context.log(Level::Info, format!("{text}: \"{broker}\" is not evicted yet."));
                     return Some(Eviction::ClockOff { now });
                 }
                 Ok(other) => return Some(other),
                 Err(error) => {
-                    self.log(Level::Warn, format!("The broker \"{broker}\" could not be evicted yet: {error}"));
+                    self.context.log(Level::Warn, format!("The broker \"{broker}\" could not be evicted yet: {error}"));
                     return None;
                 }
             }
         };
-        self.log(Level::Warn, format!("The broker \"{broker}\" is dead: its workers are recovered."));
+        self.context.log(Level::Warn, format!("The broker \"{broker}\" is dead: its workers are recovered."));
         self.bury(dead);
         if recovered_any {
             self.claim_everything();
@@ -192,7 +193,7 @@ impl Life {
     /// The same, of one that is forgotten already; `broker`: its id, where this broker knew it.
     pub fn mourn(&self, dead: &Incarnation, broker: Option<BrokerId>) {
         if let Some(broker) = broker {
-            self.inbox.push(Event::BrokerDead { broker: broker.to_string() });
+            self.context.inbox.push(Event::BrokerDead { broker: broker.to_string() });
         }
         self.part_from(dead, "the broker is dead");
         self.watch_anew.notify_one();

@@ -8,11 +8,11 @@
 //! pings but does not read its messages is slow, not lost.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Level;
-use crate::broker::js::queue::lock;
 use crate::broker::membership::death::Sign;
 use crate::error::Code;
 use crate::ids::Incarnation;
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::{CloseReason, Connection, Events, Transport};
 use crate::wire::message::Message;
 use std::collections::{HashMap, HashSet};
@@ -160,7 +160,8 @@ impl Life {
             lock(&self.watch.unreachable).insert(peer.incarnation.clone());
             lock(&self.peers).remove(&peer.incarnation);
         }
-        self.log(Level::Warn, format!("Nothing is heard of the broker \"{}\": its connections are cut.", peer.broker));
+        self.context
+            .log(Level::Warn, format!("Nothing is heard of the broker \"{}\": its connections are cut.", peer.broker));
         let same_way = |connection: &Connection| key(connection) == key(silent);
         for transport in self.transport.get().into_iter().chain(self.watch.transport()) {
             transport.cut_off(same_way, "no answer to pings");

@@ -1,13 +1,13 @@
 //! Whom a broker watches: its neighbours, who it talks to, and who fell silent.
 
 use crate::broker::incarnation::Life;
-use crate::broker::js::queue::lock;
 use crate::broker::membership::death::Sign;
 use crate::broker::membership::heartbeat::PING;
 use crate::broker::membership::ranking::Members;
 use crate::coordination::BrokerRecord;
 use crate::error::Code;
 use crate::ids::{Endpoint, Incarnation};
+use crate::lock::lock;
 use crate::transport::ConnectError;
 use std::collections::HashMap;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -41,7 +41,7 @@ impl Life {
     fn to_watch(&self) -> HashMap<Incarnation, Endpoint> {
         let remembered = lock(&self.remembered);
         let members = &remembered.members;
-        let mut wanted: HashMap<_, _> = neighbours(members, &self.incarnation)
+        let mut wanted: HashMap<_, _> = neighbours(members, &self.context.incarnation)
             .map(|record| (record.incarnation.clone(), record.address.clone()))
             .collect();
         lock(&self.watch.unreachable).retain(|incarnation| {
@@ -78,7 +78,7 @@ impl Life {
             return;
         }
         let life = self.clone();
-        self.spawn("control connection", async move {
+        self.context.spawn("control connection", async move {
             let dialed = match life.watch.transport() {
                 Some(transport) => transport.connect(&address, Some(&incarnation), life.hub.as_ref()).await.map(drop),
                 None => Ok(()),

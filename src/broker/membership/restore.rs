@@ -5,14 +5,16 @@
 
 use crate::broker::activation::catalog::State;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{DestroyCause, Event, Handle, Level};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Handle;
+use crate::broker::js::event::{DestroyCause, Event};
 use crate::broker::membership::eviction::{Reading, Upcoming};
 use crate::clock::boot_millis;
 use crate::coordination::{
     Announcement, Cause, CoordinationResult, EntryState, Fate, Held, Joined, Release, Renewal, Restoration, CHUNK,
 };
 use crate::error::Code;
+use crate::level::Level;
+use crate::lock::lock;
 use crate::wire::handshake::Secrets;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -56,7 +58,7 @@ impl Life {
             Renewal::Renewed { next_expiry, .. } => {
                 let local = boot_millis();
                 let last = self.renewed_at.swap(local, Ordering::AcqRel);
-                if 2 * local.saturating_sub(last) > self.config.lease.ttl {
+                if 2 * local.saturating_sub(last) > self.context.config.lease.ttl {
                     self.well_since.store(local, Ordering::Release);
                 }
                 let next = next_expiry.as_ref().map(|expiry| expiry.at);
@@ -76,7 +78,7 @@ impl Life {
     /// The coordinator may lead to another server now.
     pub fn check_server(&self) {
         let known = |server| lock(&self.remembered).is_server(&server);
-        if !self.coordinator.server().is_none_or(known) {
+        if !self.context.coordinator.server().is_none_or(known) {
             self.announce.notify_one();
         }
     }
@@ -93,8 +95,8 @@ impl Life {
                 () = self.announce.notified() => false,
                 () = self.verify.notified() => true,
             };
-            let mut backoff = self.backoff();
-            while !self.is_leaving() {
+            let mut backoff = self.context.backoff();
+            while !self.context.is_leaving() {
                 let done = if again { self.restore_again().await } else { self.put_back().await };
                 match done {
                     Ok(true) => break,
@@ -104,7 +106,9 @@ impl Life {
                         break;
                     }
                     Ok(false) => {}
-                    Err(error) => self.log(Level::Debug, format!("The registry could not be restored yet: {error}")),
+                    Err(error) => {
+                        self.context.log(Level::Debug, format!("The registry could not be restored yet: {error}"))
+                    }
                 }
                 tokio::time::sleep(backoff.next_wait()).await;
             }
@@ -130,13 +134,13 @@ impl Life {
         if !self.restore_all().await? {
             return Ok(false);
         }
-        if !self.coordinator.settle(&self.incarnation, &joined).await? {
+        if !self.context.coordinator.settle(&self.context.incarnation, &joined).await? {
             return Ok(false);
         }
         drop(writing);
         if lapsed {
-            while !self.find_member(&self.incarnation).await?.settled {
-                if self.coordinator.server().is_some_and(|server| server != joined.server) {
+            while !self.find_member(&self.context.incarnation).await?.settled {
+                if self.context.coordinator.server().is_some_and(|server| server != joined.server) {
                     return Ok(false);
                 }
                 tokio::time::sleep(LOOK).await;
@@ -153,8 +157,8 @@ impl Life {
 
     /// Whether the database is one that this incarnation has put itself into already.
     async fn is_at_home(&self) -> CoordinationResult<bool> {
-        let sighting = self.find_member(&self.incarnation).await?;
-        let server = self.coordinator.server();
+        let sighting = self.find_member(&self.context.incarnation).await?;
+        let server = self.context.coordinator.server();
         let known = server.is_some_and(|server| lock(&self.remembered).is_home(&sighting.generation, &server));
         Ok(sighting.member.is_some() && known && sighting.settled)
     }
@@ -162,8 +166,8 @@ impl Life {
     /// Another life of this broker joined while this one was not known: of the two exactly one goes on.
     fn step_aside(&self) {
         self.lease.lose();
-        let text = format!("Another live broker has the id \"{}\": the workers here end.", self.broker);
-        self.log(Level::Error, text);
+        let text = format!("Another live broker has the id \"{}\": the workers here end.", self.context.broker);
+        self.context.log(Level::Error, text);
         self.fenced.notify_one();
     }
 
@@ -171,7 +175,8 @@ impl Life {
         lock(&self.remembered).settled_in(joined);
         self.well_since.store(boot_millis(), Ordering::Release);
         self.unverified.store(true, Ordering::Release);
-        self.log(Level::Info, "Redis lost what it knew, or is another: this broker has put back what it holds.");
+        self.context
+            .log(Level::Info, "Redis lost what it knew, or is another: this broker has put back what it holds.");
         self.look.notify_one();
         self.publish.notify_one();
         self.warn_of_server();
@@ -179,15 +184,15 @@ impl Life {
 
     /// Logs what is wrong with the settings of the coordinator's server.
     pub fn warn_of_server(&self) {
-        if let Some(text) = self.coordinator.warning() {
-            self.log(Level::Warn, text);
+        if let Some(text) = self.context.coordinator.warning() {
+            self.context.log(Level::Warn, text);
         }
     }
 
     pub fn announcement(&self) -> Announcement {
         let remembered = lock(&self.remembered);
-        let others = remembered.members.values().filter(|record| record.incarnation != self.incarnation);
-        let ttl = self.config.lease.ttl();
+        let others = remembered.members.values().filter(|record| record.incarnation != self.context.incarnation);
+        let ttl = self.context.config.lease.ttl();
         Announcement {
             record: self.record(),
             ttl,
@@ -221,7 +226,7 @@ impl Life {
             .collect();
         for chunk in held.chunks(RESTORED) {
             let (handles, workers): (Vec<Handle>, Vec<Held>) = chunk.iter().cloned().unzip();
-            match self.coordinator.restore(&self.incarnation, &workers).await? {
+            match self.context.coordinator.restore(&self.context.incarnation, &workers).await? {
                 Restoration::NotMember => return Ok(false),
                 Restoration::Restored(stands) => {
                     let fenced = handles.into_iter().zip(stands).filter(|(_, stands)| !stands);
@@ -237,14 +242,15 @@ impl Life {
         if let Some(resident) = lock(&self.residents).get_mut(handle) {
             // From now on what arrives waits in the mailbox, behind what is in the queue already.
             resident.state = State::Leaving;
-            self.log(Level::Error, format!("The worker \"{}\" lives elsewhere too: this instance ends.", resident.id));
+            self.context
+                .log(Level::Error, format!("The worker \"{}\" lives elsewhere too: this instance ends.", resident.id));
         }
-        for delivery in self.inbox.forget(|gone| gone == handle) {
+        for delivery in self.context.inbox.forget(|gone| gone == handle) {
             self.send_back(delivery, Code::WorkerNotFound);
         }
         let (asks, _) = lock(&self.inbound).handled_by(handle);
         self.cut_asks(handle, &asks);
-        self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
+        self.context.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
         self.move_out(handle);
     }
 
@@ -257,7 +263,7 @@ impl Life {
             gone.map(|(id, epoch)| Release { id, epoch, fate: Fate::Delete }).collect()
         };
         for chunk in stale.chunks(CHUNK) {
-            self.coordinator.release(&self.incarnation, chunk).await?;
+            self.context.coordinator.release(&self.context.incarnation, chunk).await?;
         }
         Ok(())
     }
@@ -269,8 +275,8 @@ impl Life {
         }
         self.equip();
         let (life, secret) = (self.clone(), secret.to_owned());
-        self.spawn("secret", async move {
-            tokio::time::sleep(life.config.lease.ttl()).await;
+        self.context.spawn("secret", async move {
+            tokio::time::sleep(life.context.config.lease.ttl()).await;
             lock(&life.remembered).forget_secrets_before(&secret);
             life.equip();
         });

@@ -2,13 +2,14 @@
 
 use crate::backoff::spread;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Event, Level};
-use crate::broker::js::queue::lock;
+use crate::broker::js::event::Event;
 use crate::broker::membership::eviction::Reading;
 use crate::clock::boot_millis;
 use crate::coordination::{Departure, Look, Signal, MAX_LOAD};
 use crate::error::{Code, Failure};
 use crate::ids::Incarnation;
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::Connection;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -39,21 +40,24 @@ impl Life {
     /// must know them as soon as it is active. Where the look fails the next one follows at once.
     pub async fn meet(&self) {
         let (known, stamp) = lock(&self.remembered).begin_look();
-        match self.coordinator.look(&self.incarnation, known.as_ref()).await {
+        match self.context.coordinator.look(&self.context.incarnation, known.as_ref()).await {
             Ok(look) => {
                 lock(&self.remembered).take_in(&look, stamp);
                 self.watch_anew.notify_one();
             }
-            Err(error) => self.log(Level::Debug, format!("The members could not be read: {error}")),
+            Err(error) => self.context.log(Level::Debug, format!("The members could not be read: {error}")),
         }
     }
 
     /// Looks at the members regularly and when told to, as long as the life goes on.
     pub async fn keep_membership(self: Arc<Self>) {
         let mut view = View { restart_number: lock(&self.remembered).restart_number, ..View::default() };
-        let checks = self.config.health_check_interval > 0;
-        let period =
-            if checks { Duration::from_millis(self.config.health_check_interval) } else { PERIOD_WITHOUT_CHECKS };
+        let checks = self.context.config.health_check_interval > 0;
+        let period = if checks {
+            Duration::from_millis(self.context.config.health_check_interval)
+        } else {
+            PERIOD_WITHOUT_CHECKS
+        };
         let mut wait = Duration::ZERO;
         loop {
             tokio::select! {
@@ -65,12 +69,12 @@ impl Life {
             lock(&self.lanes).trim(boot_millis());
             let sent = boot_millis();
             let (known, stamp) = lock(&self.remembered).begin_look();
-            match self.coordinator.look(&self.incarnation, known.as_ref()).await {
+            match self.context.coordinator.look(&self.context.incarnation, known.as_ref()).await {
                 Ok(look) => {
                     self.hear_time(sent, look.now);
                     self.take_in(&look, stamp, &mut view, checks).await;
                 }
-                Err(error) => self.log(Level::Debug, format!("The members could not be read: {error}")),
+                Err(error) => self.context.log(Level::Debug, format!("The members could not be read: {error}")),
             }
             tokio::time::sleep(SPACING).await;
         }
@@ -84,8 +88,8 @@ impl Life {
         }
         if look.restart_number > view.restart_number {
             view.restart_number = look.restart_number;
-            self.log(Level::Info, "A restart of all brokers was requested.");
-            self.inbox.push(Event::Restart);
+            self.context.log(Level::Info, "A restart of all brokers was requested.");
+            self.context.inbox.push(Event::Restart);
         }
         // Where something is missing the next renewal finds out why.
         let Some(gone) = gone else { return };
@@ -140,7 +144,7 @@ impl Life {
     /// It left by itself: the last answers of its workers may be on their way.
     fn let_go(self: &Arc<Self>, incarnation: Incarnation) {
         let life = self.clone();
-        self.spawn("farewell", async move {
+        self.context.spawn("farewell", async move {
             tokio::time::sleep(DEPARTURE_GRACE).await;
             life.part_from(&incarnation, "the broker is gone");
         });
@@ -162,7 +166,7 @@ impl Life {
 
     /// Follows hints, as long as the life goes on.
     pub async fn keep_signals(self: Arc<Self>) {
-        let mut signals = self.coordinator.signals();
+        let mut signals = self.context.coordinator.signals();
         loop {
             match signals.recv().await {
                 Ok(Signal::Members | Signal::Restart) => self.look.notify_one(),
@@ -177,17 +181,19 @@ impl Life {
                     self.look.notify_one();
                 }
                 Ok(Signal::Claimed) => self.wake_searches(),
-                Ok(Signal::Unusable { about, by, complaint }) if about == self.incarnation => {
+                Ok(Signal::Unusable { about, by, complaint }) if about == self.context.incarnation => {
                     self.hear_complaint(&by, complaint);
                 }
                 Ok(Signal::Unusable { .. }) => {}
-                Ok(Signal::Overruled(incarnation)) if incarnation == self.incarnation => self.verify.notify_one(),
+                Ok(Signal::Overruled(incarnation)) if incarnation == self.context.incarnation => {
+                    self.verify.notify_one()
+                }
                 Ok(Signal::Overruled(_)) => {}
-                Ok(Signal::Foreign(key)) => self.log(
+                Ok(Signal::Foreign(key)) => self.context.log(
                     Level::Warn,
                     format!("Another program wrote a value of a foreign type to {key:?} in Redis. It was removed."),
                 ),
-                Ok(Signal::Unreadable(key)) => self.log(
+                Ok(Signal::Unreadable(key)) => self.context.log(
                     Level::Warn,
                     format!("The entry {key:?} in Redis cannot be read: another program wrote it. It was deleted."),
                 ),
@@ -205,7 +211,7 @@ impl Life {
     /// Whoever can publish can say so: the registry knows. One look at the dead one alone is enough: it is the only change
     /// between the two versions.
     async fn hear_of_death(self: &Arc<Self>, incarnation: &Incarnation, before: u64, version: u64) {
-        if *incarnation == self.incarnation || !self.knows(incarnation) {
+        if *incarnation == self.context.incarnation || !self.knows(incarnation) {
             return;
         }
         let Ok(sighting) = self.find_member(incarnation).await else { return self.look.notify_one() };
@@ -220,8 +226,8 @@ impl Life {
     /// Asks every broker of the namespace to restart; answers under `slot`.
     pub fn restart_all(self: &Arc<Self>, slot: u64) {
         let life = self.clone();
-        self.operate("restart all", slot, async move {
-            match life.coordinator.request_restart().await {
+        self.context.operate("restart all", slot, async move {
+            match life.context.coordinator.request_restart().await {
                 Ok(_) => Event::done(slot),
                 Err(error) => Event::failed(slot, Failure::new(Code::Redis, error.to_string())),
             }
@@ -230,11 +236,11 @@ impl Life {
 
     /// Publishes this broker's record when it changed, as long as the life goes on.
     pub async fn keep_record(self: Arc<Self>) {
-        let mut backoff = self.backoff();
+        let mut backoff = self.context.backoff();
         loop {
             self.publish.notified().await;
-            if let Err(error) = self.coordinator.update(&self.record()).await {
-                self.log(Level::Warn, format!("This broker's record could not be published yet: {error}"));
+            if let Err(error) = self.context.coordinator.update(&self.record()).await {
+                self.context.log(Level::Warn, format!("This broker's record could not be published yet: {error}"));
                 tokio::time::sleep(backoff.next_wait()).await;
                 self.publish.notify_one();
             }

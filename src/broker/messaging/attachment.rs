@@ -6,12 +6,12 @@ use crate::broker::directory::lane::{Parked, Route};
 use crate::broker::directory::lanes::Lanes;
 use crate::broker::incarnation::Life;
 use crate::broker::js::event::Event;
-use crate::broker::js::queue::lock;
 use crate::broker::messaging::calls::Place;
 use crate::broker::messaging::outgoing::{send_failure, time_left};
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
 use crate::ids::WorkerId;
+use crate::lock::lock;
 use crate::wire::message::{Envelope, Message};
 use std::sync::Arc;
 
@@ -57,10 +57,10 @@ impl Life {
         if let Route::Remote { connection, .. } = &route {
             connection.flush();
         } else {
-            self.inbox.nudge();
+            self.context.inbox.nudge();
         }
         for slot in handed.into_iter().filter(|slot| *slot > 0) {
-            self.inbox.push(Event::done(slot));
+            self.context.inbox.push(Event::done(slot));
         }
         failed.into_iter().for_each(|(parked, failure)| self.fail_parked(worker, parked, &failure));
         !broken
@@ -84,7 +84,7 @@ impl Life {
             (Route::Doubted { connection, .. }, _) if connection.is_open() => connection.clone(),
             _ => return None,
         };
-        let sync = self.internal_call();
+        let sync = self.context.next_call();
         if old.send(&Message::Sync { call: sync, worker: worker.clone() }).is_err() {
             return Some(false);
         }

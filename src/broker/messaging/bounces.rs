@@ -1,17 +1,19 @@
 //! A message that was not handled goes back to its sender, or is given up there.
 
-use crate::broker::activation::requests::Origin;
 use crate::broker::directory::lane::Parked;
 use crate::broker::directory::lanes::{Lanes, Returned};
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Delivery, Event, Level, Mark};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Delivery;
+use crate::broker::js::delivery::Origin;
+use crate::broker::js::event::{Event, Mark};
 use crate::broker::messaging::calls::Place;
 use crate::broker::messaging::incoming::suspended;
 use crate::broker::messaging::outgoing::time_left;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::WorkerId;
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::Connection;
 use crate::wire::message::{Envelope, Message};
 use std::sync::atomic::Ordering;
@@ -52,7 +54,7 @@ impl Life {
     fn came_back_here(self: &Arc<Self>, lanes: &mut Lanes, slot: u64, code: Code, delivery: Delivery) {
         lock(&self.calls).route(slot, Place::Nowhere);
         let worker = delivery.envelope.worker.clone();
-        let deadline = if slot > 0 { delivery.deadline } else { boot_millis() + self.config.retries.duration };
+        let deadline = if slot > 0 { delivery.deadline } else { boot_millis() + self.context.config.retries.duration };
         let parked = Parked {
             sequence: delivery.envelope.sequence,
             call: slot,
@@ -62,14 +64,14 @@ impl Life {
             chain: delivery.envelope.chain,
             payload: delivery.envelope.payload,
         };
-        let sync = self.internal_call();
+        let sync = self.context.next_call();
         let returned = match code {
             Code::WorkerNotFound => lanes.returned_here(worker.as_str(), sync, parked),
             _ => Returned::TooLate,
         };
         match returned {
             Returned::TooLate => self.give_up(&worker, slot, code),
-            Returned::Parked { fence: true } => self.inbox.push(Event::Mark(Mark::Local { sync })),
+            Returned::Parked { fence: true } => self.context.inbox.push(Event::Mark(Mark::Local { sync })),
             Returned::Parked { fence: false } => self.look_for_route_in(lanes, &worker),
         }
     }
@@ -83,7 +85,7 @@ impl Life {
                 None => return,
             }
         } else {
-            boot_millis() + self.config.retries.duration
+            boot_millis() + self.context.config.retries.duration
         };
         let worker = envelope.worker;
         if !matches!(code, Code::WorkerNotFound | Code::Suspended) {
@@ -106,7 +108,7 @@ impl Life {
             chain: envelope.chain,
             payload: envelope.payload,
         };
-        let sync = self.internal_call();
+        let sync = self.context.next_call();
         let returned = lock(&self.lanes).returned(worker.as_str(), from, sync, parked);
         match returned {
             Returned::Parked { fence: true } => self.reply_to(from, &Message::Sync { call: sync, worker }),
@@ -119,7 +121,7 @@ impl Life {
     pub fn take_back(&self, message: Message) -> Option<WorkerId> {
         let (call, deadline, envelope) = match message {
             Message::Ask { call, envelope, .. } => (call, lock(&self.calls).deadline(call)?, envelope),
-            Message::Tell { envelope } => (0, boot_millis() + self.config.retries.duration, envelope),
+            Message::Tell { envelope } => (0, boot_millis() + self.context.config.retries.duration, envelope),
             Message::Create { call, .. } => {
                 let text = "The connection broke before the request was sent.";
                 self.fail_call(call, Failure::new(Code::Unreachable, text).with_delivered(Delivered::No));
@@ -147,7 +149,8 @@ impl Life {
         if call > 0 {
             self.fail_call(call, failure);
         } else {
-            self.log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {}.", failure.code.as_str()));
+            self.context
+                .log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {}.", failure.code.as_str()));
         }
     }
 }

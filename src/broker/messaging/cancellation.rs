@@ -2,12 +2,13 @@
 
 use crate::broker::activation::requests::Scope;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Event, Handle};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Handle;
+use crate::broker::js::event::Event;
 use crate::broker::messaging::calls::{Call, Place, Settled};
 use crate::broker::messaging::outgoing::Outgoing;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
+use crate::lock::lock;
 use crate::wire::call_chain::{Chain, Link};
 use crate::wire::message::Message;
 use bytes::Bytes;
@@ -34,7 +35,7 @@ impl Life {
                     let cancelled = lock(&self.inbound).cancel(inbound);
                     let Some(cancelled) = cancelled else { continue };
                     if cancelled.watched {
-                        self.inbox.push(Event::Cancel { inbound });
+                        self.context.inbox.push(Event::Cancel { inbound });
                     }
                     left.extend(self.abort_all(cancelled.calls));
                 }
@@ -139,7 +140,7 @@ impl Life {
                 None
             };
             if let Some(failure) = failure {
-                self.inbox.push(Event::failed(outgoing.slot, failure));
+                self.context.inbox.push(Event::failed(outgoing.slot, failure));
                 return;
             }
             outgoing.chain = home.chain_of_ask(inbound, &scope);

@@ -1,17 +1,20 @@
 //! What arrives from peers: each message is decided on where it is read, in the order of its connection.
 
 use crate::broker::activation::catalog::{Admission, CreationPlace, Creator, Requester};
-use crate::broker::activation::requests::{Origin, MAX_PER_CONNECTION};
+use crate::broker::activation::requests::MAX_PER_CONNECTION;
 use crate::broker::activation::turns::{cycle, ending};
 use crate::broker::incarnation::Life;
 use crate::broker::js::batch::{is_one_json_value, plain_string, LARGE};
-use crate::broker::js::event::{Delivery, Event, Level, Mark};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Delivery;
+use crate::broker::js::delivery::Origin;
+use crate::broker::js::event::{Event, Mark};
 use crate::broker::membership::death::Sign;
 use crate::broker::messaging::calls::Settled;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::WorkerId;
+use crate::level::Level;
+use crate::lock::lock;
 use crate::transport::{CloseReason, Connection, Events, Incident};
 use crate::wire::call_chain::Chain;
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
@@ -57,14 +60,14 @@ impl Events for Receiver {
     }
 
     fn is_ready(&self) -> bool {
-        self.0.upgrade().is_none_or(|life| !life.inbox.is_full())
+        self.0.upgrade().is_none_or(|life| !life.context.inbox.is_full())
     }
 
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let life = self.0.upgrade();
         Box::pin(async move {
             if let Some(life) = life {
-                let inbox = life.inbox.clone();
+                let inbox = life.context.inbox.clone();
                 drop(life);
                 inbox.room().await;
             }
@@ -122,7 +125,7 @@ impl Life {
                 // What a worker that moves out sends back is written by now: that happens under this lock.
                 drop(lock(&self.residents));
                 let connection = from.clone();
-                self.inbox.push(Event::Mark(Mark::Remote { connection, sync: call }));
+                self.context.inbox.push(Event::Mark(Mark::Remote { connection, sync: call }));
             }
             Message::Synced { call } => self.fence_passed(call),
             Message::Cancel { call } => {
@@ -163,7 +166,7 @@ impl Life {
     /// A full outbox means a peer that does not read its answers: its calls end at their deadlines.
     pub fn reply_to(&self, to: &Arc<Connection>, message: &Message) {
         if to.send(message).is_err() {
-            self.log(Level::Debug, "An answer could not be written: the peer is gone, or does not read.");
+            self.context.log(Level::Debug, "An answer could not be written: the peer is gone, or does not read.");
         }
         self.flush_to(to);
     }
@@ -206,7 +209,7 @@ impl Life {
         match admission {
             Admission::Ready(delivery) => {
                 self.begin_turn(&delivery);
-                self.inbox.push(Event::Message(delivery));
+                self.context.inbox.push(Event::Message(delivery));
             }
             Admission::Held => {}
             Admission::Full(delivery) => self.send_back(delivery, Code::Overloaded),
@@ -263,7 +266,7 @@ impl Life {
         };
         let deadline = boot_millis() + u64::from(time_left);
         let creator = Creator { requester: Requester::Remote { place, call, deadline }, chain };
-        if self.is_leaving() && lock(&self.residents).handle(worker.as_str()).is_none() {
+        if self.context.is_leaving() && lock(&self.residents).handle(worker.as_str()).is_none() {
             let failure = Failure::new(Code::State, "The broker is leaving.");
             self.tell_creators(vec![creator], &Err(failure));
         } else if lock(&self.residents).handle(worker.as_str()).is_some() {
@@ -275,7 +278,7 @@ impl Life {
 
     fn disconnected(self: &Arc<Self>, connection: &Arc<Connection>, reason: &CloseReason, unsent: Vec<Message>) {
         self.refusals.closed(connection.id());
-        self.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
+        self.context.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
         {
             let mut peers = lock(&self.peers);
             let incarnation = &connection.peer().incarnation;

@@ -1,16 +1,17 @@
 //! The way of a message out: on the JavaScript thread, straight into the peer's outbox where the route is known.
 
 use crate::broker::activation::catalog::Admission;
-use crate::broker::activation::requests::Origin;
 use crate::broker::activation::turns::{cycle, ending};
 use crate::broker::directory::lane::{Parked, Route};
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::{Delivery, Event, Mark};
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Delivery;
+use crate::broker::js::delivery::Origin;
+use crate::broker::js::event::{Event, Mark};
 use crate::broker::messaging::calls::{Place, Waiter};
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::{Epoch, WorkerId};
+use crate::lock::lock;
 use crate::transport::{Connection, SendError};
 use crate::wire::call_chain::Chain;
 use crate::wire::codec::{self, Address};
@@ -83,12 +84,12 @@ impl Life {
     /// Tells. `true`: handed over; otherwise an event comes under the slot.
     pub fn tell(self: &Arc<Self>, worker: &str, method: &str, payload: PayloadRef<'_>, slot: u64) -> bool {
         let now = boot_millis();
-        let deadline = now.saturating_add(self.config.retries.duration);
+        let deadline = now.saturating_add(self.context.config.retries.duration);
         let outgoing = Outgoing { worker, method, payload, slot, ask: false, deadline, chain: Chain::EMPTY };
         match self.send(&outgoing, now) {
             Ok(sent) => sent == Sent::HandedOver,
             Err(failure) => {
-                self.inbox.push(Event::failed(slot, failure));
+                self.context.inbox.push(Event::failed(slot, failure));
                 false
             }
         }
@@ -96,8 +97,8 @@ impl Life {
 
     fn send(self: &Arc<Self>, outgoing: &Outgoing<'_>, now: u64) -> Outcome<Sent> {
         let size = outgoing.payload.bytes.len();
-        if size > self.config.max_message_bytes {
-            return Err(send_failure(SendError::TooLarge { length: size, max: self.config.max_message_bytes }));
+        if size > self.context.config.max_message_bytes {
+            return Err(send_failure(SendError::TooLarge { length: size, max: self.context.config.max_message_bytes }));
         }
         let mut lanes = lock(&self.lanes);
         let lane = lanes.lane(outgoing.worker, now);
@@ -124,7 +125,7 @@ impl Life {
                 Route::Local { epoch } if !self.lease.is_suspended() => {
                     let epoch = *epoch;
                     let number = lane.next_sequence();
-                    if self.inbox.is_full() {
+                    if self.context.inbox.is_full() {
                         return Err(Failure::new(Code::Overloaded, "Too many messages wait for this process."));
                     }
                     match self.deliver_here(outgoing.worker, epoch, &outgoing.parked(number)) {
@@ -138,9 +139,9 @@ impl Life {
                         Admission::Cycle(delivery) => return Err(cycle(&delivery)),
                         Admission::Ending(delivery, refusal) => return Err(ending(&delivery, refusal)),
                         Admission::Absent(_) => {
-                            let sync = self.internal_call();
+                            let sync = self.context.next_call();
                             lanes.fence_here(outgoing.worker, sync);
-                            self.inbox.push(Event::Mark(Mark::Local { sync }));
+                            self.context.inbox.push(Event::Mark(Mark::Local { sync }));
                             sequence = Some(number);
                         }
                     }
@@ -161,7 +162,7 @@ impl Life {
         }
         drop(lanes);
         if resolve {
-            self.spawn("resolve", self.clone().resolve(WorkerId::new(outgoing.worker)));
+            self.context.spawn("resolve", self.clone().resolve(WorkerId::new(outgoing.worker)));
         }
         Ok(Sent::Parked)
     }
@@ -223,7 +224,7 @@ impl Life {
         match admission {
             Admission::Ready(delivery) => {
                 self.begin_turn(&delivery);
-                self.inbox.push_quietly(Event::Message(delivery.clone()));
+                self.context.inbox.push_quietly(Event::Message(delivery.clone()));
                 Admission::Ready(delivery)
             }
             Admission::Held => Admission::Held,

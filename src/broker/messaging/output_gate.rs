@@ -5,8 +5,8 @@
 
 use crate::broker::activation::lifecycle::Creation;
 use crate::broker::incarnation::Life;
-use crate::broker::js::event::Handle;
-use crate::broker::js::queue::lock;
+use crate::broker::js::delivery::Handle;
+use crate::lock::lock;
 use crate::transport::Connection;
 use crate::wire::message::Payload;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Life {
             }
         }
         self.flush();
-        self.inbox.nudge();
+        self.context.inbox.nudge();
     }
 
     /// Writes what this turn of JavaScript left in outboxes; of answers, what was written before the gate closed stays

@@ -5,9 +5,9 @@
 //! the registry, whose answer is still on its way. One that let a later message through, because the lease was renewed
 //! or the worker taken up meanwhile, would turn their order around.
 
-use crate::broker::js::queue::lock;
 use crate::error::Code;
 use crate::ids::{Epoch, WorkerId};
+use crate::lock::lock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;

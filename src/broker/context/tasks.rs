@@ -1,6 +1,6 @@
 //! The tasks of one life of a broker: started here, told to end together, waited for.
 
-use crate::broker::js::queue::lock;
+use crate::lock::lock;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;

@@ -1,6 +1,6 @@
 //! How many log lines of one kind a broker emits: one a second, which stands for those that came within that second.
 
-use crate::broker::js::event::Level;
+use crate::level::Level;
 use std::collections::HashMap;
 use std::panic::Location;
 

@@ -1,6 +1,6 @@
 //! One life's handles to the coordinator: one for all it does, and one that the lease's thread has for itself.
 
-use crate::broker::lease::thread;
+use crate::broker::context::lease_thread;
 use crate::config::RedisConfig;
 use crate::coordination::memory::{MemoryCoordinator, MemoryStore};
 use crate::coordination::redis::RedisCoordinator;
@@ -21,7 +21,7 @@ impl Registry {
     pub fn on_redis(config: &RedisConfig, namespace: &str, runtime: &Handle) -> Self {
         Self {
             coordinator: Arc::new(RedisCoordinator::new(config, namespace, runtime.clone())),
-            lease: Arc::new(RedisCoordinator::for_lease(config, namespace, thread::handle())),
+            lease: Arc::new(RedisCoordinator::for_lease(config, namespace, lease_thread::handle())),
         }
     }
 

@@ -1,0 +1,155 @@
+//! What every room of one incarnation may use: who it is, its options, registry, queue to JavaScript, log and tasks.
+
+use crate::backoff::Backoff;
+use crate::broker::context::log::Log;
+use crate::broker::context::numbers::Numbers;
+use crate::broker::context::registry::Registry;
+use crate::broker::context::tasks::Tasks;
+use crate::broker::js::event::Event;
+use crate::broker::js::queue::Inbox;
+use crate::config::BrokerConfig;
+use crate::coordination::Coordinator;
+use crate::error::{Code, Delivered, Failure};
+use crate::ids::{BrokerId, ClusterName, Incarnation};
+use crate::level::Level;
+use crate::lock::lock;
+use std::collections::HashSet;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What every room of one incarnation shares. It holds no state that one room alone decides on.
+pub struct Context {
+    /// The options of the broker.
+    pub config: Arc<BrokerConfig>,
+    /// The id of the broker.
+    pub broker: BrokerId,
+    /// The cluster that the broker belongs to.
+    pub cluster: ClusterName,
+    /// The name of this incarnation.
+    pub incarnation: Incarnation,
+    /// The handles to the coordinator.
+    pub registry: Registry,
+    /// The registry's coordinator, for everything but renewals.
+    pub coordinator: Arc<dyn Coordinator>,
+    /// The queue of events to JavaScript.
+    pub inbox: Arc<Inbox>,
+    /// The tasks of this incarnation.
+    pub tasks: Tasks,
+    log: Log,
+    numbers: Numbers,
+    /// Operations of JavaScript that a task of this incarnation works on.
+    operations: Mutex<HashSet<u64>>,
+    /// `destroy()` was called: the broker takes nothing new.
+    leaving: AtomicBool,
+    /// The event loop stands still: the broker gets no new workers.
+    stalled: AtomicBool,
+}
+
+impl Context {
+    /// A context under a new incarnation.
+    pub fn new(
+        config: Arc<BrokerConfig>,
+        registry: Registry,
+        inbox: Arc<Inbox>,
+        tasks: Tasks,
+        numbers: Numbers,
+    ) -> Arc<Self> {
+        let incarnation = Incarnation::random();
+        Arc::new(Self {
+            broker: BrokerId::new(&config.id),
+            cluster: ClusterName::new(&config.clustername),
+            coordinator: registry.coordinator.clone(),
+            registry,
+            inbox,
+            tasks,
+            log: Log::new(incarnation.clone()),
+            numbers,
+            operations: Mutex::default(),
+            leaving: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
+            incarnation,
+            config,
+        })
+    }
+
+    /// Whether `destroy()` was called.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    /// `destroy()` was called.
+    pub fn set_leaving(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether JavaScript's event loop stands still.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
+    }
+
+    /// JavaScript's event loop stands still, or moves again.
+    pub fn set_stalled(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Release);
+    }
+
+    /// Runs a task until it is done or the incarnation ends.
+    pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(name, task);
+    }
+
+    /// Works on an operation of JavaScript: its event comes exactly once, also when the incarnation ends before it does.
+    pub fn operate(
+        self: &Arc<Self>,
+        name: &'static str,
+        slot: u64,
+        work: impl Future<Output = Event> + Send + 'static,
+    ) {
+        lock(&self.operations).insert(slot);
+        let context = self.clone();
+        self.spawn(name, async move {
+            let event = work.await;
+            if lock(&context.operations).remove(&slot) {
+                context.inbox.push(event);
+            }
+        });
+    }
+
+    /// Fails every operation that is still worked on: the incarnation ended.
+    pub fn fail_operations(&self) {
+        let operations = std::mem::take(&mut *lock(&self.operations));
+        for slot in operations {
+            let failure = Failure::new(Code::State, "The broker ended.").with_delivered(Delivered::Unknown);
+            self.inbox.push(Event::failed(slot, failure));
+        }
+    }
+
+    /// A number for a call that the core itself makes.
+    pub fn next_call(&self) -> u64 {
+        self.numbers.next_call()
+    }
+
+    /// Waiting times between attempts, as the options set them.
+    pub fn backoff(&self) -> Backoff {
+        let retries = &self.config.retries;
+        Backoff::new(Duration::from_millis(retries.initial_interval), Duration::from_millis(retries.max_interval))
+    }
+
+    /// Writes a line of this broker's log. Of the lines that one place in the source writes, one a second is emitted.
+    #[track_caller]
+    pub fn log(&self, level: Level, message: impl Into<String>) {
+        self.log.write(Location::caller(), level, message.into());
+    }
+
+    /// Emits the lines that were held back, each in its time, as long as the incarnation goes on.
+    pub async fn keep_log(self: Arc<Self>) {
+        self.log.keep().await;
+    }
+
+    /// Emits the lines that are still held back: the incarnation ends.
+    pub fn close_log(&self) {
+        self.log.close();
+    }
+}
