@@ -196,7 +196,7 @@ onEachCoordinator((system) => {
 
 describe('a native core that ends by itself', () => {
   const W = worker('W', { onAsk: () => new Promise(() => {}) });
-  const stop = (broker) => broker[kCore].notice('stopped', 'a panic');
+  const stop = (broker) => broker[kCore].events.notice('stopped', 'a panic');
 
   test('leaves the broker DESTROYED, fails what is in flight, and does not end the process', async (t) => {
     const broker = await memorySystem(t).start('b', { classes: [W] });

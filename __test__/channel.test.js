@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { setImmediate: turn } = require('node:timers/promises');
-const { Channel } = require('../lib/runtime/channel');
+const { Channel } = require('../lib/runtime/messages/channel');
 
 /** A native side that says what it is told to, and remembers what it was called with. */
 class Script {
@@ -87,7 +87,7 @@ describe('the channel', () => {
 
   test('takes a batch that comes with a wake, and leaves it to the core to write what comes of it', async () => {
     const { channel, script, received, wake } = open();
-    channel.receive = (kind, event) => {
+    channel.receiver.receive = (kind, event) => {
       received.push([kind, ...event.slice(1)]);
       channel.touch();
     };
@@ -102,7 +102,7 @@ describe('the channel', () => {
 
   test('has the core write what is left to send when it takes no batch from it', async () => {
     const { channel, script, received, say } = open();
-    channel.receive = (kind, event) => {
+    channel.receiver.receive = (kind, event) => {
       received.push([kind, ...event.slice(1)]);
       channel.touch();
     };
@@ -179,11 +179,11 @@ describe('the channel', () => {
     const asked = channel.ask('w', 'm', '1', 1, 100);
     script.large.set(4, '{"cut');
     say([16, script.calls[0], 33], [18, 9, 2, 'm', 33], [19, 5, 2, 'm', 33], [19, 0, 2, 'm', 33], [3, 0, 2, 'after']);
-    await assert.rejects(asked, { code: 'DW_ERR_REJECTED', message: /^The payload cannot be read/ });
+    await assert.rejects(asked, { code: 'DW_ERR_REJECTED', message: /^The payload cannot be decoded/ });
     assert.equal(script.calls[1][0], 9);
     // A worker that takes one message at a time goes on.
     assert.deepEqual(script.ended, [5]);
-    assert.match(script.calls[1][1], /^The payload cannot be read/);
+    assert.match(script.calls[1][1], /^The payload cannot be decoded/);
     assert.deepEqual(received, [[3, 0, 2, 'after']]);
   });
 

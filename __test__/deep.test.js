@@ -9,7 +9,7 @@ const { rejection, until } = require('../support/wait');
 
 /** Five times what the stack took when the end of a call ended its handler's calls by recursion. `DWORKER_TEST_DEPTH`: more. */
 const MANY = Number(process.env.DWORKER_TEST_DEPTH || 10_000);
-/** As many messages as wait for handlers of one process at most, `MAX_MESSAGES` of lib/runtime/direct.js. */
+/** As many messages as wait for handlers of one process at most, `MAX_MESSAGES` of lib/runtime/messages/direct.js. */
 const ROOM = 32_768;
 const OPTION = { timeout: 60_000 };
 
@@ -82,7 +82,7 @@ for (const promise of ['bluebird', 'native']) {
       const { broker, agent } = await asker(t, promise);
       const failed = rejection(down(agent, OPTION));
       await atTheEnd();
-      broker[kCore].notice('suspended');
+      broker[kCore].events.notice('suspended');
       assert.equal((await failed).code, 'DW_ERR_REJECTED');
       assert.equal(await agent.ask('echo', 7, OPTION), 7);
     });

@@ -181,11 +181,11 @@ onEachCoordinator((system) => {
       await sleep(5);
       answer(1);
       await sleep(20);
-      channel.drain();
+      channel.receiver.drain();
       assert.equal(answered, false);
       delete channel.native.proves;
       delete channel.native.holds;
-      channel.drain();
+      channel.receiver.drain();
       await asked;
     });
 

@@ -113,7 +113,7 @@ inEachStyle(describe, (define) => {
       const agent = await broker.createWorker('W', { id: 'w' });
       await agent.ask('end yourself');
       await until('nothing of it is left', async () => (await broker.findWorker('w')) === null);
-      assert.ok(told.logs.some(({ message }) => /w did not end within 200 ms/.test(message)));
+      assert.ok(told.logs.some(({ message }) => /onDestroy of worker w did not settle within 200 ms/.test(message)));
     });
   });
 });

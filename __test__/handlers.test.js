@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const Bluebird = require('bluebird');
-const { AskOutcome } = require('../lib/runtime/outcome');
+const { AskOutcome } = require('../lib/runtime/workers/outcome');
 const { onEachCoordinator, memorySystem } = require('./helpers/systems');
 const { inEachStyle, worker } = require('./helpers/classes');
 const { called, rejection, until } = require('../support/wait');
@@ -178,7 +178,8 @@ describe('a worker class that overrides nothing', () => {
 test('an ask is answered once, whichever of callback and promise comes first', async () => {
   for (const callbackFirst of [true, false]) {
     const answers = [];
-    const workers = { answer: (_, value) => answers.push(value), answerFailure: (_, reason) => answers.push(reason) };
+    const dispatcher = { answer: (inbound, record, method, value) => answers.push(value), answerFailure: (inbound, reason) => answers.push(reason) };
+    const workers = { dispatcher, contexts: { suspensions: 0 } };
     const outcome = new AskOutcome(workers, 1, null, 'm');
     let fulfil;
     outcome.returned(new Promise((resolve) => (fulfil = resolve)), true);

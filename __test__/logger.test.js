@@ -65,7 +65,7 @@ describe('A logger', () => {
     const broker = await memorySystem(t).start('b', { classes: [Broken], log });
     await rejection(broker.createWorker('Broken', { id: 'x' }));
     const { err, ...line } = log.find({ method: 'constructor' });
-    assert.deepEqual(line, { level: 'error', message: 'Worker x of class Broken cannot be made: cannot be', broker: 'b', worker: 'x', class: 'Broken', method: 'constructor' });
+    assert.deepEqual(line, { level: 'error', message: 'Worker x of class Broken could not be constructed: cannot be', broker: 'b', worker: 'x', class: 'Broken', method: 'constructor' });
     assert.equal(err.message, 'cannot be');
   });
 

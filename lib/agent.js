@@ -5,10 +5,10 @@
 
 const { keepOwn } = require('./base/accessors');
 const { checkCallback, checkId, badArgument, optionsObject } = require('./options/arguments');
-const { stubs } = require('./runtime/calls');
+const { stubs } = require('./runtime/messages/calls');
 const { rpc, watchCall } = require('./base/diagnostics');
 const { failure } = require('./base/errors');
-const { ask, tell } = require('./runtime/messages');
+const { ask, tell } = require('./runtime/messages/send');
 const { Bluebird, contain, contextual, nodeify } = require('./base/promises');
 const { kCodec, kCore, hide } = require('./base/symbols');
 

@@ -115,10 +115,10 @@ Broker.prototype.registerWorker = function (...args) {
   const core = this[kCore];
   const registration = readRegistration(args);
   const { name, WorkerClass, clustername, option } = registration;
-  core.checkNames('registerWorker()', REGISTER, option, ELSEWHERE.register);
-  for (const mistake of slipsOf(WorkerClass)) core.caution(mistake, mistake, 'DW_WARN_MISSPELT_MEMBER');
+  core.reporter.checkNames('registerWorker()', REGISTER, option, ELSEWHERE.register);
+  for (const mistake of slipsOf(WorkerClass)) core.reporter.caution(mistake, mistake, 'DW_WARN_MISSPELT_MEMBER');
   const clash = clashOf(core.registry, registration);
-  if (clash !== undefined) core.caution(clash, clash, 'DW_WARN_CLASS_REPLACED');
+  if (clash !== undefined) core.reporter.caution(clash, clash, 'DW_WARN_CLASS_REPLACED');
   WorkerClass.clustername = clustername;
   core.registry.add(name, WorkerClass);
   if (clustername === core.config.clustername) core.host(name);
@@ -194,7 +194,7 @@ Broker.prototype.destroy = function (option, callback) {
   const [own, after] = typeof option === 'function' ? [undefined, option] : [option, callback];
   return call(this, after, (core) => {
     const given = optionsObject('option of destroy()', own);
-    core.checkNames('destroy()', DESTROY, given, ELSEWHERE.destroy);
+    core.reporter.checkNames('destroy()', DESTROY, given, ELSEWHERE.destroy);
     return core.destroy(Boolean(given.noRecover));
   });
 };

@@ -5,11 +5,12 @@
 
 const { EventEmitter } = require('node:events');
 const { badArgument } = require('./options/arguments');
-const { Channel } = require('./runtime/channel');
+const { Channel } = require('./runtime/messages/channel');
 const { outside } = require('./base/context');
 const { failure } = require('./base/errors');
-const { toJson } = require('./runtime/messages');
+const { toJson } = require('./runtime/messages/send');
 const { NativeRouter } = require('./base/native');
+const { EVENT } = require('./protocol');
 const { normalizeRouterOptions } = require('./options');
 const { Bluebird, answer, contain, contextual, tellListeners } = require('./base/promises');
 const { kCore, hide } = require('./base/symbols');
@@ -20,11 +21,7 @@ const { warnOnce } = require('./base/warnings');
 const FOREVER = 0x7fffffff;
 const MAX_PORT = 65535;
 
-/** Events of the native router that settle no call. */
-const LOG = 6;
-const REQUEST = 10;
-const RESPONSE = 11;
-const DISCONNECT = 12;
+const { LOG, REQUEST, RESPONSE, DISCONNECT } = EVENT;
 
 /** The state of one router: its channel exists from the first use to `close()`. */
 class RouterCore {
@@ -74,7 +71,7 @@ class RouterCore {
     const json = toJson('data', data);
     if (this.channel === null) throw failure('DW_ERR_STATE', 'The router is closed');
     this.channel.native.respond(requesterId, json);
-    return this.channel.told();
+    return this.channel.handedOver();
   }
 
   close() {

@@ -6,10 +6,11 @@
 const { absorbFields, keepOwn, refuseToSet } = require('./base/accessors');
 const { badArgument } = require('./options/arguments');
 const { current } = require('./base/context');
-const { callMethod } = require('./runtime/methods');
+const { callMethod } = require('./runtime/workers/methods');
 const { DESTROY } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
 const { Bluebird, contextual, nodeify } = require('./base/promises');
+const { LIMIT } = require('./protocol');
 const { kCore, kRecord, hide } = require('./base/symbols');
 
 /**
@@ -47,7 +48,7 @@ class WorkerRecord {
     this.broker = broker;
     /** The name that its class is registered by. */
     this.className = '';
-    /** What may be called by name, where its class declares that (lib/runtime/methods.js). */
+    /** What may be called by name, where its class declares that (lib/runtime/workers/methods.js). */
     this.methods = null;
     this.attributes = attributes;
     /** One of `CreateCause`. */
@@ -70,7 +71,7 @@ class WorkerRecord {
     this.structured = false;
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */
     this.ending = null;
-    /** How its broker's own messages reach it (lib/runtime/direct.js), and which of them wait until that is open. */
+    /** How its broker's own messages reach it (lib/runtime/messages/direct.js), and which of them wait until that is open. */
     this.direct = 0;
     this.waiting = [];
     /** Events that are to say so. */
@@ -148,10 +149,10 @@ Worker.prototype.destroy = function (option) {
     throw badArgument('an object', 'option of worker.destroy()', option);
   }
   const core = coreOf(this);
-  if (core && option) core.checkNames('worker.destroy()', DESTROY, option, ELSEWHERE.destroy);
+  if (core && option) core.reporter.checkNames('worker.destroy()', DESTROY, option, ELSEWHERE.destroy);
   const recover = Boolean(option) && option.noRecover !== undefined && !option.noRecover;
   const record = this[kRecord];
-  if (record.owner !== null) record.owner.end(record, DestroyCause.SELF, recover);
+  if (record.owner !== null) record.owner.deactivation.end(record, DestroyCause.SELF, recover);
   else if (record.ending === null) record.ending = { cause: DestroyCause.SELF, recover };
 };
 
@@ -264,7 +265,7 @@ Worker.context = function () {
 /** One message at a time (`'serial'`), or the next one while handlers await something. */
 Worker.concurrency = 'parallel';
 /** How many messages wait for a serial worker at most. */
-Worker.maxQueue = 10000;
+Worker.maxQueue = LIMIT.WAITING_MESSAGES;
 Worker.State = State;
 Worker.CreateCause = CreateCause;
 Worker.DestroyCause = DestroyCause;

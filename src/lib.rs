@@ -28,7 +28,7 @@
 //! | claim, recover | take over a worker that waits to be made again; make it again |
 //! | lane | the sender's side of the order of messages to one worker |
 //!
-//! Directions: binding → broker → (coordination | transport) → wire → (ids, error, config). Nothing imports binding;
+//! Directions: binding → broker → (coordination | transport) → wire → (ids, error, config, limits). Nothing imports binding;
 //! coordination and transport do not know each other.
 
 #![deny(clippy::unwrap_used)]
@@ -40,7 +40,7 @@ pub mod coordination;
 pub mod transport;
 pub mod wire;
 
-pub use base::{backoff, clock, config, error, ids, level, lock, sync};
+pub use base::{backoff, clock, config, error, ids, level, limits, lock, sync};
 
 #[cfg(feature = "binding")]
 pub mod binding;

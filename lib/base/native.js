@@ -45,13 +45,13 @@ class NativeBroker extends native.NativeBroker {
   }
 
   /** `data`, `form`: see lib/payload/payload.js. */
-  ask(slot, workerId, method, data, timeout, form) {
-    native.ask(this.id, slot, workerId, method, data, timeout, form);
+  ask(slot, workerId, method, data, form, timeout) {
+    native.ask(this.id, slot, workerId, method, data, form, timeout);
   }
 
   /** The handler of `inbound` asks, a number of the broker `home`. */
-  askFor(slot, workerId, method, data, timeout, form, inbound, home) {
-    native.askFor(this.id, slot, workerId, method, data, timeout, form, inbound, home.id);
+  askFor(slot, workerId, method, data, form, timeout, inbound, home) {
+    native.askFor(this.id, slot, workerId, method, data, form, timeout, inbound, home.id);
   }
 
   tell(slot, workerId, method, data, form) {

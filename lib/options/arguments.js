@@ -4,13 +4,11 @@
 'use strict';
 
 const { failure } = require('../base/errors');
+const { LIMIT } = require('../protocol');
 
-/** Bytes of a worker's or broker's id (UTF-8): the limit of the wire format. */
-const MAX_ID_BYTES = 512;
-/** Bytes of a method's name (UTF-8): the limit of the wire format. */
-const MAX_METHOD_BYTES = 256;
+const { ID_BYTES, METHOD_BYTES } = LIMIT;
 /** Bytes of the name of a worker class or cluster (UTF-8): leaves room for `#n` in an id made from it. */
-const MAX_NAME_BYTES = 256;
+const NAME_BYTES = 256;
 /** Characters of a received string that a message repeats. */
 const SHOWN = 64;
 
@@ -51,22 +49,22 @@ function isName(value, limit) {
 
 /** Throws unless `value` can be the id of a worker or a broker. */
 function checkId(name, value) {
-  if (!isName(value, MAX_ID_BYTES)) {
-    throw badArgument(`a non-empty string of at most ${MAX_ID_BYTES} bytes`, name, value);
+  if (!isName(value, ID_BYTES)) {
+    throw badArgument(`a non-empty string of at most ${ID_BYTES} bytes`, name, value);
   }
 }
 
 /** Throws unless `value` can name a worker class or a cluster. */
 function checkName(name, value) {
-  if (!isName(value, MAX_NAME_BYTES)) {
-    throw badArgument(`a non-empty string of at most ${MAX_NAME_BYTES} bytes`, name, value);
+  if (!isName(value, NAME_BYTES)) {
+    throw badArgument(`a non-empty string of at most ${NAME_BYTES} bytes`, name, value);
   }
 }
 
 /** Throws unless `value` can name a method; the empty string can, as ever. */
 function checkMethod(value) {
-  if (typeof value !== 'string' || !fits(value, MAX_METHOD_BYTES)) {
-    throw badArgument(`a string of at most ${MAX_METHOD_BYTES} bytes`, 'method', value);
+  if (typeof value !== 'string' || !fits(value, METHOD_BYTES)) {
+    throw badArgument(`a string of at most ${METHOD_BYTES} bytes`, 'method', value);
   }
 }
 
@@ -84,8 +82,7 @@ function optionsObject(name, value) {
   return value;
 }
 
-module.exports.MAX_METHOD_BYTES = MAX_METHOD_BYTES;
-module.exports.MAX_NAME_BYTES = MAX_NAME_BYTES;
+module.exports.NAME_BYTES = NAME_BYTES;
 module.exports.badArgument = badArgument;
 module.exports.fits = fits;
 module.exports.checkId = checkId;

@@ -6,7 +6,7 @@
 'use strict';
 
 const { isIPv6 } = require('node:net');
-const { MAX_NAME_BYTES, checkId, checkName } = require('./arguments');
+const { NAME_BYTES, checkId, checkName } = require('./arguments');
 const { refusal, secretRefusal } = require('./refusal');
 
 /** Timers of Node.js end here (24.8 days); a longer one fires at once there. */
@@ -36,7 +36,7 @@ function id(value, name) {
 const label = described((value, name) => {
   checkName(name, value);
   return value;
-}, `string, at most ${MAX_NAME_BYTES} bytes`, 'string');
+}, `string, at most ${NAME_BYTES} bytes`, 'string');
 
 function inRange(what, min, max, accepts) {
   return (value, name) => {

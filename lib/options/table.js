@@ -14,10 +14,12 @@
 
 const { boolean, credential, database, host, integer, label, milliseconds, oneOf, orNone, port, portOrFree, seconds, socketPath } = require('./checks');
 const { DEFAULT_RENEW, checkLease } = require('./lease');
+const { NAME_BYTES } = require('./arguments');
+const { LIMIT } = require('../protocol');
 
+const LARGEST_MESSAGE_LIMIT = 64 * 1024 * 1024;
 const SMALLEST_MESSAGE_LIMIT = 1024;
 /** What may wait for one peer: a larger message could never be sent. */
-const LARGEST_MESSAGE_LIMIT = 64 * 1024 * 1024;
 /** Linux gives a process 1 048 576 file descriptors at most (`fs.nr_open`), and a peer takes four. */
 const LARGEST_PEER_LIMIT = 262144;
 /** A broker gets no new workers once its thread stood still this long; that is reported later. */
@@ -212,7 +214,7 @@ const REDIS_TLS = {
 };
 
 const CREATE = {
-  id: { apart: true, form: 'string, at most 512 bytes', type: 'string | null', shown: 'the class name if `static`, else `Name#n`', text: '`n` counts from 1 per namespace and class name; ids that are taken are skipped.' },
+  id: { apart: true, form: `string, at most ${LIMIT.ID_BYTES} bytes`, type: 'string | null', shown: 'the class name if `static`, else `Name#n`', text: '`n` counts from 1 per namespace and class name; ids that are taken are skipped.' },
   static: { apart: true, form: 'boolean', type: 'boolean', shown: '`false`', text: 'One worker of this class in the namespace. Its id is the class name.' },
   attributes: {
     apart: true,
@@ -233,7 +235,7 @@ const DESTROY = {
 };
 
 const REGISTER = {
-  clustername: { apart: true, form: 'string, at most 256 bytes', type: 'string', shown: "`ctor.clustername`, else `'main'`", text: 'The cluster that workers of this class live in.' },
+  clustername: { apart: true, form: `string, at most ${NAME_BYTES} bytes`, type: 'string', shown: "`ctor.clustername`, else `'main'`", text: 'The cluster that workers of this class live in.' },
 };
 
 const ROUTER = {

@@ -10,14 +10,9 @@ const { Scratch } = require('./packed/scratch');
 const { StructuredDecoder } = require('./packed/structured-decode');
 const { StructuredEncoder } = require('./packed/structured-encode');
 const { isHeavy } = require('./packed/weigh');
+const { FORM } = require('../protocol');
 
-/** The form of a string of the application, which the core turns into JSON text. */
-const STRING = 0;
-/** The other forms are the encodings on the wire (src/wire/message.rs). */
-const JSON_TEXT = 1;
-const PACKED = 2;
-const BYTES = 3;
-const STRUCTURED = 4;
+const { STRING, JSON_TEXT, PACKED, BYTES, STRUCTURED } = FORM;
 
 /** What `encode` returns, always the same object: it is read before anything else is encoded. */
 const encoded = { data: undefined, form: JSON_TEXT };
@@ -128,8 +123,6 @@ function sizeOf(data) {
   return data === undefined ? 0 : data.length;
 }
 
-module.exports.STRING = STRING;
-module.exports.JSON_TEXT = JSON_TEXT;
 module.exports.encode = encode;
 module.exports.take = take;
 module.exports.keep = keep;

@@ -7,13 +7,13 @@ const { Agent, knowsMethods } = require('../agent');
 const { badArgument, checkId, checkName, fits, optionsObject } = require('../options/arguments');
 const { current } = require('../base/context');
 const { failure } = require('../base/errors');
-const { toJson } = require('./messages');
-const { methodsOf } = require('./methods');
+const { toJson } = require('./messages/send');
+const { methodsOf } = require('./workers/methods');
 const { codecOf } = require('../payload/codec');
 const { CREATE } = require('../options/table');
 const { hide, kCodec } = require('../base/symbols');
 const { ELSEWHERE } = require('../options/unknown');
-const { DirectOutcome } = require('./outcome');
+const { DirectOutcome } = require('./messages/direct-outcome');
 const { clusterOf } = require('./registry');
 const { Worker } = require('../worker');
 
@@ -23,7 +23,7 @@ const MAX_ATTRIBUTES_BYTES = 64 * 1024;
 function createWorker(core, name, option) {
   checkName('name of the worker class', name);
   const given = optionsObject('option of createWorker()', option);
-  core.checkNames('createWorker()', CREATE, given, ELSEWHERE.create);
+  core.reporter.checkNames('createWorker()', CREATE, given, ELSEWHERE.create);
   const { id, static: isStatic, attributes } = given;
   const ownId = id === undefined || id === null ? undefined : id;
   if (ownId !== undefined) checkId('option.id', ownId);
@@ -47,7 +47,7 @@ function createWorker(core, name, option) {
 /** What `onCreate` fails with does not fail `createWorker`, and the broker of the worker reports it. So does the creator's. */
 function tellCreator(core, id, broker, failed) {
   const message = `Worker ${id}, which this broker created, failed in 'onCreate' on ${broker === null ? 'another broker' : `broker ${broker}`} and is active all the same: ${failed}`;
-  core.told('failed onCreate elsewhere', message);
+  core.reporter.failedElsewhere('failed onCreate elsewhere', message);
 }
 
 /**

@@ -6,9 +6,9 @@
 const { checkPrototype } = require('../base/accessors');
 const { Agent } = require('../agent');
 const { badArgument, checkName, optionsObject } = require('../options/arguments');
-const { concurrencyOf } = require('./concurrency');
+const { concurrencyOf } = require('./workers/concurrency');
 const { failure } = require('../base/errors');
-const { readMethods } = require('./methods');
+const { readMethods } = require('./workers/methods');
 const { Worker } = require('../worker');
 
 const DEFAULT_CLUSTER = 'main';

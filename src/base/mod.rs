@@ -9,6 +9,7 @@
 //! | waiting times between attempts | [`backoff`] |
 //! | levels of log lines | [`level`] |
 //! | locks | [`lock`]; those that a model checker can drive: [`sync`] |
+//! | limits that several modules, or JavaScript, must agree on | [`limits`] |
 
 pub mod backoff;
 pub mod clock;
@@ -16,5 +17,6 @@ pub mod config;
 pub mod error;
 pub mod ids;
 pub mod level;
+pub mod limits;
 pub mod lock;
 pub mod sync;

@@ -7,12 +7,10 @@ use crate::broker::js::delivery::Delivery;
 use crate::broker::js::event::{Event, Mark};
 use crate::broker::js::queue::Inbox;
 use crate::clock::boot_millis;
+use crate::limits::BATCH_EVENTS;
 use crate::lock::lock;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-
-/// Events that one batch holds at most, so that the application's own I/O gets its turns.
-const MAX_BATCH: usize = 256;
 
 pub struct Station {
     pub core: Arc<Core>,
@@ -89,7 +87,7 @@ impl Station {
         let Batch { events, writer, marks, .. } = &mut *batch;
         loop {
             events.clear();
-            let more = self.core.inbox.take(MAX_BATCH, starts, gate, events);
+            let more = self.core.inbox.take(BATCH_EVENTS, starts, gate, events);
             if events.is_empty() {
                 if let Some(life) = &life {
                     marks.drain(..).for_each(|mark| life.marked(mark));

@@ -2,6 +2,7 @@
 
 use crate::binding::batch_cursor::Station;
 use crate::binding::event_loop::Wakeup;
+use crate::binding::protocol::CREATIONS;
 use crate::binding::strings;
 use crate::binding::wake::Waker;
 use crate::binding::{environment, event_loop, fast_calls, log, runtime};
@@ -180,15 +181,11 @@ impl NativeBroker {
         }
     }
 
-    /// `outcome`: 0 made, 1 the constructor threw, 2 the class is not registered. `max_queue` of a worker that takes one
-    /// message at a time, else 0.
+    /// `outcome`: see [`CREATIONS`]. `max_queue`: how many messages wait at most for a serial worker; 0 for another worker.
     #[napi(catch_unwind)]
     pub fn created(&self, handle: Handle, outcome: u32, message: String, max_queue: u32) {
-        let creation = match outcome {
-            0 => Creation::Done,
-            1 => Creation::Threw,
-            _ => Creation::ClassMissing,
-        };
+        let [.., (_, last)] = CREATIONS;
+        let creation = CREATIONS.get(outcome as usize).map_or(last, |(_, creation)| *creation);
         if let Ok(life) = self.core.life() {
             if creation == Creation::ClassMissing {
                 self.core.unhost(&life, handle);

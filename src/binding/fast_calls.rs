@@ -51,14 +51,14 @@ pub fn export(mut exports: Object<'_>) -> napi::Result<()> {
     exports.create_named_method("flush", flush)
 }
 
-/// `ask(broker, slot, worker, method, data, timeout, form)`: see [`Data::of`] for `data` and its form.
+/// `ask(broker, slot, worker, method, data, form, timeout)`: see [`Data::of`] for `data` and its form.
 unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node-API.
     unsafe {
         called::<7, ()>(env, info, |station, arguments| {
             let (slot, worker, method) =
                 (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
-            let (timeout, data) = (arguments.get::<f64>(5)?, arguments.data(4, 6)?);
+            let (data, timeout) = (arguments.data(4)?, arguments.get::<f64>(6)?);
             match station.core.life() {
                 Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
                 Ok(life) => {
@@ -71,7 +71,7 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
     }
 }
 
-/// `askFor(broker, slot, worker, method, data, timeout, form, inbound, home)`: an ask of the handler of `inbound`, a number of the
+/// `askFor(broker, slot, worker, method, data, form, timeout, inbound, home)`: an ask of the handler of `inbound`, a number of the
 /// broker `home`: the same one, or another one of this thread.
 unsafe extern "C" fn ask_for(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node-API.
@@ -79,7 +79,7 @@ unsafe extern "C" fn ask_for(env: sys::napi_env, info: sys::napi_callback_info) 
         called::<9, ()>(env, info, |station, arguments| {
             let (slot, worker, method) =
                 (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
-            let (timeout, data, inbound) = (arguments.get::<f64>(5)?, arguments.data(4, 6)?, arguments.get::<f64>(7)?);
+            let (data, timeout, inbound) = (arguments.data(4)?, arguments.get::<f64>(6)?, arguments.get::<f64>(7)?);
             let home = station_of(arguments.get(8)?);
             match station.core.life() {
                 Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
@@ -109,7 +109,7 @@ unsafe extern "C" fn tell(env: sys::napi_env, info: sys::napi_callback_info) -> 
         called::<6, bool>(env, info, |station, arguments| {
             let (slot, worker, method) =
                 (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
-            let data = arguments.data(4, 5)?;
+            let data = arguments.data(4)?;
             Ok(match station.core.life() {
                 Err(failure) => {
                     station.core.inbox.push(Event::failed(slot as u64, failure));
@@ -126,7 +126,7 @@ unsafe extern "C" fn reply(env: sys::napi_env, info: sys::napi_callback_info) ->
     // SAFETY: called by Node-API.
     unsafe {
         called::<4, ()>(env, info, |station, arguments| {
-            let (inbound, data) = (arguments.get::<f64>(1)?, arguments.data(2, 3)?);
+            let (inbound, data) = (arguments.get::<f64>(1)?, arguments.data(2)?);
             if let Ok(life) = station.core.life() {
                 data.payload(|payload| life.reply(inbound as u64, payload));
                 station.left_to_send(&life);
@@ -221,10 +221,10 @@ impl<const N: usize> Arguments<N> {
         unsafe { T::from_napi_value(self.env, self.values[at]) }
     }
 
-    /// The data of a message, and the form that another argument says it has.
-    fn data(&self, at: usize, form: usize) -> napi::Result<Data> {
+    /// The data of a message, whose form is the argument after it.
+    fn data(&self, at: usize) -> napi::Result<Data> {
         // SAFETY: values of the running call.
-        unsafe { Data::of(self.env, self.values[at], self.get(form)?) }
+        unsafe { Data::of(self.env, self.values[at], self.get(at + 1)?) }
     }
 }
 

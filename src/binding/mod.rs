@@ -8,6 +8,7 @@ pub mod event_loop;
 pub mod fast_calls;
 pub mod log;
 pub mod messages;
+pub mod protocol;
 pub mod router;
 pub mod runtime;
 pub mod strings;

@@ -9,6 +9,7 @@ use crate::broker::messaging::outgoing::send_failure;
 use crate::error::{Code, Failure};
 use crate::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use crate::level::Level;
+use crate::limits;
 use crate::lock::lock;
 use crate::transport::{CloseReason, Connection, Events, Transport, TransportConfig};
 use crate::wire::call_chain::Chain;
@@ -25,12 +26,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Events that one batch holds at most.
-const MAX_BATCH: usize = 256;
 /// Requests that wait for one address at most.
-const MAX_WAITING: usize = 10_000;
+const MAX_WAITING: usize = limits::WAITING_MESSAGES;
 /// Bytes of requests that wait at most, for all addresses together: as much as waits for one peer once it is connected.
-const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
+const MAX_WAITING_BYTES: usize = limits::WAITING_BYTES;
 /// Routers have no namespace and no secret: they are told apart from brokers, and not authenticated.
 const NAMESPACE: &str = "dworker:router";
 
@@ -289,7 +288,7 @@ impl NativeRouter {
     #[napi(catch_unwind)]
     pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Option<JsString<'env>>> {
         let mut events = Vec::new();
-        self.links.inbox.take(MAX_BATCH, MAX_BATCH, || true, &mut events);
+        self.links.inbox.take(limits::BATCH_EVENTS, limits::BATCH_EVENTS, || true, &mut events);
         if events.is_empty() {
             return Ok(None);
         }

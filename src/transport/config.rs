@@ -2,6 +2,7 @@
 
 use super::peers::{PeerTable, MAX_PEERS};
 use super::tls::Tls;
+use crate::limits;
 use crate::wire::codec::MAX_FRAME_DEFAULT;
 use crate::wire::handshake::{Identity, Purpose, Secrets};
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use std::time::Duration;
 
 /// Bytes that wait for one peer: two turns of a busy event loop with frames of 16 MiB, and still little beside the
 /// heap of a Node process. A peer that does not read fills this and nothing else.
-pub const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
+pub const OUTBOX_BYTES: usize = limits::WAITING_BYTES;
 /// Bytes of one peer's messages that wait in mailboxes: as much as wait for it on the other side.
-pub const WAITING_BYTES: usize = 64 * 1024 * 1024;
+pub const WAITING_BYTES: usize = limits::WAITING_BYTES;
 /// Peers that have not proven themselves yet: a handshake takes a millisecond, so more at once is an attack or a storm.
 pub const MAX_UNAUTHENTICATED: usize = 64;
 /// The same for one address, so that one host does not use up the others' share.

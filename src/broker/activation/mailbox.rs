@@ -4,13 +4,14 @@ use crate::broker::js::delivery::Delivery;
 use crate::broker::js::delivery::Origin;
 use crate::clock::boot_millis;
 use crate::ids::WorkerId;
+use crate::limits::{WAITING_BYTES, WAITING_MESSAGES};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Messages that one worker's mailbox holds at most while it takes none: `Worker.maxQueue`'s default.
-pub const MAX_MAILBOX: usize = 10_000;
+pub const MAX_MAILBOX: usize = WAITING_MESSAGES;
 /// Bytes that one worker's mailbox holds at most: as much as one peer's outbox.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+const MAX_BYTES: usize = WAITING_BYTES;
 
 /// See the module.
 #[derive(Default)]

@@ -7,14 +7,15 @@
 
 use crate::broker::directory::lane::{before, Lane, Parked, Route};
 use crate::ids::WorkerId;
+use crate::limits::{WAITING_BYTES, WAITING_MESSAGES};
 use crate::transport::Connection;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Messages that wait for a route in one lane at most.
-pub const MAX_PARKED: usize = 10_000;
+pub const MAX_PARKED: usize = WAITING_MESSAGES;
 /// Bytes of payload that wait for routes in all lanes at most: as much as one peer's outbox.
-pub const MAX_PARKED_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_PARKED_BYTES: usize = WAITING_BYTES;
 /// A lane that was used this recently is kept also beyond the cache's size: its last messages may still be under way.
 const QUIET: u64 = 5_000;
 

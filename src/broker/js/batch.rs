@@ -6,6 +6,7 @@
 use crate::broker::js::delivery::Delivery;
 use crate::broker::js::delivery::Origin;
 use crate::broker::js::event::Event;
+use crate::broker::js::protocol::{EventKind, APART, FORMS, FORM_STRING};
 use crate::error::Failure;
 use crate::wire::message::{Encoding, Payload};
 use bytes::Bytes;
@@ -15,8 +16,6 @@ use serde::de::IgnoredAny;
 pub const LARGE: usize = 4096;
 /// The same for a string that JavaScript takes as it is: it saves a parser's pass over it.
 const LARGE_STRING: usize = 512;
-/// Added to an event's number when its payload stands apart.
-const APART: u8 = 16;
 
 /// Whether the bytes are exactly one JSON value, so that they can stand inside another JSON text.
 pub fn is_one_json_value(bytes: &[u8]) -> bool {
@@ -52,9 +51,6 @@ pub enum Apart {
     Coded(Encoding, Bytes),
 }
 
-/// The place of a payload that stands apart, times this, plus its form, stands in the batch.
-const FORMS: u64 = 8;
-
 impl Apart {
     fn of(payload: &Payload) -> Option<Self> {
         let bytes = &payload.bytes;
@@ -80,7 +76,7 @@ impl Apart {
     /// How JavaScript reads it (`lib/payload/payload.js`): 0 a string as it is, otherwise the number of its encoding.
     fn form(&self) -> u64 {
         match self {
-            Apart::String(_) => 0,
+            Apart::String(_) => FORM_STRING,
             Apart::Json(_) => Encoding::Json as u64,
             Apart::Coded(encoding, _) => *encoding as u64,
         }
@@ -112,7 +108,7 @@ impl BatchWriter {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Done { slot, value } => {
-                let apart = self.open(0, value);
+                let apart = self.open_with(EventKind::Reply, value);
                 self.number(*slot);
                 self.payload(value, apart);
             }
@@ -121,7 +117,7 @@ impl BatchWriter {
             // Marks are taken out before a batch is written.
             Event::Mark(_) => self.text.extend_from_slice(b"[-1"),
             Event::Create { handle, entry } => {
-                self.text.extend_from_slice(b"[4");
+                self.open(EventKind::Create);
                 self.number(u64::from(*handle));
                 self.string(entry.id.as_str());
                 self.string(entry.class.as_str());
@@ -133,12 +129,12 @@ impl BatchWriter {
                 self.text.extend_from_slice(entry.attributes.as_bytes());
             }
             Event::Destroy { handle, cause } => {
-                self.text.extend_from_slice(b"[5");
+                self.open(EventKind::Destroy);
                 self.number(u64::from(*handle));
                 self.number(*cause as u64);
             }
             Event::Log { level, message } => {
-                self.text.extend_from_slice(b"[6");
+                self.open(EventKind::Log);
                 self.string(level.as_str());
                 self.string(message);
             }
@@ -149,28 +145,28 @@ impl BatchWriter {
             Event::Suspended => self.notice(&["suspended"]),
             Event::Resumed => self.notice(&["resumed"]),
             Event::Direct { handle } => {
-                self.text.extend_from_slice(b"[9");
+                self.open(EventKind::Direct);
                 self.number(u64::from(*handle));
             }
             Event::Trial { handle } => {
-                self.text.extend_from_slice(b"[13");
+                self.open(EventKind::Trial);
                 self.number(u64::from(*handle));
             }
             Event::Cancel { inbound } => {
-                self.text.extend_from_slice(b"[8");
+                self.open(EventKind::Cancel);
                 self.number(*inbound);
             }
             Event::Request { requester, data } => {
-                let apart = self.open(10, data);
+                let apart = self.open_with(EventKind::Request, data);
                 self.number(*requester);
                 self.payload(data, apart);
             }
             Event::Response { data } => {
-                let apart = self.open(11, data);
+                let apart = self.open_with(EventKind::Response, data);
                 self.payload(data, apart);
             }
             Event::Disconnect { host, port } => {
-                self.text.extend_from_slice(b"[12");
+                self.open(EventKind::Disconnect);
                 self.string(host);
                 self.number(u64::from(*port));
             }
@@ -181,7 +177,7 @@ impl BatchWriter {
     fn message(&mut self, delivery: &Delivery) {
         let envelope = &delivery.envelope;
         let is_ask = delivery.origin.is_ask();
-        let apart = self.open(if is_ask { 2 } else { 3 }, &envelope.payload);
+        let apart = self.open_with(if is_ask { EventKind::Ask } else { EventKind::Tell }, &envelope.payload);
         if is_ask {
             self.number(delivery.inbound);
         } else {
@@ -206,7 +202,7 @@ impl BatchWriter {
     }
 
     fn failed(&mut self, slot: u64, failure: &Failure, body: &Bytes) {
-        self.text.extend_from_slice(b"[1");
+        self.open(EventKind::Fail);
         self.number(slot);
         self.string(failure.code.as_str());
         self.string(failure.delivered.as_str());
@@ -218,18 +214,24 @@ impl BatchWriter {
     }
 
     fn notice(&mut self, words: &[&str]) {
-        self.text.extend_from_slice(b"[7");
+        self.open(EventKind::Notice);
         for word in words {
             self.string(word);
         }
     }
 
-    /// Begins an event; what of it stands apart.
-    fn open(&mut self, kind: u8, payload: &Payload) -> Option<Apart> {
-        let apart = Apart::of(payload);
-        let kind = if apart.is_some() { kind + APART } else { kind };
+    /// Begins an event.
+    fn open(&mut self, kind: EventKind) {
         self.text.push(b'[');
-        self.digits(u64::from(kind));
+        self.digits(kind as u64);
+    }
+
+    /// Begins an event that has a payload; returns the payload where it is sent apart.
+    fn open_with(&mut self, kind: EventKind, payload: &Payload) -> Option<Apart> {
+        let apart = Apart::of(payload);
+        let added = if apart.is_some() { APART } else { 0 };
+        self.text.push(b'[');
+        self.digits(kind as u64 + u64::from(added));
         apart
     }
 
@@ -327,5 +329,24 @@ mod tests {
         ]);
         assert_eq!(writer.text, br#"[[16,7,2],[16,7,11],[16,7,20],[0,7]]"#);
         assert_eq!(writer.large.iter().map(Apart::bytes).collect::<Vec<_>>(), [&b"1"[..], b"", b"],["]);
+    }
+
+    #[test]
+    fn every_payload_is_where_the_table_says() {
+        let data = || Payload { encoding: Encoding::Bytes, bytes: Bytes::from_static(b"x") };
+        let slot = 7;
+        let events = [
+            (EventKind::Reply, Event::Done { slot, value: data() }),
+            (EventKind::Request, Event::Request { requester: 7, data: data() }),
+            (EventKind::Response, Event::Response { data: data() }),
+        ];
+        for (kind, event) in events {
+            let mut writer = BatchWriter::default();
+            writer.write(&[event]);
+            let written: Vec<Vec<u64>> = serde_json::from_slice(&writer.text).unwrap();
+            let at = usize::from(kind.payload_at().unwrap());
+            assert_eq!(written[0][0], kind as u64 + u64::from(APART));
+            assert_eq!(written[0][at], Encoding::Bytes as u64, "{kind:?}");
+        }
     }
 }

@@ -3,10 +3,12 @@
 //! | what you look for | file |
 //! | --- | --- |
 //! | the events | [`event`]; a message to a worker: [`delivery`] |
+//! | the numbers that JavaScript knows them by | [`protocol`] |
 //! | the queue of events that wait for JavaScript | [`queue`] |
 //! | one batch of events as one text | [`batch`] |
 
 pub mod batch;
 pub mod delivery;
 pub mod event;
+pub mod protocol;
 pub mod queue;

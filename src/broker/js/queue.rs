@@ -2,6 +2,7 @@
 
 use crate::broker::js::delivery::{Delivery, Handle};
 use crate::broker::js::event::Event;
+use crate::limits::{INBOX_BYTES, INBOX_MESSAGES};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{self, Mutex};
 use std::collections::VecDeque;
@@ -9,9 +10,9 @@ use std::sync::atomic::AtomicU64;
 use tokio::sync::Notify;
 
 /// Messages that wait for JavaScript at most, before sockets are read no further: about 100 ms of work at 300 000/s.
-pub const MAX_MESSAGES: usize = 32_768;
+pub const MAX_MESSAGES: usize = INBOX_MESSAGES;
 /// Bytes that wait for JavaScript at most, before sockets are read no further.
-pub const MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_BYTES: usize = INBOX_BYTES;
 
 #[derive(Default)]
 struct Queues {

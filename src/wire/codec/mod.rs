@@ -11,6 +11,8 @@
 //! ```
 //! A bounce has the layout of the ask that it brings back: what fitted one way fits the other way.
 
+use crate::limits;
+
 mod decode;
 mod encode;
 
@@ -21,9 +23,9 @@ pub use encode::{encode, encode_ask, encode_reply, encode_tell, Address, TooLarg
 /// 16 MiB is far beyond what JSON text serves well, and 64 MiB of outbox hold some of them.
 pub const MAX_FRAME_DEFAULT: usize = 16 * 1024 * 1024;
 /// Longest id of a worker: the longest key that Redis tools still show on a screen.
-pub const MAX_WORKER_BYTES: usize = 512;
+pub const MAX_WORKER_BYTES: usize = limits::ID_BYTES;
 /// Longest name of a method.
-pub const MAX_METHOD_BYTES: usize = 256;
+pub const MAX_METHOD_BYTES: usize = limits::METHOD_BYTES;
 
 /// Bytes that count the rest of the frame.
 const LENGTH_BYTES: usize = 4;

@@ -1,11 +1,11 @@
 /**
- * A message of a broker to its own worker, as JavaScript keeps it (lib/runtime/direct.js).
+ * A message of a broker to its own worker, as JavaScript keeps it (lib/runtime/messages/direct.js).
  */
 'use strict';
 
-const { failure } = require('../base/errors');
-const { copyOf } = require('../payload/payload');
-const { throwLater } = require('../base/promises');
+const { failure } = require('../../base/errors');
+const { copyOf } = require('../../payload/payload');
+const { throwLater } = require('../../base/promises');
 
 /** Lists of calls that are still to be aborted; `null` while none is. */
 let abortions = null;

@@ -8,19 +8,21 @@
  */
 'use strict';
 
-const { handle } = require('../base/context');
+const { handle } = require('../../base/context');
+const { DirectAnswers } = require('./direct-answers');
 const { DirectCall, Message } = require('./direct-call');
 const { Deadlines } = require('./deadlines');
-const { failure } = require('../base/errors');
-const { rebuild } = require('./failures');
-const { runOnAsk, runOnTell } = require('./handlers');
-const { TellOutcome, DirectOutcome } = require('./outcome');
-const { copyOf, keep, sizeOf } = require('../payload/payload');
-const { monotonicClock, wallClock } = require('../base/timers');
+const { failure } = require('../../base/errors');
+const { runOnAsk, runOnTell } = require('../workers/handlers');
+const { DirectOutcome } = require('./direct-outcome');
+const { LIMIT } = require('../../protocol');
+const { TellOutcome } = require('../workers/outcome');
+const { keep, sizeOf } = require('../../payload/payload');
+const { monotonicClock, wallClock } = require('../../base/timers');
 
-/** As many as the core's inbox takes. */
-const MAX_MESSAGES = 32768;
-const MAX_UNITS = 64 * 1024 * 1024;
+/** As much waits here at most as in the inbox of the core. */
+const MAX_MESSAGES = LIMIT.INBOX_MESSAGES;
+const MAX_UNITS = LIMIT.INBOX_BYTES;
 /** UTF-8 bytes that one UTF-16 unit takes at most. */
 const MAX_BYTES_PER_UNIT = 3;
 
@@ -60,8 +62,7 @@ class Direct {
     this.first = 0;
     this.units = 0;
     this.deadlines = new Deadlines();
-    /** Answers that wait until the broker can prove that it lives. */
-    this.held = [];
+    this.answers = new DirectAnswers(this);
     /** The clock when the time was last looked at. */
     this.looked = 0;
     this.time = 0;
@@ -178,7 +179,7 @@ class Direct {
       message.close();
       channel.calls.set(slot, message.settle);
       const left = Math.max(Math.ceil(message.deadline - monotonicClock()), 0);
-      channel.native.ask(slot, record.id, method, payload, left, form);
+      channel.native.ask(slot, record.id, method, payload, form, left);
     } else channel.native.tell(slot, record.id, method, payload, form);
     channel.touch();
   }
@@ -191,7 +192,7 @@ class Direct {
 
   /** Starts handlers of up to `max` messages that wait now, as long as the turn lasts. */
   run(max) {
-    if (this.held.length > 0) this.releaseAnswers();
+    if (this.answers.held.length > 0) this.answers.release();
     const { pace } = this.channel;
     for (let left = Math.min(max, this.queue.length - this.first); left > 0 && this.hasWork && !pace.isOver(); left -= 1) {
       const message = this.queue[this.first];
@@ -238,44 +239,6 @@ class Direct {
     return proven;
   }
 
-  // --- answers ---
-
-  answered(call, failed, value) {
-    if (!call.open) return;
-    const answer = failed ? { call, error: this.workers.describe(value) } : this.copied(call, value);
-    // A worker that has ended by itself may still answer; one that was fenced has nobody who waits.
-    const gone = !this.workers.records.has(call.record.handle);
-    if (gone ? this.channel.native.holds() : this.proves(call.record)) this.leave(answer);
-    else this.held.push(answer);
-  }
-
-  copied(call, value) {
-    try {
-      const { data, form } = this.workers.encode(value, call.record);
-      return { call, form, payload: keep(data, form) };
-    } catch (error) {
-      return { call, error: this.workers.describe(this.workers.unsendable(call.record, call.method, error)) };
-    }
-  }
-
-  leave({ call, error, form, payload }) {
-    if (!call.open) return;
-    const { maxMessageBytes } = this.workers.core.config;
-    if (error !== undefined) {
-      call.reject(rebuild('DW_ERR_REJECTED', 'yes', error.message, JSON.parse(JSON.stringify(error))));
-    } else if (sizeOf(payload) > this.maxUnits && Buffer.byteLength(payload) > maxMessageBytes) {
-      const wrong = `Expected a message of at most ${maxMessageBytes} bytes but received one of ${Buffer.byteLength(payload)} bytes.`;
-      call.reject(failure('DW_ERR_TOO_LARGE', `The result is too large. ${wrong}`, 'yes'));
-    } else call.resolve(copyOf(payload, form));
-  }
-
-  releaseAnswers() {
-    if (!this.channel.native.holds()) return;
-    const { held } = this;
-    this.held = [];
-    held.forEach((answer) => this.leave(answer));
-  }
-
   // --- ends ---
 
   /** Whether somebody waits for a handler of this worker. */
@@ -299,7 +262,7 @@ class Direct {
   /** Ends everything with `error()`. */
   failAll(error) {
     this.empty();
-    this.held = [];
+    this.answers.held = [];
     for (const call of this.deadlines.all()) if (call.open) call.reject(error());
   }
 }

@@ -5,7 +5,7 @@
 
 const { callMethod } = require('./methods');
 const { ASK_WITH_CALLBACK } = require('./outcome');
-const { Worker } = require('../worker');
+const { Worker } = require('../../worker');
 
 const { onAsk: baseOnAsk, onTell: baseOnTell } = Worker.prototype;
 

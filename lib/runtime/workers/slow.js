@@ -4,7 +4,7 @@
  */
 'use strict';
 
-const { clearInterval, monotonicClock, setInterval } = require('../base/timers');
+const { clearInterval, monotonicClock, setInterval } = require('../../base/timers');
 
 /** From here on something takes long, ms. */
 const SLOW_MS = 5000;
@@ -12,9 +12,9 @@ const SLOW_MS = 5000;
 const LOOK_MS = 1000;
 
 class Slow {
-  /** @param {function(string, string, WorkerRecord, string)} report a kind of line, the line, and the worker and method that it is about */
-  constructor(report) {
-    this.report = report;
+  /** @param {Reports} reports */
+  constructor(reports) {
+    this.reports = reports;
     /** By what runs: `{record, method, began, told}`, the oldest first. */
     this.running = new Map();
     this.timer = null;
@@ -60,7 +60,7 @@ class Slow {
     const step = method === 'onCreate' || method === 'onDestroy';
     const means = step ? '' : '. It takes no other message meanwhile; worker.destroy() ends it';
     const text = `Worker ${record.id} of class ${name}${others} has been in ${step ? method : `'${method}'`} for ${age}${means}`;
-    this.report('slow', text, record, method);
+    this.reports.slow(record, method, text);
   }
 
   stop() {

@@ -3,8 +3,9 @@
  */
 'use strict';
 
-const { badArgument, fits, MAX_METHOD_BYTES } = require('../options/arguments');
-const { isThenable } = require('../base/promises');
+const { badArgument, fits } = require('../../options/arguments');
+const { isThenable } = require('../../base/promises');
+const { LIMIT } = require('../../protocol');
 
 /** Of these an agent's `call` can have no function: `await` and `JSON.stringify` would call it. */
 const NEVER = ['then', 'toJSON'];
@@ -53,7 +54,7 @@ function declaredMethods(WorkerClass, Worker) {
 }
 
 function isCallable(name, Worker) {
-  return name !== '' && fits(name, MAX_METHOD_BYTES) && !(name in Worker.prototype) && !NEVER.includes(name);
+  return name !== '' && fits(name, LIMIT.METHOD_BYTES) && !(name in Worker.prototype) && !NEVER.includes(name);
 }
 
 /** What `static methods = true` stands for. Accessors are not run. */

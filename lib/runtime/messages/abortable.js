@@ -3,8 +3,8 @@
  */
 'use strict';
 
-const { badArgument } = require('../options/arguments');
-const { failure } = require('../base/errors');
+const { badArgument } = require('../../options/arguments');
+const { failure } = require('../../base/errors');
 
 /** Throws unless `signal` is an `AbortSignal`, of this environment or another one. */
 function checkSignal(signal) {

@@ -6,8 +6,8 @@
  */
 'use strict';
 
-const { outside } = require('../base/context');
-const { monotonicClock, setTimeout } = require('../base/timers');
+const { outside } = require('../../base/context');
+const { monotonicClock, setTimeout } = require('../../base/timers');
 
 /** Timeouts are rounded up to steps of this many ms: so many lists less. */
 const STEP = 4;

@@ -4,12 +4,12 @@
 'use strict';
 
 const { aborted, checkSignal } = require('./abortable');
-const { badArgument, checkMethod, optionsObject } = require('../options/arguments');
-const { milliseconds } = require('../options/checks');
-const { ASK } = require('../options/table');
-const { hasUnknown } = require('../options/unknown');
-const { encode } = require('../payload/payload');
-const { STRUCTURED } = require('../payload/codec');
+const { badArgument, checkMethod, optionsObject } = require('../../options/arguments');
+const { milliseconds } = require('../../options/checks');
+const { ASK } = require('../../options/table');
+const { hasUnknown } = require('../../options/unknown');
+const { encode } = require('../../payload/payload');
+const { STRUCTURED } = require('../../payload/codec');
 
 const checkTimeout = milliseconds(1);
 
@@ -17,13 +17,13 @@ const checkTimeout = milliseconds(1);
 function ask(core, workerId, method, data, option, codec) {
   checkMethod(method);
   if (option === undefined || option === null) {
-    if (isOption(data)) core.caution('ask() with options as data', misplaced(method, data), 'DW_WARN_MISPLACED_OPTION');
+    if (isOption(data)) core.reporter.caution('ask() with options as data', misplaced(method, data), 'DW_WARN_MISPLACED_OPTION');
     const channel = core.started();
     const payload = encodeData(core, data, codec);
     return channel.ask(workerId, method, payload.data, payload.form, core.config.rpcTimeout, undefined);
   }
   const given = optionsObject('option of ask()', option);
-  core.checkNames('ask()', ASK, given);
+  core.reporter.checkNames('ask()', ASK, given);
   const { timeout, signal } = given;
   const limit = timeout === undefined ? core.config.rpcTimeout : checkTimeout(timeout, 'option.timeout');
   if (signal !== undefined) checkSignal(signal);

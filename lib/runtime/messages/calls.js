@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { hide } = require('../base/symbols');
+const { hide } = require('../../base/symbols');
 
 /** The agent that the functions of an object send through. */
 const kAgent = Symbol('dworker.agent');

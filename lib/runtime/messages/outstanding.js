@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { contextual } = require('../base/promises');
+const { contextual } = require('../../base/promises');
 
 /** Slots stay small integers of V8, which need no allocation. */
 const MAX_SLOT = 0x3fffffff;

@@ -3,16 +3,14 @@
  */
 'use strict';
 
-const { abortAll } = require('./direct-call');
-const { beginHandler, endHandler } = require('../base/diagnostics');
-const { failure } = require('../base/errors');
-const { isThenable, observe } = require('../base/promises');
-const { monotonicClock } = require('../base/timers');
+const { beginHandler, endHandler } = require('../../base/diagnostics');
+const { isThenable, observe } = require('../../base/promises');
+const { firstLine } = require('./reports');
 
 /** A handler of an ask that declares this many parameters has the callback among them. */
 const ASK_WITH_CALLBACK = 3;
-/** Calls of one handler that are remembered before those are looked for which have ended. */
-const MANY_CALLS = 64;
+/** Characters of the error of a failed `onCreate` that the creators of the worker get. */
+const MAX_FAILURE = 500;
 
 /**
  * One call of a handler that can end in several ways at once. A subclass gives `end(failed, value)`, which runs once.
@@ -74,7 +72,7 @@ class Turn extends Outcome {
     this.inbound = inbound;
     this.record = record;
     this.method = method;
-    this.suspensions = workers.suspensions;
+    this.suspensions = workers.contexts.suspensions;
     this.known = null;
     /** When it began, for who watches; 0 where nobody does. */
     this.began = beginHandler();
@@ -82,7 +80,7 @@ class Turn extends Outcome {
 
   /** What `Worker.context()` gives while it is open. */
   context() {
-    if (this.known === null) this.known = this.workers.contextOf(this);
+    if (this.known === null) this.known = this.workers.contexts.open(this);
     return this.known;
   }
 
@@ -104,7 +102,7 @@ class Turn extends Outcome {
   }
 
   unwatch() {
-    if (this.known !== null) this.workers.unwatch(this);
+    if (this.known !== null) this.workers.contexts.close(this);
   }
 }
 
@@ -115,9 +113,9 @@ class TellOutcome extends Turn {
   end(failed, value) {
     this.unwatch();
     if (this.began > 0) endHandler('handledTell', this, failed, value);
-    if (failed) this.workers.report(this.record, 'onTell', this.method, value, 'error');
-    if (this.inbound > 0) this.workers.done(this.inbound);
-    if (this.record !== null && this.record.turn === this) this.workers.endTurn(this);
+    if (failed) this.workers.reports.handlerFailed(this.record, 'onTell', this.method, value, 'error');
+    if (this.inbound > 0) this.workers.dispatcher.done(this.inbound);
+    if (this.record !== null && this.record.turn === this) this.workers.dispatcher.endTurn(this);
   }
 }
 
@@ -128,65 +126,9 @@ class AskOutcome extends Turn {
   end(failed, value) {
     this.unwatch();
     if (this.began > 0) endHandler('handledAsk', this, failed, value);
-    if (failed) this.workers.answerFailure(this.inbound, value);
-    else this.workers.answer(this.inbound, value, this.record, this.method);
-    if (this.record !== null && this.record.turn === this) this.workers.endTurn(this);
-  }
-}
-
-/**
- * An ask of this broker that did not go through the core.
- */
-class DirectOutcome extends Turn {
-  constructor(direct, call) {
-    super(direct.workers, 0, call.record, call.method);
-    this.direct = direct;
-    this.call = call;
-    /** Calls of the handler. */
-    this.calls = [];
-    /** When there are so many, those that have ended are dropped. */
-    this.many = MANY_CALLS;
-  }
-
-  end(failed, value) {
-    this.unwatch();
-    if (this.began > 0) endHandler('handledAsk', this, failed, value);
-    this.direct.answered(this.call, failed, value);
-  }
-
-  whatIsKnown() {
-    const { call, workers } = this;
-    return { left: call.deadline - monotonicClock(), cancelled: !call.open, caller: workers.core.id };
-  }
-
-  limit(timeout) {
-    if (!this.call.open) throw failure('DW_ERR_ABORTED', 'Nobody waits any more for the call that is being handled.', 'no');
-    const left = this.call.deadline - monotonicClock();
-    if (left <= 0) throw failure('DW_ERR_TIMEOUT', 'The call that is being handled has no time left.', 'no');
-    return Math.min(timeout, Math.ceil(left));
-  }
-
-  /** A call of the handler ends with it. */
-  adopt(call) {
-    if (this.calls.length >= this.many) {
-      this.calls = this.calls.filter(({ open }) => open);
-      // At least as many again are made before the next look at all of them.
-      this.many = Math.max(MANY_CALLS, 2 * this.calls.length);
-    }
-    this.calls.push(call);
-  }
-
-  /** Nobody waits for the answer any more. */
-  cancelled() {
-    if (!this.open) return;
-    this.workers.cancelled(this);
-    this.abortCalls();
-  }
-
-  abortCalls() {
-    const { calls } = this;
-    this.calls = [];
-    abortAll(calls);
+    if (failed) this.workers.dispatcher.answerFailure(this.inbound, value);
+    else this.workers.dispatcher.answer(this.inbound, this.record, this.method, value);
+    if (this.record !== null && this.record.turn === this) this.workers.dispatcher.endTurn(this);
   }
 }
 
@@ -226,14 +168,18 @@ class StepOutcome extends Outcome {
   }
 
   end(failed, value) {
-    if (failed) this.workers.stepFailed(this.record, this.step, value);
-    if (this.opened > 0) this.workers.done(this.opened);
-    this.next.call(this.workers, this.record);
+    const { record, step, workers } = this;
+    if (failed) {
+      if (step === 'onCreate') record.createFailure = firstLine(value).slice(0, MAX_FAILURE) || 'an error without a message';
+      workers.reports.handlerFailed(record, step, step, value, 'warn');
+    }
+    if (this.opened > 0) workers.dispatcher.done(this.opened);
+    this.next(record);
   }
 }
 
 module.exports.ASK_WITH_CALLBACK = ASK_WITH_CALLBACK;
-module.exports.DirectOutcome = DirectOutcome;
+module.exports.Turn = Turn;
 module.exports.AskOutcome = AskOutcome;
 module.exports.TellOutcome = TellOutcome;
 module.exports.StepOutcome = StepOutcome;

@@ -3,9 +3,9 @@
  */
 'use strict';
 
-const { badArgument } = require('../options/arguments');
+const { badArgument } = require('../../options/arguments');
+const { LIMIT } = require('../../protocol');
 
-const DEFAULT_QUEUE = 10000;
 /** The longest queue that the core counts. */
 const LONGEST_QUEUE = 2 ** 31 - 1;
 
@@ -15,7 +15,7 @@ const LONGEST_QUEUE = 2 ** 31 - 1;
  * @throws {Error} with `DW_ERR_CONFIG`
  */
 function concurrencyOf(WorkerClass) {
-  const { concurrency = 'parallel', maxQueue = DEFAULT_QUEUE } = WorkerClass;
+  const { concurrency = 'parallel', maxQueue = LIMIT.WAITING_MESSAGES } = WorkerClass;
   if (concurrency !== 'parallel' && concurrency !== 'serial') {
     throw badArgument("'parallel' or 'serial'", 'concurrency of the worker class', concurrency);
   }

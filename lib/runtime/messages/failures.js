@@ -6,7 +6,7 @@
  */
 'use strict';
 
-const { CODES, failure } = require('../base/errors');
+const { CODES, failure } = require('../../base/errors');
 
 /** How deep causes are followed: deeper ones are left out, a cycle among them. */
 const MAX_CAUSES = 4;
