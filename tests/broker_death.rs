@@ -70,7 +70,7 @@ async fn an_id_in_use_is_not_given_away_while_its_holder_renews_whatever_else_it
     let a = Host::start_with(patient("a"), &home, echo()).await;
     let life = a.core.life().expect("it is active");
     // It renews, and listens on its channel: only its sockets are gone.
-    life.transport().abort();
+    life.membership.members.transports.messages().abort();
     let failure = Host::try_start(patient("a"), &home, echo()).await.err().expect("it is refused");
     assert_eq!(failure.code, Code::BrokerIdInUse);
 }
@@ -82,8 +82,8 @@ async fn a_broker_that_lost_its_sockets_but_listens_to_its_channel_is_not_taken_
     let b = Host::start_with(patient("b"), &home, echo()).await;
     let (life_a, life_b) = (a.core.life().expect("it is active"), b.core.life().expect("it is active"));
     eventually("a has seen b", || a.watches() == 1).await;
-    life_b.transport().abort();
-    life_a.suspect(&life_b.context.incarnation, Sign::Broken);
+    life_b.membership.members.transports.messages().abort();
+    life_a.membership.deaths.suspect(&life_b.context.incarnation, Sign::Broken);
     eventually("the proof was tried", || !a.proves()).await;
     let membership =
         life_a.context.coordinator.scan(&life_a.context.incarnation).await.expect("the coordinator answers");
@@ -98,7 +98,7 @@ async fn a_broker_that_answers_is_not_taken_for_dead() {
     let (life_a, life_b) = (a.core.life().expect("it is active"), b.core.life().expect("it is active"));
     // Nobody listens any more as it: only that it answers speaks for it.
     life_b.context.coordinator.listen_as(None).await.expect("the coordinator answers");
-    life_a.suspect(&life_b.context.incarnation, Sign::Broken);
+    life_a.membership.deaths.suspect(&life_b.context.incarnation, Sign::Broken);
     eventually("the proof was tried", || !a.proves()).await;
     let membership =
         life_a.context.coordinator.scan(&life_a.context.incarnation).await.expect("the coordinator answers");
@@ -108,7 +108,7 @@ async fn a_broker_that_answers_is_not_taken_for_dead() {
 /// A member that registered at this moment and is silent from then on: it can be connected to, and answers nothing.
 async fn silent_member(by: &Host, ttl: Duration, door: &TcpListener) -> Incarnation {
     let life = by.core.life().expect("it is active");
-    let mut record = life.record();
+    let mut record = life.membership.members.record();
     record.incarnation = Incarnation::random();
     record.broker = BrokerId::new(record.incarnation.as_str());
     let port = door.local_addr().expect("it is bound").port();

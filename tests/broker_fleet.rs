@@ -39,7 +39,7 @@ async fn fleet(home: &Home, configure: fn(&str) -> BrokerConfig) -> Vec<Arc<Host
         let incarnations: Vec<_> =
             hosts.iter().map(|other| other.core.life().expect("it is active").context.incarnation.clone()).collect();
         eventually("it knows all and watches two of them", || {
-            incarnations.iter().all(|incarnation| life.knows(incarnation)) && host.watches() == 2
+            incarnations.iter().all(|incarnation| life.membership.members.knows(incarnation)) && host.watches() == 2
         })
         .await;
     }

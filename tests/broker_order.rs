@@ -151,7 +151,7 @@ async fn what_follows_a_message_that_came_too_early_goes_back_too_until_its_send
             other => panic!("{other:?}"),
         }
     };
-    let connection = near.connect(&owner).await.expect("the broker is reachable");
+    let connection = near.membership.members.connect(&owner).await.expect("the broker is reachable");
     let tell = |number: u32| {
         let payload = Payload::json(number.to_string().into_bytes().into());
         let (worker, method) = ("Room#x".into(), Bytes::from_static(b"n"));

@@ -251,7 +251,7 @@ async fn of_two_instances_of_a_worker_the_one_with_the_lower_epoch_ends() {
     let Ok(Location::Owned { epoch, .. }) = life.context.coordinator.locate(&WorkerId::new("Room#1")).await else {
         panic!("it stands nowhere");
     };
-    let mut other = life.record();
+    let mut other = life.membership.members.record();
     other.incarnation = Incarnation::random();
     other.broker = "other".into();
     let joined = life.context.coordinator.register(&other, Duration::from_secs(60)).await;

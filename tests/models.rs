@@ -7,7 +7,7 @@ use dworker::broker::js::delivery::Delivery;
 use dworker::broker::js::delivery::Origin;
 use dworker::broker::js::event::Event;
 use dworker::broker::js::queue::{Inbox, MAX_BYTES};
-use dworker::broker::lease::gate::Lease;
+use dworker::broker::lease::gate::Gate;
 use dworker::broker::messaging::calls::{Calls, Place, Waiter};
 use dworker::config::{LeaseConfig, OnRedisLoss};
 use dworker::ids::{Epoch, WorkerId};
@@ -118,7 +118,7 @@ fn messages_that_wait_at_the_gate_come_when_it_opens_and_not_before() {
     check(|| {
         let (inbox, bell) = inbox();
         let config = LeaseConfig { ttl: TTL, renew: 500, strict: false };
-        let lease = Arc::new(Lease::new(&config, OnRedisLoss::Suspend));
+        let lease = Arc::new(Gate::new(&config, OnRedisLoss::Suspend));
         lease.extend(0);
         let clock = Arc::new(AtomicU64::new(0));
         let peer = {
@@ -157,7 +157,7 @@ fn messages_that_wait_at_the_gate_come_when_it_opens_and_not_before() {
 #[test]
 fn an_answer_that_is_held_back_leaves_when_the_gate_opens() {
     check(|| {
-        let lease = Arc::new(Lease::new(&LeaseConfig { ttl: 5_000, renew: 500, strict: false }, OnRedisLoss::Suspend));
+        let lease = Arc::new(Gate::new(&LeaseConfig { ttl: 5_000, renew: 500, strict: false }, OnRedisLoss::Suspend));
         let held = Arc::new(Mutex::new(0));
         let left = Arc::new(AtomicUsize::new(0));
         let handler = {

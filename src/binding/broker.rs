@@ -12,7 +12,6 @@ use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
 use crate::broker::start::Home;
-use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
 use crate::coordination::{Fate, PlaceRequest};
 use crate::error::Failure;
@@ -153,7 +152,7 @@ impl NativeBroker {
     pub fn restart_all(&self, slot: f64) {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => life.restart_all(slot as u64),
+            Ok(life) => life.membership.view.restart_all(slot as u64),
         }
     }
 
@@ -251,7 +250,7 @@ impl NativeBroker {
     /// The coordinator's clock in ms, as far as known.
     #[napi(catch_unwind)]
     pub fn redis_time(&self) -> f64 {
-        self.core.life().map_or(0.0, |life| lock(&life.clock).at(boot_millis()).0 as f64)
+        self.core.life().map_or(0.0, |life| life.lease.server_clock().0 .0 as f64)
     }
 
     /// Tests and the demo: drops everything at once, as a kill does.

@@ -50,7 +50,7 @@ impl NativeBroker {
         let life = self.core.life().ok()?;
         match connection as u64 {
             0 => Some(life.context.broker.to_string()),
-            connection => lock(&life.callers).get(&connection).map(ToString::to_string),
+            connection => life.membership.members.peers.caller(connection).map(|broker| broker.to_string()),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::broker::incarnation::Life;
 use crate::broker::js::delivery;
 use crate::broker::js::event::{DestroyCause, Event};
 use crate::broker::js::queue::Inbox;
+use crate::broker::membership::proofs::Proofs;
 use crate::broker::messaging::calls::Settled;
 use crate::broker::start::Home;
 use crate::clock::boot_millis;
@@ -33,14 +34,6 @@ const PLACEMENTS_STOP: Duration = Duration::from_millis(500);
 
 /// Is told of a new incarnation.
 pub type OnLife = Box<dyn Fn(&Incarnation) + Send + Sync>;
-
-/// What the application gave for this broker to prove itself by.
-#[derive(Default)]
-pub struct Proofs {
-    /// None: the namespace's own is used.
-    pub secrets: Vec<Vec<u8>>,
-    pub tls: Option<Arc<Tls>>,
-}
 
 /// See the module.
 pub struct Core {
@@ -91,7 +84,7 @@ impl Core {
         let tls = credentials.tls.map(|tls| Tls::new(&tls.key.0, &tls.cert, &tls.ca)).transpose()?;
         *lock(&self.proofs) = Proofs { secrets, tls: tls.map(Arc::new) };
         if let Ok(life) = self.life() {
-            life.equip();
+            life.membership.members.equip();
         }
         Ok(())
     }
@@ -108,7 +101,7 @@ impl Core {
         self.runtime.spawn(async move {
             let event = match core.join().await {
                 Ok(life) => {
-                    let listening = life.record().address.to_string();
+                    let listening = life.membership.members.record().address.to_string();
                     let incarnation = life.context.incarnation.to_string();
                     if core.begin(life, term).await {
                         let value = serde_json::json!({ "listening": listening, "incarnation": incarnation });
@@ -134,7 +127,7 @@ impl Core {
             wanted
         };
         // What was set while it joined.
-        life.equip();
+        life.membership.members.equip();
         if !wanted {
             let _ = tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(&life, Fate::Recover)).await;
             end(&life, true).await;
@@ -145,7 +138,7 @@ impl Core {
         // Not a task of the life: it ends it.
         self.runtime.spawn(async move {
             let fenced = tokio::select! {
-                () = life.fenced.notified() => true,
+                () = life.lease.lost() => true,
                 () = life.context.tasks.ended() => false,
             };
             if fenced {
@@ -218,9 +211,11 @@ impl Core {
         life.context.set_leaving();
         lock(&life.inbound).await_no_end();
         // First of all nobody places anything here any more.
-        let told = tokio::time::timeout(PLACEMENTS_STOP, life.context.coordinator.update(&life.record())).await;
+        let told =
+            tokio::time::timeout(PLACEMENTS_STOP, life.context.coordinator.update(&life.membership.members.record()))
+                .await;
         if !matches!(told, Ok(Ok(_))) {
-            life.publish.notify_one();
+            life.membership.members.changes.publish();
         }
         let handles: Vec<_> = lock(&life.residents)
             .iter()
@@ -302,7 +297,7 @@ impl Core {
     pub fn host(&self, class: ClassName) {
         lock(&self.hosted).insert(class.clone());
         if let Ok(life) = self.life() {
-            life.host(class);
+            life.membership.members.host(class);
         }
     }
 
@@ -330,20 +325,14 @@ async fn leave_registry(life: &Arc<Life>, fate: Fate) {
 
 /// Drops all sockets at once.
 fn abort(life: &Life) {
-    life.transport().abort();
-    if let Some(watch) = life.watch.transport() {
-        watch.abort();
-    }
+    life.membership.members.transports.abort();
 }
 
 /// Ends sockets and tasks, and everything that still waits.
 async fn end(life: &Arc<Life>, politely: bool) {
     life.context.tasks.end();
     if politely {
-        life.transport().close().await;
-        if let Some(watch) = life.watch.transport() {
-            watch.close().await;
-        }
+        life.membership.members.transports.close().await;
     } else {
         abort(life);
     }

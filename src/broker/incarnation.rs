@@ -1,11 +1,9 @@
 //! One life of a broker, from `start()` to its end: all state that carries one incarnation.
 
 use crate::broker::activation::catalog::Residents;
-use crate::broker::activation::claims::Claims;
 use crate::broker::activation::registrar::Registrar;
 use crate::broker::activation::requests::Inbound;
 use crate::broker::activation::trials::Trials;
-use crate::broker::broker::Proofs;
 use crate::broker::context::notices::Notices;
 use crate::broker::context::numbers::Numbers;
 use crate::broker::context::registry::Registry;
@@ -15,99 +13,66 @@ use crate::broker::directory::avoided::Avoided;
 use crate::broker::directory::lanes::Lanes;
 use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
-use crate::broker::lease::gate::Lease;
-use crate::broker::lease::server_clock::ServerClock;
-use crate::broker::membership::eviction::Upcoming;
-use crate::broker::membership::heartbeat::Watch;
-use crate::broker::membership::remembered::Remembered;
+use crate::broker::lease::renewal::Holder;
+use crate::broker::lease::room::Lease;
+use crate::broker::membership::proofs::Proofs;
+use crate::broker::membership::room::Membership;
+use crate::broker::membership::view::Observer;
 use crate::broker::messaging::calls::{Call, Calls, Settled, Waiter};
 use crate::broker::messaging::output_gate::Answer;
 use crate::broker::messaging::refusals::Refusals;
 use crate::clock::boot_millis;
 use crate::config::BrokerConfig;
-use crate::coordination::BrokerRecord;
+use crate::coordination::MAX_LOAD;
 use crate::error::Failure;
-use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
+use crate::ids::{ClassName, ClusterName, Incarnation, ServerId};
 use crate::lock::lock;
-use crate::transport::{Connection, MemoryHub, Transport};
-use crate::wire::message::PROTOCOL;
+use crate::transport::{Connection, MemoryHub};
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{watch, Notify};
+use tokio::sync::Notify;
+
+/// Looks in a row at which the registry counts another load here than this broker before the two are compared: reports
+/// are under way for a moment.
+const ODD_LOOKS: u32 = 3;
 
 /// See the module. Locks are taken in the order of the fields, and never held across an await.
 pub struct Life {
     pub context: Arc<Context>,
-    /// Set once, before the life is known to anybody else.
-    pub transport: OnceLock<Transport>,
-    pub address: OnceLock<Endpoint>,
-    /// What the application gave this broker to prove itself by.
-    pub proofs: Arc<Mutex<Proofs>>,
-    pub hub: Option<MemoryHub>,
+    pub lease: Arc<Lease>,
+    pub membership: Membership,
+    /// Looks in a row at which the registry counted another load here than this broker.
+    pub odd_looks: AtomicU32,
     pub lanes: Mutex<Lanes>,
     pub residents: Mutex<Residents>,
     pub inbound: Mutex<Inbound>,
     pub calls: Mutex<Calls>,
-    /// Open outgoing connections by whom they lead to.
-    pub peers: Mutex<HashMap<Incarnation, Arc<Connection>>>,
-    /// Who is at the other end of the connections that messages come over.
-    pub callers: Mutex<HashMap<u64, BrokerId>>,
-    pub remembered: Mutex<Remembered>,
     /// Classes of workers that wait to be recovered and that no broker hosts, as far as they were warned of.
     pub missing_classes: Mutex<Notices<(ClusterName, ClassName)>>,
     /// Brokers that could not be used lately, and what was said of that.
     pub avoided: Mutex<Avoided>,
     pub complaints: Mutex<Notices<Incarnation>>,
-    /// The neighbours that this broker watches, and whose death is being proven.
-    pub watch: Watch,
     /// Connections with something to write at the end of JavaScript's turn.
     pub dirty: Mutex<Vec<Arc<Connection>>>,
     /// Whose messages go back because this incarnation was suspended.
     pub refusals: Refusals,
     /// Answers that wait for the gate to open.
     pub held_answers: Mutex<Vec<Answer>>,
-    /// Worker classes that this broker offers to run.
-    pub hosted: Mutex<BTreeSet<ClassName>>,
     pub registrar: Registrar,
     pub trials: Trials,
-    pub lease: Lease,
     /// The earliest deadline changed.
     pub timer: Notify,
-    pub claims: Claims,
-    /// The members should be looked at now.
-    pub look: Notify,
-    /// The members changed: the neighbours may be others.
-    pub watch_anew: Notify,
-    /// The record changed and must be published.
-    pub publish: Notify,
     /// What stands under this incarnation should be compared with what lives here.
     pub audit: Notify,
-    /// The database is another than the one that this broker has put itself into.
-    pub announce: Notify,
-    /// Others may have put back workers that this broker put back too.
-    pub verify: Notify,
-    /// That was not looked into yet.
-    pub unverified: AtomicBool,
-    /// The registry is whole again, or a death is known: who waits looks again.
-    pub moved: Notify,
     /// Workers whose broker is looked for.
     pub resolving: AtomicUsize,
-    pub clock: Mutex<ServerClock>,
-    /// The last answer that renewed the lease, on the local clock.
-    pub renewed_at: AtomicU64,
-    /// Since when this broker can tell whether others renew, on the local clock.
-    pub well_since: AtomicU64,
-    /// The next lease of another broker to run out, as the last renewal told.
-    pub next_expiry: watch::Sender<Option<Upcoming>>,
     /// A resident left, for who waits until all have.
     pub departed: Notify,
     /// Nothing is handed over when it leaves.
     pub no_recover: AtomicBool,
-    /// Set when the lease turned out to be lost: the incarnation is over.
-    pub fenced: Notify,
 }
 
 /// What a life is made of besides its tables.
@@ -127,68 +92,31 @@ impl Life {
         let (handles, inbound) = (parts.numbers.handles.clone(), parts.numbers.inbound.clone());
         let context = Context::new(parts.config, parts.registry, parts.inbox, parts.tasks, parts.numbers);
         let config = context.config.clone();
+        let lease = Lease::new(&context);
+        let membership = Membership::new(&context, &lease, parts.hub, parts.proofs, parts.hosted);
         Arc::new(Self {
             context,
-            transport: OnceLock::new(),
-            address: OnceLock::new(),
-            proofs: parts.proofs,
-            hub: parts.hub,
+            lease,
+            membership,
+            odd_looks: AtomicU32::new(0),
             lanes: Mutex::new(Lanes::new(config.routes.max, config.routes.max_age)),
             residents: Mutex::new(Residents::new(handles, inbound.clone())),
             inbound: Mutex::new(Inbound::new(inbound)),
             calls: Mutex::default(),
-            peers: Mutex::default(),
-            callers: Mutex::default(),
-            remembered: Mutex::default(),
             missing_classes: Mutex::default(),
             avoided: Mutex::default(),
             complaints: Mutex::default(),
-            watch: Watch::default(),
             dirty: Mutex::default(),
             refusals: Refusals::default(),
             held_answers: Mutex::default(),
-            hosted: Mutex::new(parts.hosted),
             registrar: Registrar::default(),
             trials: Trials::default(),
-            lease: Lease::new(&config.lease, config.on_redis_loss),
             timer: Notify::new(),
-            claims: Claims::default(),
-            look: Notify::new(),
-            watch_anew: Notify::new(),
-            publish: Notify::new(),
             audit: Notify::new(),
-            announce: Notify::new(),
-            verify: Notify::new(),
-            unverified: AtomicBool::new(false),
-            moved: Notify::new(),
             resolving: AtomicUsize::new(0),
-            clock: Mutex::new(ServerClock::new(config.lease.ttl)),
-            renewed_at: AtomicU64::new(0),
-            well_since: AtomicU64::new(u64::MAX),
-            next_expiry: watch::Sender::new(None),
             departed: Notify::new(),
             no_recover: AtomicBool::new(false),
-            fenced: Notify::new(),
         })
-    }
-
-    pub fn transport(&self) -> &Transport {
-        self.transport.get().expect("a life is used only after its transport was set")
-    }
-
-    /// What this broker says of itself now.
-    pub fn record(&self) -> BrokerRecord {
-        BrokerRecord {
-            incarnation: self.context.incarnation.clone(),
-            broker: self.context.broker.clone(),
-            cluster: self.context.cluster.clone(),
-            address: self.address.get().cloned().unwrap_or(Endpoint { host: String::new(), port: 0 }),
-            classes: lock(&self.hosted).clone(),
-            protocol: PROTOCOL,
-            lease_ttl: self.context.config.lease.ttl(),
-            strict: self.context.config.lease.strict,
-            draining: self.context.is_leaving() || self.context.is_stalled(),
-        }
     }
 
     /// Starts to wait for an answer.
@@ -245,6 +173,45 @@ impl Life {
                 let failure = ended.too_late();
                 self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
             }
+        }
+    }
+}
+
+impl Holder for Life {
+    fn is_home(&self, generation: &str, server: &ServerId) -> bool {
+        self.membership.members.is_home(generation, server)
+    }
+
+    fn found_another_database(&self) {
+        self.membership.members.changes.announce();
+    }
+
+    fn suspended(&self) {
+        self.abort_calls_of_handlers();
+    }
+
+    fn opened(&self) {
+        self.release_answers();
+    }
+
+    fn stalled(&self) {
+        self.membership.members.changes.publish();
+        self.membership.members.claim_everything();
+    }
+}
+
+impl Observer for Life {
+    fn looking(&self) {
+        lock(&self.lanes).trim(boot_millis());
+    }
+
+    /// What the registry counts here and what lives here: a difference that stays is something that got lost.
+    fn looked(&self, load: u64) {
+        let lives: u64 = lock(&self.residents).iter().map(|(_, resident)| resident.load.min(MAX_LOAD)).sum();
+        let odd = if load == lives { 0 } else { self.odd_looks.load(Ordering::Relaxed) + 1 };
+        self.odd_looks.store(odd % ODD_LOOKS, Ordering::Relaxed);
+        if odd >= ODD_LOOKS {
+            self.audit.notify_one();
         }
     }
 }

@@ -3,7 +3,7 @@
 //! | what you look for | where |
 //! | --- | --- |
 //! | start, destroy, joining again after being fenced | [`broker`], [`start`] |
-//! | a broker id that is in use | [`succession`] |
+//! | hints of other brokers | [`signals`] |
 //! | all state of one incarnation | [`incarnation`] |
 //! | events to JavaScript | [`js`] |
 //! | what every room may use: ids, options, log, tasks | [`context`] |
@@ -24,5 +24,5 @@ pub mod js;
 pub mod lease;
 pub mod membership;
 pub mod messaging;
+pub mod signals;
 pub mod start;
-pub mod succession;

@@ -8,6 +8,7 @@ use crate::broker::incarnation::{Life, LifeParts};
 use crate::broker::js::event::Event;
 use crate::broker::membership::heartbeat::Watcher;
 use crate::broker::messaging::incoming::Receiver;
+use crate::broker::signals::keep_signals;
 use crate::clock::boot_millis;
 use crate::config::RedisConfig;
 use crate::coordination::memory::MemoryStore;
@@ -90,14 +91,13 @@ impl Core {
         let peers = PeerTable::new(&life.context.incarnation, self.config.max_peers);
         let receiver = Arc::new(Receiver(Arc::downgrade(&life)));
         let transport = self.make_transport(&life, Purpose::Messages, &peers, receiver);
-        let watcher = Arc::new(Watcher(Arc::downgrade(&life)));
-        life.watch.set_transport(self.make_transport(&life, Purpose::Control, &peers, watcher));
-        // Set once: this life is new, and nobody else knows it yet.
-        let _ = life.transport.set(transport);
+        let watcher = Arc::new(Watcher(Arc::downgrade(&life.membership.watch)));
+        let control = self.make_transport(&life, Purpose::Control, &peers, watcher);
+        life.membership.members.transports.set(transport, control);
         let result = self.enter(&life).await;
         if result.is_err() {
             life.context.tasks.end();
-            life.transport().close().await;
+            life.membership.members.transports.close().await;
         }
         result.map(|()| life)
     }
@@ -128,49 +128,52 @@ impl Core {
         // secret that they prove themselves by, and listens.
         if lock(&self.proofs).secrets.is_empty() {
             let secret = life.context.coordinator.secret().await?;
-            lock(&life.remembered).replace_secret(&secret);
+            life.membership.members.learn_secret(&secret);
         }
-        life.equip();
+        life.membership.members.equip();
         let address = self.listen(life).await?;
-        let _ = life.address.set(address);
+        life.membership.members.listens_on(address);
         life.context.registry.listen_as(&life.context.incarnation).await?;
-        life.register().await?;
+        life.membership.members.register().await?;
         // The database may have been wiped since the secret was read.
-        life.equip();
-        life.meet().await;
+        life.membership.members.equip();
+        life.membership.view.meet().await;
         let on_the_loop = self.sockets.is_some() && lock(&self.proofs).tls.is_none();
         let way = if on_the_loop { "the event loop of Node" } else { "threads of the core" };
-        life.context.log(Level::Info, format!("Listening on {}; messages travel by {way}.", life.record().address));
+        life.context.log(
+            Level::Info,
+            format!("Listening on {}; messages travel by {way}.", life.membership.members.record().address),
+        );
         Ok(())
     }
 
     /// Starts the tasks of a life. Only now it takes up workers, and what JavaScript says about them finds this life.
     pub fn set_going(&self, life: &Arc<Life>) {
         life.warn_of_server();
-        life.context.tasks.spawn_on("lease", &lease_thread::handle(), life.clone().keep_lease());
+        life.context.tasks.spawn_on("lease", &lease_thread::handle(), life.lease.clone().keep(life.clone()));
         life.context.spawn("log", life.context.clone().keep_log());
         life.context.spawn("deadlines", life.clone().keep_deadlines());
         life.context.spawn("registry", life.clone().keep_registry());
-        life.context.spawn("membership", life.clone().keep_membership());
+        life.context.spawn("membership", life.membership.view.clone().keep(life.clone()));
         if self.config.health_check_interval > 0 {
-            life.context.spawn("evictions", life.clone().keep_evicting());
+            life.context.spawn("evictions", life.membership.deaths.clone().keep_evicting());
         }
-        life.context.spawn("watch", life.clone().keep_watch());
-        life.context.spawn("pings", life.clone().keep_pinging());
+        life.context.spawn("watch", life.membership.watch.clone().keep_watch());
+        life.context.spawn("pings", life.membership.watch.clone().keep_pinging());
         life.context.spawn("announcements", life.clone().keep_announcing());
-        life.context.spawn("signals", life.clone().keep_signals());
-        life.context.spawn("record", life.clone().keep_record());
+        life.context.spawn("signals", keep_signals(life.clone()));
+        life.context.spawn("record", life.membership.view.clone().keep_record());
         life.context.spawn("claims", life.clone().keep_claiming());
         life.context.spawn("audit", life.clone().keep_audit());
         // What was registered while this life was being made.
         for class in lock(&self.hosted).iter() {
-            life.host(class.clone());
+            life.membership.members.host(class.clone());
         }
     }
 
     async fn listen(&self, life: &Arc<Life>) -> Outcome<Endpoint> {
-        if let Some(hub) = &life.hub {
-            return Ok(life.transport().listen_memory(hub).await);
+        if let Some(hub) = life.membership.members.transports.hub() {
+            return Ok(life.membership.members.transports.messages().listen_memory(hub).await);
         }
         let listen = self.config.listen.as_ref();
         let host = listen
@@ -183,7 +186,7 @@ impl Core {
         // An address that the application gives may lead through a proxy, so it is not bypassed.
         let forwarded = advertise.is_some_and(|address| address.host.is_some() || address.port.is_some());
         if self.config.local_sockets && !forwarded {
-            life.transport().listen_locally().await;
+            life.membership.members.transports.messages().listen_locally().await;
         }
         let everywhere = bound.host.parse().is_ok_and(|address: IpAddr| address.is_unspecified());
         let own = if everywhere { life.context.coordinator.local_host().unwrap_or(bound.host) } else { bound.host };
@@ -199,7 +202,7 @@ async fn bind(life: &Life, host: &str, port: u16) -> Outcome<Endpoint> {
     let give_up = boot_millis() + PORT_PATIENCE;
     let mut logged = false;
     loop {
-        let error = match life.transport().listen(host, port).await {
+        let error = match life.membership.members.transports.messages().listen(host, port).await {
             Ok(endpoint) => return Ok(endpoint),
             Err(error) => error,
         };

@@ -197,12 +197,12 @@ impl Host {
 
     /// How many neighbours are watched.
     pub fn watches(&self) -> usize {
-        self.core.life().map_or(0, |life| life.watch.watched_count())
+        self.core.life().map_or(0, |life| life.membership.members.peers.watched_count())
     }
 
     /// Whether the death of somebody is being proven.
     pub fn proves(&self) -> bool {
-        self.core.life().is_ok_and(|life| !life.watch.suspects.lock().expect("no test panics with it").is_empty())
+        self.core.life().is_ok_and(|life| life.membership.members.peers.is_proving())
     }
 
     /// Brokers that this one was told are dead, in that order.

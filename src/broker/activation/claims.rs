@@ -2,16 +2,14 @@
 
 use crate::broker::activation::catalog::State;
 use crate::broker::incarnation::Life;
-use crate::broker::membership::ranking;
 use crate::clock::boot_millis;
 use crate::coordination::{Claim, ClaimRequest, CHUNK};
 use crate::ids::{ClassName, ClusterName, Epoch, WorkerId};
 use crate::level::Level;
 use crate::lock::lock;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// Workers that one claim takes at most: 100 take Redis 1.5 ms.
 const BATCH: usize = 100;
@@ -33,46 +31,21 @@ const BUSY: Duration = Duration::from_millis(20);
 /// Between two tries while the coordinator does not answer, and before an audit: answers under way arrive first.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Which workers wait to be claimed, as far as this broker has heard.
-#[derive(Default)]
-pub struct Claims {
-    classes: Mutex<BTreeSet<ClassName>>,
-    wake: Notify,
-}
-
 impl Life {
-    /// Workers of this class may wait.
-    pub fn claim(&self, class: ClassName) {
-        if lock(&self.hosted).contains(&class) {
-            lock(&self.claims.classes).insert(class);
-            self.claims.wake.notify_one();
-        }
-    }
-
-    /// Workers of any class that this broker hosts may wait.
-    pub fn claim_everything(&self) {
-        let hosted = lock(&self.hosted).clone();
-        lock(&self.claims.classes).extend(hosted);
-        self.claims.wake.notify_one();
-    }
-
     /// A hint that workers wait. As many brokers as there are workers claim at once, and a few more soon; the others find at
     /// their next look what is still there then.
     pub fn hear_of_waiting(self: &Arc<Self>, cluster: &ClusterName, class: ClassName, waiting: u64, worker: &WorkerId) {
-        if *cluster != self.context.cluster || !lock(&self.hosted).contains(&class) {
+        if *cluster != self.context.cluster || !self.membership.members.hosts(&class) {
             return;
         }
-        let suspected = self.suspected();
-        let members = &lock(&self.remembered).members;
-        let rank =
-            ranking::claim_rank(members, &self.context.incarnation, (cluster, &class), worker, &suspected) as u64;
+        let rank = self.membership.members.claim_rank(&class, worker) as u64;
         if rank < waiting {
-            self.claim(class);
+            self.membership.members.claim(class);
         } else if rank < waiting + SUBSTITUTES {
             let life = self.clone();
             self.context.spawn("substitute", async move {
                 tokio::time::sleep(SUBSTITUTE_DELAY).await;
-                life.claim(class);
+                life.membership.members.claim(class);
             });
         }
     }
@@ -80,12 +53,12 @@ impl Life {
     /// Claims whenever hinted or seen, as long as the life goes on.
     pub async fn keep_claiming(self: Arc<Self>) {
         loop {
-            self.claims.wake.notified().await;
+            self.membership.members.waiting().added().await;
             let mut classes = BTreeSet::new();
             let mut overflow = 0;
             while !self.context.is_leaving() && !self.context.is_stalled() && self.lease.holds() {
                 // One class may go on waiting for a place or a trial: others that are hinted meanwhile do not wait for it.
-                classes.append(&mut lock(&self.claims.classes));
+                self.membership.members.waiting().take_into(&mut classes);
                 if classes.is_empty() {
                     break;
                 }
@@ -156,9 +129,9 @@ impl Life {
             Ok(Claim::NotMember) => None,
             Ok(Claim::Unsettled) => {
                 drop(turn);
-                self.check_server();
-                self.wait_to_settle(PAUSE).await;
-                self.claim_everything();
+                self.membership.members.check_server();
+                self.membership.members.changes.wait_to_settle(PAUSE).await;
+                self.membership.members.claim_everything();
                 None
             }
             Err(error) => {
@@ -167,7 +140,7 @@ impl Life {
                 self.context.log(Level::Warn, format!("Workers could not be claimed yet: {error}"));
                 self.audit.notify_one();
                 tokio::time::sleep(PAUSE).await;
-                self.claim_everything();
+                self.membership.members.claim_everything();
                 None
             }
         }

@@ -6,10 +6,10 @@
 use crate::backoff::Backoff;
 use crate::broker::activation::catalog::Activated;
 use crate::broker::activation::take_up::Raised;
-use crate::broker::activation::trials::{quarantined, waits};
 use crate::broker::directory::pending::is_of_another_class;
 use crate::broker::incarnation::Life;
 use crate::broker::js::event::Event;
+use crate::broker::membership::quarantine::{quarantined, waits};
 use crate::clock::boot_millis;
 use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
@@ -115,10 +115,10 @@ impl Life {
     async fn pause_before_retry(&self, backoff: &mut Backoff, begun: u64) {
         const WAITED: u64 = 10;
         if boot_millis() < begun + WAITED {
-            self.wait_to_settle(backoff.next_wait()).await;
+            self.membership.members.changes.wait_to_settle(backoff.next_wait()).await;
         } else {
             *backoff = self.context.backoff();
-            self.wait_to_settle(Duration::from_millis(1)).await;
+            self.membership.members.changes.wait_to_settle(Duration::from_millis(1)).await;
         }
     }
 
@@ -143,7 +143,7 @@ impl Life {
             }
             Placement::NotMember => {
                 // After a wipe the others may have restored the tables before this broker has announced itself.
-                self.announce.notify_one();
+                self.membership.members.changes.announce();
                 Next::Later(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."))
             }
             Placement::Later { class, .. } | Placement::Quarantined { class, .. }
@@ -153,9 +153,9 @@ impl Life {
             }
             Placement::Later { deaths, .. } => Next::Later(waits(&given_id(&creation.request), deaths)),
             Placement::Quarantined { deaths, .. } => Next::Failed(quarantined(&given_id(&creation.request), deaths)),
-            Placement::Unsettled => Next::Later(self.unsettled()),
+            Placement::Unsettled => Next::Later(self.membership.members.unsettled()),
             Placement::Reserved { id, owner, epoch, .. } => {
-                lock(&self.remembered).saw(&id, epoch);
+                self.membership.members.saw(&id, epoch);
                 creation.request.id = Some(id.clone());
                 let reservation = Reservation { id, owner, epoch };
                 creation.reservation = Some(reservation.clone());
@@ -174,9 +174,9 @@ impl Life {
     /// No broker that can take the class is left, of those that were not excluded.
     async fn nobody_left(self: &Arc<Self>, creation: &mut Creation, cluster: &str) -> Next {
         // The class may have been registered here a moment ago, and the others not know it yet.
-        if !creation.published && lock(&self.hosted).contains(&creation.request.class) {
+        if !creation.published && self.membership.members.hosts(&creation.request.class) {
             creation.published = true;
-            return match self.context.coordinator.update(&self.record()).await {
+            return match self.context.coordinator.update(&self.membership.members.record()).await {
                 Ok(_) => Next::Again,
                 Err(error) => Next::Failed(Failure::new(Code::Redis, error.to_string())),
             };
@@ -207,7 +207,11 @@ impl Life {
         let failure = match raised {
             Raised::Yes(Activated { failed }) => {
                 lock(&self.avoided).worked(&to.owner.incarnation);
-                let broker = self.open_connection(&to.owner).map(|connection| connection.peer().broker.to_string());
+                let broker = self
+                    .membership
+                    .members
+                    .open_connection(&to.owner)
+                    .map(|connection| connection.peer().broker.to_string());
                 return Next::Created(json!({ "id": to.id.as_str(), "broker": broker, "failed": failed.as_deref() }));
             }
             Raised::Failed(failure) => return Next::Failed(failure),
@@ -273,13 +277,13 @@ impl Life {
             let problem = match self.context.coordinator.locate(id).await {
                 Ok(Location::None) => return Ok(None),
                 Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
-                Ok(Location::Unsettled) => self.unsettled(),
+                Ok(Location::Unsettled) => self.membership.members.unsettled(),
                 Ok(Location::Pending { class, cluster }) => {
-                    self.claim(class.clone());
+                    self.membership.members.claim(class.clone());
                     self.still_pending(id, &class, &cluster)
                 }
                 Ok(Location::Suspected { class, deaths }) => {
-                    self.claim(class);
+                    self.membership.members.claim(class);
                     waits(id, deaths)
                 }
                 Ok(Location::Quarantined { deaths, .. }) => return Err(quarantined(id, deaths)),
@@ -289,17 +293,8 @@ impl Life {
             if boot_millis() >= give_up || self.context.is_leaving() {
                 return Err(problem);
             }
-            self.wait_to_settle(backoff.next_wait()).await;
+            self.membership.members.changes.wait_to_settle(backoff.next_wait()).await;
         }
-    }
-
-    /// Nobody can tell yet whether there is such a worker: whoever holds it may not have put it back.
-    pub fn unsettled(&self) -> Failure {
-        self.check_server();
-        Failure::new(
-            Code::Redis,
-            "Redis was reset or replaced. The brokers are restoring the cluster state; retry shortly.",
-        )
     }
 }
 

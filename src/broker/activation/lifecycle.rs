@@ -44,7 +44,7 @@ pub enum Ended {
 
 impl Life {
     /// Its construction and `onCreate` ended. `message`: what one of them failed with, if anything. `max_queue`: it takes one message at a time, and so many wait at most.
-    pub fn created(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>) {
+    pub fn created(&self, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>) {
         if self.holds_back(|| Answer::Created { handle, creation, message: message.into(), max_queue }) {
             return;
         }
@@ -112,7 +112,7 @@ impl Life {
         self.tell_creators(creators, &Ok(activated));
     }
 
-    fn creation_failed(self: &Arc<Self>, handle: Handle, creation: Creation, message: &str) {
+    fn creation_failed(&self, handle: Handle, creation: Creation, message: &str) {
         let (release, recovered) = {
             let mut residents = lock(&self.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
@@ -307,7 +307,7 @@ impl Life {
     }
 
     /// The handler's result.
-    pub fn reply(self: &Arc<Self>, inbound: u64, payload: PayloadRef<'_>) {
+    pub fn reply(&self, inbound: u64, payload: PayloadRef<'_>) {
         if self.holds_back(|| Answer::Reply { inbound, payload: payload.copied() }) {
             return;
         }
@@ -340,7 +340,7 @@ impl Life {
     }
 
     /// The handler failed; `body` is its error as JSON text.
-    pub fn fail(self: &Arc<Self>, inbound: u64, message: &str, body: &str) {
+    pub fn fail(&self, inbound: u64, message: &str, body: &str) {
         if self.holds_back(|| Answer::Failure { inbound, message: message.into(), body: body.into() }) {
             return;
         }
@@ -375,16 +375,7 @@ impl Life {
     /// The class of this resident is offered no longer; which one that is.
     pub fn unhost(&self, handle: Handle) -> Option<ClassName> {
         let class = lock(&self.residents).get_mut(handle)?.class.clone();
-        if lock(&self.hosted).remove(&class) {
-            self.publish.notify_one();
-        }
+        self.membership.members.unhost(&class);
         Some(class)
-    }
-
-    /// The class is registered here, and of this broker's cluster.
-    pub fn host(&self, class: ClassName) {
-        if lock(&self.hosted).insert(class) {
-            self.publish.notify_one();
-        }
     }
 }

@@ -7,6 +7,7 @@
 //! | messages that JavaScript is handling | [`requests`] |
 //! | what becomes of asks that a worker handles when it goes | [`departure`] |
 //! | `createWorker`, `findWorker` | [`creation`], [`take_up`] |
+//! | Redis restarted, wiped, rolled back: putting back what is held | [`restore`] |
 //! | recovery: claims, lost answers | [`claims`] |
 //! | workers that end their process: trials, quarantine | [`trials`] |
 //! | writes into the registry, batched | [`registrar`] |
@@ -21,6 +22,7 @@ pub mod lifecycle;
 pub mod mailbox;
 pub mod registrar;
 pub mod requests;
+pub mod restore;
 pub mod take_up;
 pub mod trials;
 pub mod turns;

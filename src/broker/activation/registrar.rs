@@ -128,8 +128,8 @@ impl Life {
         match self.context.coordinator.activate(&self.context.incarnation, &ids).await {
             Ok(Activation::Unsettled) => {
                 drop(turn);
-                self.check_server();
-                self.wait_to_settle(RETRY).await;
+                self.membership.members.check_server();
+                self.membership.members.changes.wait_to_settle(RETRY).await;
                 for (id, creators) in work {
                     lock(&self.registrar.work).take_up.entry(id).or_default().extend(creators);
                 }
@@ -171,7 +171,7 @@ impl Life {
         if !is_one_json_object(entry.attributes.as_bytes()) {
             return self.refuse_entry(entry, creators);
         }
-        lock(&self.remembered).saw(&entry.id, entry.epoch);
+        self.membership.members.saw(&entry.id, entry.epoch);
         let searched = entry.attempt > 1 || entry.cause == Cause::Recovery;
         let entry = Arc::new(entry);
         let mut residents = lock(&self.residents);

@@ -90,12 +90,12 @@ impl Life {
     /// Where another broker may be tried, the attempt goes on beside it when it takes long.
     async fn connect_within(self: &Arc<Self>, owner: &Owner, hasty: bool) -> Outcome<Arc<Connection>> {
         let (sender, receiver) = oneshot::channel();
-        if let Some(connection) = self.open_connection(owner) {
+        if let Some(connection) = self.membership.members.open_connection(owner) {
             return Ok(connection);
         }
         let (life, owner) = (self.clone(), owner.clone());
         self.context.spawn("connect", async move {
-            let connected = life.connect(&owner).await;
+            let connected = life.membership.members.connect(&owner).await;
             match &connected {
                 Ok(_) => lock(&life.avoided).worked(&owner.incarnation),
                 // A limit was reached, here or there: whose it is logs that by itself, and nobody is unreachable.

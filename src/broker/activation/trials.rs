@@ -32,27 +32,6 @@ impl Trials {
     }
 }
 
-/// What is said of a worker that is quarantined.
-pub fn quarantine_reason(deaths: u32) -> String {
-    format!("its process ended {deaths} times within {} s of the activation of the worker", YOUNG / 1000)
-}
-
-/// Why a call of a quarantined worker fails.
-pub fn quarantined(worker: &WorkerId, deaths: u32) -> Failure {
-    let reason = quarantine_reason(deaths);
-    let text = format!("The worker \"{worker}\" is quarantined: {reason}. Mend the cause, then call broker.release().");
-    Failure::new(Code::Quarantined, text)
-}
-
-/// Why a call of a worker that waits because of its history has not been made yet.
-pub fn waits(worker: &WorkerId, deaths: u32) -> Failure {
-    let why = match deaths {
-        0 => "it was handed over again and again".to_owned(),
-        _ => format!("its process ended {deaths} times shortly after the worker was activated"),
-    };
-    Failure::new(Code::Unreachable, format!("The worker \"{worker}\" waits to be recovered with a delay: {why}."))
-}
-
 impl Life {
     /// A worker begins to live here: a suspect's trial begins, and a troubled past is warned of.
     pub fn judge_past(self: &Arc<Self>, handle: Handle, entry: &Entry) {
@@ -93,18 +72,8 @@ impl Life {
         let ended = lock(&self.trials.running).remove(&handle);
         if let Some(class) = ended {
             // Also where none waits: the registry is told so.
-            self.claim(class);
+            self.membership.members.claim(class);
             self.trials.ended.notify_one();
-        }
-    }
-
-    /// An eviction quarantined these.
-    pub fn tell_of_quarantine(&self, quarantined: Vec<(WorkerId, u32)>) {
-        for (id, deaths) in quarantined {
-            let reason = quarantine_reason(deaths);
-            self.context
-                .log(Level::Error, format!("Worker \"{id}\" is quarantined: {reason}. broker.release() frees it."));
-            self.context.inbox.push(Event::WorkerLost { id: id.to_string(), reason: format!("quarantined: {reason}") });
         }
     }
 

@@ -43,9 +43,9 @@ impl Life {
     /// Another broker says that it cannot use this one.
     pub fn hear_complaint(&self, by: &Incarnation, complaint: Complaint) {
         let Some(count) = lock(&self.complaints).note(self.context.incarnation.clone(), boot_millis()) else { return };
-        let name = lock(&self.remembered).members.get(by).map(|record| format!("\"{}\"", record.broker));
+        let name = self.membership.members.broker_of(by).map(|broker| format!("\"{broker}\""));
         let by = name.unwrap_or_else(|| "of unknown name".into());
-        let address = self.record().address;
+        let address = self.membership.members.record().address;
         let what = match complaint {
             Complaint::Unreachable => format!(
                 "cannot connect to this one at {address}. Check option.advertise, firewalls and limits of connections"

@@ -1,19 +1,18 @@
 //! Where a worker is: what the registry says, and a connection to its broker.
 
 use crate::broker::activation::catalog::Creator;
-use crate::broker::activation::trials::{quarantined, waits};
 use crate::broker::directory::lane::Route;
 use crate::broker::incarnation::Life;
+use crate::broker::membership::quarantine::{quarantined, waits};
 use crate::broker::messaging::calls::{Call, Place, Settled, Waiter};
 use crate::broker::messaging::incoming::suspended;
 use crate::broker::messaging::outgoing::{send_failure, time_left};
 use crate::clock::boot_millis;
 use crate::coordination::{Location, Owner};
-use crate::error::{Code, Failure, Outcome};
-use crate::ids::{Endpoint, Epoch, WorkerId};
-use crate::level::Level;
+use crate::error::{Code, Failure};
+use crate::ids::{Epoch, WorkerId};
 use crate::lock::lock;
-use crate::transport::{ConnectError, Connection};
+use crate::transport::Connection;
 use crate::wire::call_chain::Chain;
 use crate::wire::message::Message;
 use bytes::Bytes;
@@ -71,9 +70,11 @@ impl Life {
             Location::None => {
                 Found::Gone(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\".")))
             }
-            Location::Unsettled => self.doubted_route(worker).map_or(Found::Wait(self.unsettled()), Found::Route),
+            Location::Unsettled => {
+                self.doubted_route(worker).map_or(Found::Wait(self.membership.members.unsettled()), Found::Route)
+            }
             Location::Pending { class, cluster } => {
-                self.claim(class.clone());
+                self.membership.members.claim(class.clone());
                 let failure = self.still_pending(worker, &class, &cluster);
                 // Nothing is known of a broker that could take it: it is looked up less often.
                 match failure.code {
@@ -82,7 +83,7 @@ impl Life {
                 }
             }
             Location::Suspected { class, deaths } => {
-                self.claim(class);
+                self.membership.members.claim(class);
                 Found::Soon(waits(worker, deaths))
             }
             Location::Quarantined { deaths, .. } => Found::Gone(quarantined(worker, deaths)),
@@ -107,10 +108,10 @@ impl Life {
     }
 
     async fn find_there(self: &Arc<Self>, worker: &WorkerId, owner: &Owner, epoch: Epoch) -> Found {
-        let connection = match self.connect(owner).await {
+        let connection = match self.membership.members.connect(owner).await {
             Ok(connection) => connection,
             // Whether it answers again is looked after elsewhere; who asks need not wait for that.
-            Err(failure) if self.watch.is_unreachable(&owner.incarnation) => return Found::Gone(failure),
+            Err(failure) if self.membership.members.peers.is_silent(&owner.incarnation) => return Found::Gone(failure),
             Err(failure) => return Found::Wait(failure),
         };
         let bounced = lock(&self.lanes).get_mut(worker.as_str()).and_then(|lane| lane.bounced);
@@ -164,68 +165,5 @@ impl Life {
             failure: Failure::new(Code::PeerLost, "The broker ended."),
             body: Bytes::new(),
         })
-    }
-
-    /// The open connection to an incarnation, if there is one.
-    pub fn open_connection(&self, to: &Owner) -> Option<Arc<Connection>> {
-        lock(&self.peers).get(&to.incarnation).filter(|connection| connection.is_open()).cloned()
-    }
-
-    /// An open connection to an incarnation, made if there is none.
-    pub async fn connect(self: &Arc<Self>, owner: &Owner) -> Outcome<Arc<Connection>> {
-        if let Some(connection) = self.open_connection(owner) {
-            return Ok(connection);
-        }
-        let Some(address) = &owner.address else {
-            return Err(Failure::new(Code::Unreachable, "The worker's broker has left."));
-        };
-        if self.watch.is_unreachable(&owner.incarnation) {
-            let text = format!("The worker's broker at {address} does not answer.");
-            return Err(Failure::new(Code::Unreachable, text));
-        }
-        match self.transport().connect(address, Some(&owner.incarnation), self.hub.as_ref()).await {
-            Ok(connection) => {
-                let (broker, way) = (&connection.peer().broker, connection.remote());
-                self.context.log(Level::Debug, format!("Connected to broker \"{broker}\" at {way}."));
-                lock(&self.peers).insert(owner.incarnation.clone(), connection.clone());
-                // Who is talked to is watched.
-                self.watch_anew.notify_one();
-                Ok(connection)
-            }
-            Err(error) => Err(connect_failure(address, error)),
-        }
-    }
-}
-
-/// What is said of a broker that could not be connected to. A limit that was reached, here or there, is no sign that it is
-/// unreachable.
-fn connect_failure(address: &Endpoint, error: ConnectError) -> Failure {
-    const CLOSE_SOONER: &str = "or lower its option.socTimeout, so that unused connections are closed sooner";
-    match error {
-        ConnectError::Unauthorized(text) => Failure::new(Code::Unauthorized, text),
-        ConnectError::PeerFull => Failure::new(
-            Code::Overloaded,
-            format!(
-                "The worker's broker at {address} is connected to as many other brokers as it allows. Raise \
-                 option.maxPeers of that broker, {CLOSE_SOONER}."
-            ),
-        ),
-        ConnectError::Full(limit) => Failure::new(
-            Code::Overloaded,
-            format!(
-                "This broker is connected to {limit} other brokers, its limit, and not to the worker's broker at \
-                 {address}. Raise option.maxPeers of this broker, {CLOSE_SOONER}."
-            ),
-        ),
-        ConnectError::NoDescriptor => Failure::new(
-            Code::Overloaded,
-            format!(
-                "This process has no file descriptor left for a connection to the worker's broker at {address}. Raise \
-                 its limit (ulimit -n)."
-            ),
-        ),
-        error => {
-            Failure::new(Code::Unreachable, format!("The worker's broker at {address} cannot be reached: {error}"))
-        }
     }
 }

@@ -8,20 +8,10 @@ use crate::level::Level;
 use crate::lock::lock;
 
 impl Life {
-    /// Whether a broker of the cluster is known that hosts the class and takes new workers, as of the last look at
-    /// the members.
-    pub fn is_hosted(&self, class: &ClassName, cluster: &ClusterName) -> bool {
-        let here = *cluster == self.context.cluster && !self.context.is_leaving() && lock(&self.hosted).contains(class);
-        here || lock(&self.remembered).members.values().any(|record| {
-            let other = record.incarnation != self.context.incarnation;
-            other && !record.draining && record.cluster == *cluster && record.classes.contains(class)
-        })
-    }
-
     /// Why a worker that waits to be recovered cannot be reached yet.
     pub fn still_pending(&self, id: &WorkerId, class: &ClassName, cluster: &ClusterName) -> Failure {
         let text = format!("The worker \"{id}\" of the class \"{class}\" waits to be recovered");
-        if self.is_hosted(class, cluster) {
+        if self.membership.members.is_hosted(class, cluster) {
             return Failure::new(Code::Unreachable, format!("{text}."));
         }
         self.warn_of_missing_class(id, class, cluster);
@@ -37,7 +27,7 @@ impl Life {
         class: &ClassName,
         cluster: &ClusterName,
     ) -> Failure {
-        let missing = if self.is_hosted(class, cluster) {
+        let missing = if self.membership.members.is_hosted(class, cluster) {
             String::new()
         } else {
             self.warn_of_missing_class(id, class, cluster);

@@ -44,7 +44,7 @@ impl Life {
     /// Workers that waited have an owner now: those that search look again.
     pub fn wake_searches(&self) {
         if self.resolving.load(Ordering::Relaxed) <= MAX_WOKEN {
-            self.moved.notify_waiters();
+            self.membership.members.changes.moved();
         }
     }
 
@@ -71,7 +71,7 @@ impl Life {
         let mut was_closed = false;
         loop {
             // Before the look: nothing that happens after it is missed.
-            let mut moved = pin!(self.moved.notified());
+            let mut moved = pin!(self.membership.members.changes.next_move());
             moved.as_mut().enable();
             let found = self.give_up_if_refused(self.find_in_time(&worker).await, &mut refused_since);
             let (soon, again) = (matches!(found, Found::Soon(_)), matches!(found, Found::Again(_)));

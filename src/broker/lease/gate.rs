@@ -12,7 +12,7 @@ const GATE_MARGIN: u64 = 1000;
 const SERVE_STEP: u64 = 1500;
 
 /// See the module.
-pub struct Lease {
+pub struct Gate {
     ttl: u64,
     renew: u64,
     serve: bool,
@@ -21,7 +21,7 @@ pub struct Lease {
     suspended: AtomicBool,
 }
 
-impl Lease {
+impl Gate {
     pub fn new(config: &LeaseConfig, on_redis_loss: OnRedisLoss) -> Self {
         Self {
             ttl: config.ttl,
@@ -81,8 +81,8 @@ impl Lease {
 mod tests {
     use super::*;
 
-    fn lease(on_redis_loss: OnRedisLoss) -> Lease {
-        let lease = Lease::new(&LeaseConfig { ttl: 5000, renew: 500, strict: false }, on_redis_loss);
+    fn lease(on_redis_loss: OnRedisLoss) -> Gate {
+        let lease = Gate::new(&LeaseConfig { ttl: 5000, renew: 500, strict: false }, on_redis_loss);
         lease.extend(10_000);
         lease
     }
@@ -99,12 +99,12 @@ mod tests {
     #[test]
     fn the_gate_looks_at_the_local_clock_and_at_nothing_else() {
         let config = LeaseConfig { ttl: 5000, renew: 500, strict: false };
-        let lease = Lease::new(&config, OnRedisLoss::Suspend);
+        let lease = Gate::new(&config, OnRedisLoss::Suspend);
         assert!(!lease.holds(), "nothing was granted yet");
         lease.extend(boot_millis());
         assert!(lease.holds());
         // As after a sleep: granted so long ago that the margin has begun.
-        let lease = Lease::new(&config, OnRedisLoss::Suspend);
+        let lease = Gate::new(&config, OnRedisLoss::Suspend);
         lease.extend(boot_millis().saturating_sub(config.ttl - GATE_MARGIN));
         assert!(!lease.holds());
     }

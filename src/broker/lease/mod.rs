@@ -2,12 +2,15 @@
 //!
 //! | what you look for | file |
 //! | --- | --- |
+//! | the lease of one incarnation | [`room`] |
 //! | until when handlers may start | [`gate`] |
-//! | renewing the lease | [`renewal`] |
+//! | renewing the lease | [`renewal`]; whose lease runs out next: [`expiry`] |
 //! | an event loop that stands still | [`stall`] |
 //! | whether the coordinator's clock jumped | [`server_clock`] |
 
+pub mod expiry;
 pub mod gate;
 pub mod renewal;
+pub mod room;
 pub mod server_clock;
 pub mod stall;

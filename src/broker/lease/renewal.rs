@@ -1,13 +1,16 @@
 //! Renews the lease from the lease's own thread: suspends this incarnation in time, resumes it, or ends it.
 
-use crate::broker::incarnation::Life;
 use crate::broker::js::event::Event;
+use crate::broker::lease::expiry::{Reading, Upcoming};
+use crate::broker::lease::room::Lease;
 use crate::broker::lease::stall::{News, Stall, LOOK};
-use crate::broker::membership::restore::Standing;
 use crate::clock::boot_millis;
 use crate::config::StallAction;
 use crate::coordination::{CoordinationResult, Renewal};
+use crate::ids::ServerId;
 use crate::level::Level;
+use crate::lock::lock;
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -46,33 +49,58 @@ enum Next {
     End,
 }
 
-impl Life {
+/// What an answer to a renewal means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    /// The lease is longer now.
+    Renewed,
+    /// Another database than the one that this broker has put itself into: it must do so first.
+    Unknown,
+    /// The incarnation is over.
+    Evicted,
+}
+
+/// What the lease needs of the rooms above it.
+pub trait Holder: Send + Sync {
+    /// Whether this incarnation has put itself into this database.
+    fn is_home(&self, generation: &str, server: &ServerId) -> bool;
+    /// Another database answered: this incarnation must put itself into it first.
+    fn found_another_database(&self);
+    /// The gate is closed: this incarnation cannot prove that it lives.
+    fn suspended(&self);
+    /// The gate is open, after a renewal.
+    fn opened(&self);
+    /// The event loop stands still, or moves again.
+    fn stalled(&self);
+}
+
+impl Lease {
     /// Keeps the lease as long as the life goes on; tells when it holds no longer, when it holds again, when it is lost.
-    pub async fn keep_lease(self: Arc<Self>) {
+    pub async fn keep(self: Arc<Self>, holder: Arc<dyn Holder>) {
         let mut keeper =
             Keeper { failing: false, logged: 0, looked: boot_millis(), overslept: None, stall: Stall::default() };
         let mut answers = JoinSet::new();
-        let (mut due, mut looks) = (interval(self.lease.renew_interval()), interval(LOOK));
+        let (mut due, mut looks) = (interval(self.gate.renew_interval()), interval(LOOK));
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
-                Some(answer) = answers.join_next() => match self.take_answer(&mut keeper, answer) {
+                Some(answer) = answers.join_next() => match self.take_answer(&*holder, &mut keeper, answer) {
                     Next::GoOn => {}
-                    Next::Retry => due.reset_after(RETRY.min(self.lease.renew_interval())),
+                    Next::Retry => due.reset_after(RETRY.min(self.gate.renew_interval())),
                     Next::End => return,
                 },
-                _ = looks.tick() => self.look_at_lease(&mut keeper),
+                _ = looks.tick() => self.look_at_lease(&*holder, &mut keeper),
                 _ = due.tick() => if answers.len() < MAX_UNDER_WAY {
                     answers.spawn(self.clone().renew());
                 },
-                () = sleep(self.lease.left(boot_millis())), if !self.lease.is_suspended() => {}
+                () = sleep(self.gate.left(boot_millis())), if !self.gate.is_suspended() => {}
             }
-            if !self.lease.holds() && self.lease.set_suspended(true) {
+            if !self.gate.holds() && self.gate.set_suspended(true) {
                 self.context.log(Level::Warn, "The lease runs out: workers get nothing until it is renewed.");
                 self.context.inbox.push(Event::Suspended);
-                self.abort_calls_of_handlers();
+                holder.suspended();
             }
         }
     }
@@ -82,27 +110,65 @@ impl Life {
         (sent, self.context.registry.lease.renew(&self.context.incarnation, self.context.config.lease.ttl()).await)
     }
 
-    fn look_at_lease(&self, keeper: &mut Keeper) {
+    /// Reads an answer to a renewal, sent at `sent` on the local clock; before the lease is extended by it.
+    fn renewed(&self, holder: &dyn Holder, sent: u64, renewal: &Renewal) -> Standing {
+        let (now, generation, server, agreed) = match renewal {
+            Renewal::Renewed { now, generation, server, server_agreed, .. } => {
+                (*now, Some(generation), server, *server_agreed)
+            }
+            Renewal::Evicted { now, generation, server, server_agreed } => {
+                (*now, generation.as_ref(), server, *server_agreed)
+            }
+        };
+        self.hear_time(sent, now);
+        let home = agreed && generation.is_some_and(|generation| holder.is_home(generation, server));
+        if !home {
+            holder.found_another_database();
+            return Standing::Unknown;
+        }
+        match renewal {
+            Renewal::Evicted { .. } => Standing::Evicted,
+            Renewal::Renewed { next_expiry, .. } => {
+                let local = boot_millis();
+                let last = self.renewed_at.swap(local, Ordering::AcqRel);
+                if 2 * local.saturating_sub(last) > self.context.config.lease.ttl {
+                    self.well_since.store(local, Ordering::Release);
+                }
+                let next = next_expiry.as_ref().map(|expiry| expiry.at);
+                if lock(&self.clock).next_runs_out(next, now) {
+                    self.clock_jumped("a lease went back");
+                }
+                let next = next_expiry.clone().map(|expiry| {
+                    let due = local + expiry.at.0.saturating_sub(now.0);
+                    Upcoming { incarnation: expiry.incarnation, due, reading: Reading { server: now, local } }
+                });
+                self.next_expiry.send_replace(next);
+                Standing::Renewed
+            }
+        }
+    }
+
+    fn look_at_lease(&self, holder: &dyn Holder, keeper: &mut Keeper) {
         let now = boot_millis();
         if now - keeper.looked > OVERSLEPT {
             keeper.overslept = Some(now);
         }
         keeper.looked = now;
         if keeper.failing && keeper.overslept.is_none() {
-            self.lease.carry_on(now);
+            self.gate.carry_on(now);
         }
         let (news, ask) = keeper.stall.look(now, self.context.inbox.visits(), self.context.config.stall.after);
         if ask {
             self.context.inbox.nudge();
         }
         if let Some(news) = news {
-            self.tell_stall(&news);
+            self.tell_stall(holder, &news);
         }
     }
 
-    fn tell_stall(&self, news: &News) {
+    fn tell_stall(&self, holder: &dyn Holder, news: &News) {
         match news {
-            News::Stalled => self.publish_stalled(true),
+            News::Stalled => self.set_stalled(holder, true),
             News::Overdue(still) => {
                 let text = format!("The event loop has stood still for {still} ms");
                 if self.context.config.stall.action == StallAction::Abort {
@@ -117,26 +183,25 @@ impl Life {
             News::Moves(stood) => {
                 self.context
                     .log(Level::Warn, format!("The event loop moves again; it stood still for about {stood} ms."));
-                self.publish_stalled(false);
+                self.set_stalled(holder, false);
             }
         }
     }
 
-    fn publish_stalled(&self, stalled: bool) {
+    fn set_stalled(&self, holder: &dyn Holder, stalled: bool) {
         self.context.set_stalled(stalled);
-        self.publish.notify_one();
-        self.claim_everything();
+        holder.stalled();
     }
 
-    fn take_answer(self: &Arc<Self>, keeper: &mut Keeper, answer: Result<Answer, JoinError>) -> Next {
+    fn take_answer(&self, holder: &dyn Holder, keeper: &mut Keeper, answer: Result<Answer, JoinError>) -> Next {
         let problem = match answer {
-            Ok((sent, Ok(renewal))) => match self.renewed(sent, &renewal) {
+            Ok((sent, Ok(renewal))) => match self.renewed(holder, sent, &renewal) {
                 Standing::Renewed => {
-                    self.lease.extend(sent);
+                    self.gate.extend(sent);
                     keeper.failing = false;
                     // An answer to what was asked before the stop proves nothing.
                     keeper.overslept = keeper.overslept.filter(|woke| sent < *woke);
-                    self.open_gate();
+                    self.open_gate(holder);
                     return Next::GoOn;
                 }
                 // The lease of the database before goes on as long as it was given.
@@ -144,10 +209,7 @@ impl Life {
                 // One's own leaving took the lease away.
                 Standing::Evicted if self.context.is_leaving() => return Next::End,
                 Standing::Evicted => {
-                    self.lease.lose();
-                    self.context
-                        .log(Level::Error, "This broker was taken for dead: its workers end, and it joins again.");
-                    self.fenced.notify_one();
+                    self.lose("This broker was taken for dead: its workers end, and it joins again.");
                     return Next::End;
                 }
             },
@@ -165,12 +227,12 @@ impl Life {
     }
 
     /// After each renewal: what was held back while the gate was closed goes on.
-    fn open_gate(self: &Arc<Self>) {
-        if !self.lease.holds() {
+    fn open_gate(&self, holder: &dyn Holder) {
+        if !self.gate.holds() {
             return;
         }
-        self.release_answers();
-        if self.lease.set_suspended(false) {
+        holder.opened();
+        if self.gate.set_suspended(false) {
             self.context.log(Level::Info, "The lease was renewed: workers go on.");
             self.context.inbox.push(Event::Resumed);
         }

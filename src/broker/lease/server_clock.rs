@@ -5,13 +5,8 @@
 //! everybody who lives has renewed again. Every answer that carries the time is looked at, and so are the leases
 //! themselves: one that went back was renewed while the clock was somewhere else.
 
-use crate::broker::incarnation::Life;
-use crate::clock::boot_millis;
-use crate::coordination::{CoordinationResult, Sighting, CLOCK_TOLERANCE};
-use crate::ids::{Incarnation, ServerTime};
-use crate::level::Level;
-use crate::lock::lock;
-use std::sync::atomic::Ordering;
+use crate::coordination::CLOCK_TOLERANCE;
+use crate::ids::ServerTime;
 
 const TOLERANCE: i64 = CLOCK_TOLERANCE.as_millis() as i64;
 
@@ -95,38 +90,6 @@ impl ServerClock {
 
 fn is_back(lease: ServerTime, before: ServerTime) -> bool {
     lease.0 + (TOLERANCE as u64) < before.0
-}
-
-impl Life {
-    /// One incarnation in the registry, once what that says of the clock was looked at.
-    pub async fn find_member(&self, incarnation: &Incarnation) -> CoordinationResult<Sighting> {
-        let sent = boot_millis();
-        let sighting = self.context.coordinator.find_member(incarnation).await?;
-        self.hear_time(sent, sighting.now);
-        if let Some(member) = &sighting.member {
-            if lock(&self.clock).was_given_elsewhere(member.lease_expires, sighting.now) {
-                self.clock_jumped("a lease went back");
-            }
-        }
-        Ok(sighting)
-    }
-
-    /// An answer to what was sent at `sent` on the local clock told the coordinator's time.
-    pub fn hear_time(&self, sent: u64, now: ServerTime) {
-        let jump = lock(&self.clock).read(sent, boot_millis(), now);
-        if let Some(by) = jump {
-            self.clock_jumped(&format!("by {by} ms"));
-        }
-    }
-
-    /// Nobody can tell for now whose lease has run out.
-    pub fn clock_jumped(&self, how: &str) {
-        self.well_since.store(boot_millis(), Ordering::Release);
-        self.context.log(
-            Level::Warn,
-            format!("The coordinator's clock jumped ({how}): until all have renewed nobody is evicted."),
-        );
-    }
 }
 
 #[cfg(test)]

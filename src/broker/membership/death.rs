@@ -7,18 +7,13 @@
 //! is a broker that lost its connections and its listener and its subscription at once and still renews: it overlaps
 //! with its successor for one renewal at most. Where either side is `strict` nothing is proven.
 
-use crate::broker::incarnation::Life;
-use crate::clock::boot_millis;
+use crate::broker::membership::eviction::Deaths;
 use crate::coordination::{Death, Member};
-use crate::ids::{Endpoint, Incarnation, ServerId, ServerTime};
+use crate::ids::{Incarnation, ServerId, ServerTime};
 use crate::level::Level;
-use crate::lock::lock;
-use crate::transport::ConnectError;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between the two attempts to connect.
-const APART: Duration = Duration::from_millis(50);
 /// Before each try but the last: the server may see the end of the subscription a moment later than we the end of
 /// ours.
 const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(300)];
@@ -57,32 +52,27 @@ struct Suspicion {
     lease_expires: Option<ServerTime>,
 }
 
-impl Life {
+impl Deaths {
     /// Finds out whether this incarnation is dead, and evicts it then.
     pub fn suspect(self: &Arc<Self>, incarnation: &Incarnation, sign: Sign) {
         let checks = self.context.config.health_check_interval > 0
             && !self.context.config.lease.strict
             && !self.context.is_leaving();
         let Some(server) = self.context.coordinator.server() else { return };
-        if !checks
-            || *incarnation == self.context.incarnation
-            || !lock(&self.watch.suspects).insert(incarnation.clone())
-        {
+        if !checks || *incarnation == self.context.incarnation || !self.members.peers.begin_proof(incarnation) {
             return;
         }
-        let (broke, jumps) = {
-            let clock = lock(&self.clock);
-            ((sign == Sign::Broken).then(|| clock.at(boot_millis())), clock.jumps())
-        };
-        let (life, incarnation) = (self.clone(), incarnation.clone());
-        let known = self.knows(&incarnation);
+        let (now, jumps) = self.lease.server_clock();
+        let broke = (sign == Sign::Broken).then_some(now);
+        let (deaths, incarnation) = (self.clone(), incarnation.clone());
+        let known = self.members.knows(&incarnation);
         self.context.spawn("proof", async move {
             // Those that come before this one may have proven it by then.
-            tokio::time::sleep(life.turn(&incarnation)).await;
-            if !known || life.knows(&incarnation) {
-                life.prove(&incarnation, Suspicion { broke, jumps, server, lease_expires: None }).await;
+            tokio::time::sleep(deaths.turn(&incarnation)).await;
+            if !known || deaths.members.knows(&incarnation) {
+                deaths.prove(&incarnation, Suspicion { broke, jumps, server, lease_expires: None }).await;
             }
-            lock(&life.watch.suspects).remove(&incarnation);
+            deaths.members.peers.end_proof(&incarnation);
         });
     }
 
@@ -92,9 +82,9 @@ impl Life {
             tokio::time::sleep(pause).await;
             match self.look_for_life(incarnation, &mut suspicion, stood_still).await {
                 Finding::Unclear => {}
-                Finding::Alive => return self.watch_anew.notify_one(),
+                Finding::Alive => return self.members.changes.watch_anew(),
                 // The look says how it went, and that it need not be watched. To watch it anew before that would end here again.
-                Finding::Gone => return self.look.notify_one(),
+                Finding::Gone => return self.members.changes.look_now(),
                 Finding::Strict => return,
                 Finding::Dead(member) => {
                     self.context.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
@@ -113,12 +103,12 @@ impl Life {
         suspicion: &mut Suspicion,
         stood_still: bool,
     ) -> Finding {
-        let Ok(sighting) = self.find_member(incarnation).await else { return Finding::Unclear };
+        let Ok(sighting) = self.lease.find_member(incarnation).await else { return Finding::Unclear };
         let Some(member) = sighting.member else { return Finding::Gone };
         if member.record.strict {
             return Finding::Strict;
         }
-        if lock(&self.clock).jumps() != suspicion.jumps {
+        if self.lease.server_clock().1 != suspicion.jumps {
             suspicion.broke = None;
         }
         let first = *suspicion.lease_expires.get_or_insert(member.lease_expires);
@@ -128,7 +118,7 @@ impl Life {
         if !silent {
             return Finding::Unclear;
         }
-        match self.refuses(&member.record.address, incarnation).await {
+        match self.members.refuses(&member.record.address, incarnation).await {
             Some(true) => {}
             Some(false) => return Finding::Alive,
             None => return Finding::Unclear,
@@ -137,20 +127,5 @@ impl Life {
             Ok(false) if self.lease.holds() => Finding::Dead(member),
             _ => Finding::Unclear,
         }
-    }
-
-    /// Whether nobody answers there as this incarnation, tried twice; `None`: that cannot be told.
-    pub async fn refuses(&self, address: &Endpoint, incarnation: &Incarnation) -> Option<bool> {
-        for attempt in 0..2 {
-            if attempt > 0 {
-                tokio::time::sleep(APART).await;
-            }
-            match self.watch.transport()?.connect(address, Some(incarnation), self.hub.as_ref()).await {
-                Err(ConnectError::Refused | ConnectError::WrongIncarnation) => {}
-                Ok(_) => return Some(false),
-                Err(_) => return None,
-            }
-        }
-        Some(true)
     }
 }

@@ -4,49 +4,36 @@
 //! first one evicts, and the hint of that spares the others all but one look at the dead one alone. Without the hint each
 //! tries in its turn; evicting again is harmless.
 
-use crate::broker::incarnation::Life;
+use crate::broker::context::shared::Context;
 use crate::broker::js::event::Event;
-use crate::broker::membership::ranking;
+use crate::broker::lease::expiry::{Reading, Upcoming};
+use crate::broker::lease::room::Lease;
+use crate::broker::membership::members::Members;
+use crate::broker::membership::{quarantine, ranking};
 use crate::clock::boot_millis;
 use crate::coordination::{Death, Eviction, CHUNK};
-use crate::ids::{BrokerId, Incarnation, ServerTime};
+use crate::ids::{BrokerId, Incarnation};
 use crate::level::Level;
 use crate::lock::lock;
-use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// The server's clock showed `server` when the local one showed `local`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Reading {
-    pub server: ServerTime,
-    pub local: u64,
+/// Finds out who is dead, and removes the dead from the registry.
+pub struct Deaths {
+    pub(super) context: Arc<Context>,
+    pub(super) lease: Arc<Lease>,
+    pub(super) members: Arc<Members>,
 }
 
-impl Reading {
-    /// What the server's clock shows now, unless it jumped since. What later answers say of it does not count: a lease was
-    /// seen to have run out on this clock.
-    fn expected(&self) -> ServerTime {
-        ServerTime(self.server.0 + boot_millis().saturating_sub(self.local))
+impl Deaths {
+    pub(super) fn new(context: &Arc<Context>, lease: &Arc<Lease>, members: &Arc<Members>) -> Arc<Self> {
+        Arc::new(Self { context: context.clone(), lease: lease.clone(), members: members.clone() })
     }
-}
 
-/// Whose lease is the next to run out, of all other brokers.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Upcoming {
-    pub incarnation: Incarnation,
-    /// When, on the local clock.
-    pub due: u64,
-    /// From the answer that told it.
-    pub reading: Reading,
-}
-
-impl Life {
     /// Evicts brokers whose leases run out, as renewals tell, as long as the life goes on.
     pub async fn keep_evicting(self: Arc<Self>) {
-        let mut expiries = self.next_expiry.subscribe();
+        let mut expiries = self.lease.expiries();
         loop {
             let next = expiries.borrow_and_update().clone();
             let Some(Upcoming { incarnation, due, reading }) = next else {
@@ -71,22 +58,22 @@ impl Life {
     /// Evicts one whose lease has run out on the clock of this reading, unless another broker did so when it is this one's
     /// turn.
     pub fn evict_in_turn(self: &Arc<Self>, dead: Incarnation, reading: Reading) {
-        if dead == self.context.incarnation || !lock(&self.watch.evicting).insert(dead.clone()) {
+        if dead == self.context.incarnation || !self.members.peers.begin_eviction(&dead) {
             return;
         }
-        let life = self.clone();
+        let deaths = self.clone();
         self.context.spawn("eviction", async move {
             let mut wait = Duration::ZERO;
             loop {
-                sleep(wait + life.turn(&dead)).await;
-                match life.evict_overdue(&dead, &reading).await {
+                sleep(wait + deaths.turn(&dead)).await;
+                match deaths.evict_overdue(&dead, &reading).await {
                     Some(Eviction::Outage { until }) => {
                         wait = Duration::from_millis(until.0.saturating_sub(reading.expected().0));
                     }
                     _ => break,
                 }
             }
-            lock(&life.watch.evicting).remove(&dead);
+            deaths.members.peers.end_eviction(&dead);
         });
     }
 
@@ -96,31 +83,22 @@ impl Life {
     }
 
     fn eviction_rank(&self, dead: &Incarnation) -> usize {
-        let suspected = self.suspected();
-        ranking::eviction_rank(&lock(&self.remembered).members, &self.context.incarnation, dead, &suspected)
-    }
-
-    /// Brokers that may be dead, as far as this one can tell.
-    pub fn suspected(&self) -> HashSet<Incarnation> {
-        let mut suspected = lock(&self.watch.unreachable).clone();
-        suspected.extend(lock(&self.watch.suspects).iter().cloned());
-        suspected.extend(lock(&self.watch.evicting).iter().cloned());
-        suspected
+        let doubted = self.members.doubted();
+        ranking::eviction_rank(&lock(&self.members.remembered).members, &self.context.incarnation, dead, &doubted)
     }
 
     /// Only who was well for as long as the lease of the other is, on the same database and an even clock, can tell that it
     /// was not renewed. `None`: nothing was tried, or nothing came of it.
     async fn evict_overdue(self: &Arc<Self>, dead: &Incarnation, reading: &Reading) -> Option<Eviction> {
-        let record = lock(&self.remembered).members.get(dead).cloned()?;
+        let record = lock(&self.members.remembered).members.get(dead).cloned()?;
         let long_enough = self.context.config.lease.ttl.max(record.lease_ttl.as_millis() as u64);
-        let well = boot_millis().saturating_sub(self.well_since.load(Ordering::Acquire));
-        if !self.lease.holds() || well < long_enough {
+        if !self.lease.holds() || self.lease.well_for() < long_enough {
             return None;
         }
         let eviction = self.evict(dead, &record.broker, &Death::Expired { expected: reading.expected() }).await;
         if matches!(eviction, Some(Eviction::Evicted { .. })) {
             // Others may have fallen silent with it.
-            self.look.notify_one();
+            self.members.changes.look_now();
         }
         eviction
     }
@@ -140,14 +118,14 @@ impl Life {
             while let Ok(Eviction::Evicted { recovered, remaining, quarantined, .. }) =
                 self.context.coordinator.evict(&self.context.incarnation, gone, &death, CHUNK).await
             {
-                self.tell_of_quarantine(quarantined);
+                quarantine::report(&self.context, quarantined);
                 recovered_any |= recovered > 0;
                 if remaining == 0 {
                     break;
                 }
             }
             if recovered_any {
-                self.claim_everything();
+                self.members.claim_everything();
             }
         }
     }
@@ -159,7 +137,7 @@ impl Life {
             match self.context.coordinator.evict(&self.context.incarnation, dead, death, CHUNK).await {
                 Ok(Eviction::Evicted { recovered, deleted, remaining, quarantined }) => {
                     recovered_any |= recovered > 0;
-                    self.tell_of_quarantine(quarantined);
+                    quarantine::report(&self.context, quarantined);
                     if remaining == 0 {
                         break Eviction::Evicted { recovered, deleted, remaining, quarantined: Vec::new() };
                     }
@@ -179,14 +157,14 @@ impl Life {
         self.context.log(Level::Warn, format!("The broker \"{broker}\" is dead: its workers are recovered."));
         self.bury(dead);
         if recovered_any {
-            self.claim_everything();
+            self.members.claim_everything();
         }
         Some(last)
     }
 
     /// This incarnation is dead: JavaScript is told, once, and what was in flight to it fails.
     pub fn bury(&self, dead: &Incarnation) {
-        let known = lock(&self.remembered).bury(dead);
+        let known = lock(&self.members.remembered).bury(dead);
         self.mourn(dead, known.map(|record| record.broker));
     }
 
@@ -195,8 +173,8 @@ impl Life {
         if let Some(broker) = broker {
             self.context.inbox.push(Event::BrokerDead { broker: broker.to_string() });
         }
-        self.part_from(dead, "the broker is dead");
-        self.watch_anew.notify_one();
-        self.moved.notify_waiters();
+        self.members.part_from(dead, "the broker is dead");
+        self.members.changes.watch_anew();
+        self.members.changes.moved();
     }
 }

@@ -1,8 +1,7 @@
 //! Whom a broker watches: its neighbours, who it talks to, and who fell silent.
 
-use crate::broker::incarnation::Life;
 use crate::broker::membership::death::Sign;
-use crate::broker::membership::heartbeat::PING;
+use crate::broker::membership::heartbeat::{Watch, PING};
 use crate::broker::membership::ranking::Members;
 use crate::coordination::BrokerRecord;
 use crate::error::Code;
@@ -23,12 +22,12 @@ fn neighbours<'a>(members: &'a Members, own: &'a Incarnation) -> impl Iterator<I
     after.chain(around).map(|(_, record)| record).take(NEIGHBOURS)
 }
 
-impl Life {
+impl Watch {
     /// Keeps a connection to everybody who is to be watched, as long as the life goes on.
     pub async fn keep_watch(self: Arc<Self>) {
         loop {
             // What broke without a death, or could not be reached, is tried again.
-            let _ = tokio::time::timeout(PING, self.watch_anew.notified()).await;
+            let _ = tokio::time::timeout(PING, self.members.changes.watch_wanted()).await;
             let wanted = self.to_watch();
             self.drop_unwanted(&wanted);
             for (incarnation, address) in wanted {
@@ -39,51 +38,40 @@ impl Life {
 
     /// Neighbours, whom messages go to, and who fell silent, with their addresses.
     fn to_watch(&self) -> HashMap<Incarnation, Endpoint> {
-        let remembered = lock(&self.remembered);
+        let remembered = lock(&self.members.remembered);
         let members = &remembered.members;
         let mut wanted: HashMap<_, _> = neighbours(members, &self.context.incarnation)
             .map(|record| (record.incarnation.clone(), record.address.clone()))
             .collect();
-        lock(&self.watch.unreachable).retain(|incarnation| {
-            let member = members.get(incarnation);
-            if let Some(record) = member {
-                wanted.insert(incarnation.clone(), record.address.clone());
-            }
-            member.is_some()
-        });
+        for incarnation in self.members.peers.silent_members(|incarnation| members.contains_key(incarnation)) {
+            let address = members.get(&incarnation).map(|record| record.address.clone());
+            wanted.extend(address.map(|address| (incarnation, address)));
+        }
         drop(remembered);
-        for (incarnation, connection) in lock(&self.peers).iter() {
-            if let Some(target) = connection.target().filter(|_| connection.is_open()) {
-                wanted.entry(incarnation.clone()).or_insert_with(|| target.clone());
-            }
+        for (incarnation, target) in self.members.peers.targets() {
+            wanted.entry(incarnation).or_insert(target);
         }
         wanted
     }
 
     /// Those that this broker made and needs no more; the other side sees to its own.
     fn drop_unwanted(&self, wanted: &HashMap<Incarnation, Endpoint>) {
-        lock(&self.watch.watched).retain(|(incarnation, outgoing), watched| {
-            let keep = wanted.contains_key(incarnation) || !outgoing;
-            if !keep {
-                watched.connection.close(Code::Unreachable, "nobody talks any more");
-            }
-            keep
-        });
+        for connection in self.members.peers.take_unwanted(|incarnation| wanted.contains_key(incarnation)) {
+            connection.close(Code::Unreachable, "nobody talks any more");
+        }
     }
 
     fn watch_peer(self: &Arc<Self>, incarnation: Incarnation, address: Endpoint) {
-        let key = (incarnation.clone(), true);
-        let known = lock(&self.watch.watched).get(&key).is_some_and(|watched| watched.connection.is_open());
-        if known || !lock(&self.watch.dialing).insert(incarnation.clone()) {
+        if !self.members.peers.begin_dialing(&incarnation) {
             return;
         }
-        let life = self.clone();
+        let watch = self.clone();
         self.context.spawn("control connection", async move {
-            let dialed = match life.watch.transport() {
-                Some(transport) => transport.connect(&address, Some(&incarnation), life.hub.as_ref()).await.map(drop),
+            let dialed = match watch.members.transports.connect_control(&address, &incarnation).await {
+                Some(dialed) => dialed.map(drop),
                 None => Ok(()),
             };
-            lock(&life.watch.dialing).remove(&incarnation);
+            watch.members.peers.end_dialing(&incarnation);
             match dialed {
                 // It is well, and says so, or the reason is on this side: nobody is dead here.
                 Ok(())
@@ -95,12 +83,12 @@ impl Life {
                     | ConnectError::Closed,
                 ) => {}
                 Err(error) => {
-                    let connection = lock(&life.peers).get(&incarnation).cloned();
+                    let connection = watch.members.peers.last_connection(&incarnation);
                     if let Some(connection) = connection.filter(|_| error == ConnectError::Timeout) {
-                        life.lose(&connection);
+                        watch.lose(&connection);
                     }
                     // It died between the look and now, or it cannot be reached from here: a proof tells which.
-                    life.suspect(&incarnation, Sign::Unreachable);
+                    watch.deaths.suspect(&incarnation, Sign::Unreachable);
                 }
             }
         });

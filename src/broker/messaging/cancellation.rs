@@ -48,7 +48,7 @@ impl Life {
         if there.is_empty() {
             return;
         }
-        let mut peers: Vec<_> = lock(&self.peers).values().cloned().collect();
+        let mut peers = self.membership.members.peers.connections();
         peers.retain(|connection| there.contains_key(&connection.id()));
         for connection in peers {
             for call in there.get(&connection.id()).into_iter().flatten() {

@@ -31,16 +31,16 @@ impl Events for Receiver {
     fn on_open(&self, connection: &Arc<Connection>) {
         let Some(life) = self.0.upgrade() else { return };
         if connection.is_control() {
-            life.control_opened(connection);
+            life.membership.watch.control_opened(connection);
         } else {
-            lock(&life.callers).insert(connection.id(), connection.peer().broker.clone());
+            life.membership.members.peers.opened(connection);
         }
     }
 
     fn on_message(&self, connection: &Arc<Connection>, message: Message) {
         let Some(life) = self.0.upgrade() else { return };
         if connection.is_control() {
-            life.control_heard(connection, &message);
+            life.membership.watch.control_heard(connection, &message);
         } else {
             life.receive(connection, message);
         }
@@ -49,7 +49,7 @@ impl Events for Receiver {
     fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
         let Some(life) = self.0.upgrade() else { return };
         if connection.is_control() {
-            life.control_closed(connection, &reason);
+            life.membership.watch.control_closed(connection, &reason);
         } else {
             life.disconnected(connection, &reason, unsent);
         }
@@ -145,7 +145,7 @@ impl Life {
     }
 
     fn note_bad_payload(&self, from: &Connection) {
-        self.transport().note(Incident::BadPayload, &from.remote(), &"a message was dropped");
+        self.membership.members.transports.note(Incident::BadPayload, &from.remote(), &"a message was dropped");
     }
 
     /// A mark has passed through the inbox.
@@ -279,18 +279,11 @@ impl Life {
     fn disconnected(self: &Arc<Self>, connection: &Arc<Connection>, reason: &CloseReason, unsent: Vec<Message>) {
         self.refusals.closed(connection.id());
         self.context.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
-        {
-            let mut peers = lock(&self.peers);
-            let incarnation = &connection.peer().incarnation;
-            if peers.get(incarnation).is_some_and(|known| Arc::ptr_eq(known, connection)) {
-                peers.remove(incarnation);
-            }
-        }
+        self.membership.members.peers.closed(connection);
         let mut waiting = lock(&self.lanes).disconnected(connection.id());
         for message in unsent {
             waiting.extend(self.take_back(message));
         }
-        lock(&self.callers).remove(&connection.id());
         self.callers_lost(connection.id());
         let lost = lock(&self.calls).lost(connection.id());
         for (call, ended) in lost {
@@ -302,7 +295,7 @@ impl Life {
             self.look_for_route(&worker);
         }
         if let CloseReason::Lost(_) = reason {
-            self.suspect(&connection.peer().incarnation, Sign::Broken);
+            self.membership.deaths.suspect(&connection.peer().incarnation, Sign::Broken);
         }
     }
 }

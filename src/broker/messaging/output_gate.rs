@@ -34,7 +34,7 @@ impl Life {
     }
 
     /// The gate is open again.
-    pub fn release_answers(self: &Arc<Self>) {
+    pub fn release_answers(&self) {
         let held = std::mem::take(&mut *lock(&self.held_answers));
         if held.is_empty() && !lock(&self.dirty).iter().any(is_answering) {
             return;

@@ -1,12 +1,12 @@
 //! A broker id that another life has: whether that one lives, is silent, or is dead; it goes on, or this one takes over.
 
-use crate::broker::incarnation::Life;
+use crate::broker::membership::members::Members;
+use crate::broker::membership::quarantine;
 use crate::clock::boot_millis;
-use crate::coordination::{CoordinationResult, Death, Eviction, Holder, Joined, Registration, CHUNK};
+use crate::coordination::{Announcement, CoordinationResult, Death, Eviction, Holder, Joined, Registration, CHUNK};
 use crate::error::{Code, Failure, Outcome};
 use crate::level::Level;
 use crate::lock::lock;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl Rival {
     }
 }
 
-impl Life {
+impl Members {
     /// Registers. A dead holder of the broker id is evicted at once, a silent one after its lease; one that lives is left
     /// alone, and the start fails.
     pub async fn register(self: &Arc<Self>) -> Outcome<()> {
@@ -68,10 +68,8 @@ impl Life {
     }
 
     fn registered(&self, sent: u64, joined: &Joined) {
-        self.hear_time(sent, joined.now);
-        self.lease.extend(sent);
-        self.renewed_at.store(sent, Ordering::Release);
-        self.well_since.store(sent, Ordering::Release);
+        self.lease.hear_time(sent, joined.now);
+        self.lease.granted(sent);
         lock(&self.remembered).settled_in(joined);
     }
 
@@ -86,6 +84,29 @@ impl Life {
                 Registration::IdInUse(_) => return Ok(None),
             }
         }
+    }
+
+    /// What this broker says of itself and of what it remembers, to a database that may know neither.
+    fn announcement(&self) -> Announcement {
+        let remembered = lock(&self.remembered);
+        let others = remembered.members.values().filter(|record| record.incarnation != self.context.incarnation);
+        let ttl = self.context.config.lease.ttl();
+        Announcement {
+            record: self.record(),
+            ttl,
+            generation: remembered.generation().to_owned(),
+            secret: remembered.secrets.first().cloned().unwrap_or_default(),
+            epoch: remembered.epoch,
+            counters: remembered.counters(),
+            restart_number: remembered.restart_number,
+            patience: others.clone().map(|record| record.lease_ttl).fold(ttl, Duration::max),
+            remembered: others.map(|record| record.incarnation.clone()).collect(),
+        }
+    }
+
+    /// Everything that this broker holds was put into this database.
+    pub fn settled_in(&self, joined: &Joined) {
+        lock(&self.remembered).settled_in(joined);
     }
 
     /// Evicts the other life where it is dead, and otherwise waits a moment. `false`: it lives, or it cannot be told.
@@ -133,7 +154,7 @@ impl Life {
         loop {
             match self.context.coordinator.evict(&self.context.incarnation, &holder.incarnation, &death, CHUNK).await {
                 Ok(Eviction::Evicted { remaining, quarantined, .. }) => {
-                    self.tell_of_quarantine(quarantined);
+                    quarantine::report(&self.context, quarantined);
                     if remaining == 0 {
                         break;
                     }

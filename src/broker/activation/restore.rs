@@ -7,16 +7,11 @@ use crate::broker::activation::catalog::State;
 use crate::broker::incarnation::Life;
 use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::{DestroyCause, Event};
-use crate::broker::membership::eviction::{Reading, Upcoming};
 use crate::clock::boot_millis;
-use crate::coordination::{
-    Announcement, Cause, CoordinationResult, EntryState, Fate, Held, Joined, Release, Renewal, Restoration, CHUNK,
-};
+use crate::coordination::{Cause, CoordinationResult, EntryState, Fate, Held, Joined, Release, Restoration, CHUNK};
 use crate::error::Code;
 use crate::level::Level;
 use crate::lock::lock;
-use crate::wire::handshake::Secrets;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,75 +20,13 @@ const RESTORED: usize = 200;
 /// Between two looks whether the others have put back theirs.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What an answer to a renewal means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Standing {
-    /// The lease is longer now.
-    Renewed,
-    /// Another database than the one that this broker has put itself into: it must do so first.
-    Unknown,
-    /// The incarnation is over.
-    Evicted,
-}
-
 impl Life {
-    /// Reads an answer to a renewal, sent at `sent` on the local clock; before the lease is extended by it.
-    pub fn renewed(&self, sent: u64, renewal: &Renewal) -> Standing {
-        let (now, generation, server, agreed) = match renewal {
-            Renewal::Renewed { now, generation, server, server_agreed, .. } => {
-                (*now, Some(generation), server, *server_agreed)
-            }
-            Renewal::Evicted { now, generation, server, server_agreed } => {
-                (*now, generation.as_ref(), server, *server_agreed)
-            }
-        };
-        self.hear_time(sent, now);
-        let home = agreed && generation.is_some_and(|generation| lock(&self.remembered).is_home(generation, server));
-        if !home {
-            self.announce.notify_one();
-            return Standing::Unknown;
-        }
-        match renewal {
-            Renewal::Evicted { .. } => Standing::Evicted,
-            Renewal::Renewed { next_expiry, .. } => {
-                let local = boot_millis();
-                let last = self.renewed_at.swap(local, Ordering::AcqRel);
-                if 2 * local.saturating_sub(last) > self.context.config.lease.ttl {
-                    self.well_since.store(local, Ordering::Release);
-                }
-                let next = next_expiry.as_ref().map(|expiry| expiry.at);
-                if lock(&self.clock).next_runs_out(next, now) {
-                    self.clock_jumped("a lease went back");
-                }
-                let next = next_expiry.clone().map(|expiry| {
-                    let due = local + expiry.at.0.saturating_sub(now.0);
-                    Upcoming { incarnation: expiry.incarnation, due, reading: Reading { server: now, local } }
-                });
-                self.next_expiry.send_replace(next);
-                Standing::Renewed
-            }
-        }
-    }
-
-    /// The coordinator may lead to another server now.
-    pub fn check_server(&self) {
-        let known = |server| lock(&self.remembered).is_server(&server);
-        if !self.context.coordinator.server().is_none_or(known) {
-            self.announce.notify_one();
-        }
-    }
-
-    /// Until the registry is whole again or a death is known, but no longer than this.
-    pub async fn wait_to_settle(&self, at_most: Duration) {
-        let _ = tokio::time::timeout(at_most, self.moved.notified()).await;
-    }
-
     /// Puts back whatever this broker holds whenever the database is another, as long as the life goes on.
     pub async fn keep_announcing(self: Arc<Self>) {
         loop {
             let again = tokio::select! {
-                () = self.announce.notified() => false,
-                () = self.verify.notified() => true,
+                () = self.membership.members.changes.database_changed() => false,
+                () = self.membership.members.changes.verification_wanted() => true,
             };
             let mut backoff = self.context.backoff();
             while !self.context.is_leaving() {
@@ -102,7 +35,7 @@ impl Life {
                     Ok(true) => break,
                     // The database changed once more.
                     Ok(false) if again => {
-                        self.announce.notify_one();
+                        self.membership.members.changes.announce();
                         break;
                     }
                     Ok(false) => {}
@@ -121,14 +54,14 @@ impl Life {
         }
         let writing = self.registrar.turn.write().await;
         let sent = boot_millis();
-        let Some(joined) = self.announce_alone().await? else {
+        let Some(joined) = self.membership.members.announce_alone().await? else {
             self.step_aside();
             return Ok(true);
         };
         // Others may have taken over what it holds: the gate stays closed until all of them have spoken.
         let lapsed = !self.lease.holds();
-        self.hear_time(sent, joined.now);
-        self.accept_secret(&joined.secret);
+        self.lease.hear_time(sent, joined.now);
+        self.membership.members.accept_secret(&joined.secret);
         // First: restoring prolongs the time that this broker is awaited, reading does not.
         self.give_up_what_does_not_live_here().await?;
         if !self.restore_all().await? {
@@ -139,7 +72,7 @@ impl Life {
         }
         drop(writing);
         if lapsed {
-            while !self.find_member(&self.context.incarnation).await?.settled {
+            while !self.lease.find_member(&self.context.incarnation).await?.settled {
                 if self.context.coordinator.server().is_some_and(|server| server != joined.server) {
                     return Ok(false);
                 }
@@ -157,28 +90,25 @@ impl Life {
 
     /// Whether the database is one that this incarnation has put itself into already.
     async fn is_at_home(&self) -> CoordinationResult<bool> {
-        let sighting = self.find_member(&self.context.incarnation).await?;
+        let sighting = self.lease.find_member(&self.context.incarnation).await?;
         let server = self.context.coordinator.server();
-        let known = server.is_some_and(|server| lock(&self.remembered).is_home(&sighting.generation, &server));
+        let known = server.is_some_and(|server| self.membership.members.is_home(&sighting.generation, &server));
         Ok(sighting.member.is_some() && known && sighting.settled)
     }
 
     /// Another life of this broker joined while this one was not known: of the two exactly one goes on.
     fn step_aside(&self) {
-        self.lease.lose();
-        let text = format!("Another live broker has the id \"{}\": the workers here end.", self.context.broker);
-        self.context.log(Level::Error, text);
-        self.fenced.notify_one();
+        self.lease.lose(format!("Another live broker has the id \"{}\": the workers here end.", self.context.broker));
     }
 
     fn moved_in_with(&self, joined: &Joined) {
-        lock(&self.remembered).settled_in(joined);
-        self.well_since.store(boot_millis(), Ordering::Release);
-        self.unverified.store(true, Ordering::Release);
+        self.membership.members.settled_in(joined);
+        self.lease.is_well();
+        self.membership.members.changes.verify_at_next_look();
         self.context
             .log(Level::Info, "Redis lost what it knew, or is another: this broker has put back what it holds.");
-        self.look.notify_one();
-        self.publish.notify_one();
+        self.membership.members.changes.look_now();
+        self.membership.members.changes.publish();
         self.warn_of_server();
     }
 
@@ -186,23 +116,6 @@ impl Life {
     pub fn warn_of_server(&self) {
         if let Some(text) = self.context.coordinator.warning() {
             self.context.log(Level::Warn, text);
-        }
-    }
-
-    pub fn announcement(&self) -> Announcement {
-        let remembered = lock(&self.remembered);
-        let others = remembered.members.values().filter(|record| record.incarnation != self.context.incarnation);
-        let ttl = self.context.config.lease.ttl();
-        Announcement {
-            record: self.record(),
-            ttl,
-            generation: remembered.generation().to_owned(),
-            secret: remembered.secrets.first().cloned().unwrap_or_default(),
-            epoch: remembered.epoch,
-            counters: remembered.counters(),
-            restart_number: remembered.restart_number,
-            patience: others.clone().map(|record| record.lease_ttl).fold(ttl, Duration::max),
-            remembered: others.map(|record| record.incarnation.clone()).collect(),
         }
     }
 
@@ -266,33 +179,5 @@ impl Life {
             self.context.coordinator.release(&self.context.incarnation, chunk).await?;
         }
         Ok(())
-    }
-
-    /// The namespace's secret is another now: the last one is still accepted for as long as somebody may not know.
-    fn accept_secret(self: &Arc<Self>, secret: &str) {
-        if !lock(&self.remembered).replace_secret(secret) {
-            return;
-        }
-        self.equip();
-        let (life, secret) = (self.clone(), secret.to_owned());
-        self.context.spawn("secret", async move {
-            tokio::time::sleep(life.context.config.lease.ttl()).await;
-            lock(&life.remembered).forget_secrets_before(&secret);
-            life.equip();
-        });
-    }
-
-    /// Sets what this broker proves itself by: the application's secrets, or the namespace's where there are none.
-    pub fn equip(&self) {
-        let (given, tls) = {
-            let proofs = lock(&self.proofs);
-            (proofs.secrets.clone(), proofs.tls.clone())
-        };
-        let own = || lock(&self.remembered).secrets.iter().map(|secret| secret.clone().into_bytes()).collect();
-        let secrets = Secrets(if given.is_empty() { own() } else { given });
-        for transport in self.transport.get().into_iter().chain(self.watch.transport()) {
-            transport.set_secrets(secrets.clone());
-            transport.set_tls(tls.clone());
-        }
     }
 }

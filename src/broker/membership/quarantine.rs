@@ -1,0 +1,38 @@
+//! What is said of workers whose brokers died again and again.
+
+use crate::broker::context::shared::Context;
+use crate::broker::js::event::Event;
+use crate::coordination::history::YOUNG;
+use crate::error::{Code, Failure};
+use crate::ids::WorkerId;
+use crate::level::Level;
+
+/// Why a worker is quarantined.
+fn reason(deaths: u32) -> String {
+    format!("its process ended {deaths} times within {} s of the activation of the worker", YOUNG / 1000)
+}
+
+/// Why a call of a quarantined worker fails.
+pub fn quarantined(worker: &WorkerId, deaths: u32) -> Failure {
+    let reason = reason(deaths);
+    let text = format!("The worker \"{worker}\" is quarantined: {reason}. Mend the cause, then call broker.release().");
+    Failure::new(Code::Quarantined, text)
+}
+
+/// Why a call of a worker that waits because of its history has not been made yet.
+pub fn waits(worker: &WorkerId, deaths: u32) -> Failure {
+    let why = match deaths {
+        0 => "it was handed over again and again".to_owned(),
+        _ => format!("its process ended {deaths} times shortly after the worker was activated"),
+    };
+    Failure::new(Code::Unreachable, format!("The worker \"{worker}\" waits to be recovered with a delay: {why}."))
+}
+
+/// An eviction quarantined these workers: the log and JavaScript are told.
+pub fn report(context: &Context, quarantined: Vec<(WorkerId, u32)>) {
+    for (id, deaths) in quarantined {
+        let reason = reason(deaths);
+        context.log(Level::Error, format!("Worker \"{id}\" is quarantined: {reason}. broker.release() frees it."));
+        context.inbox.push(Event::WorkerLost { id: id.to_string(), reason: format!("quarantined: {reason}") });
+    }
+}

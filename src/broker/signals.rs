@@ -1,0 +1,51 @@
+//! Hints that other brokers publish: each goes to the room that it is for.
+
+use crate::broker::incarnation::Life;
+use crate::coordination::Signal;
+use crate::level::Level;
+use std::sync::Arc;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Follows hints, as long as the incarnation goes on.
+pub async fn keep_signals(life: Arc<Life>) {
+    let mut signals = life.context.coordinator.signals();
+    loop {
+        match signals.recv().await {
+            Ok(Signal::Members | Signal::Restart) => life.membership.members.changes.look_now(),
+            Ok(Signal::Pending { cluster, class, waiting, worker }) => {
+                life.hear_of_waiting(&cluster, class, waiting, &worker);
+            }
+            Ok(Signal::Dead { incarnation, before, version }) => {
+                life.membership.view.hear_of_death(&incarnation, before, version).await;
+            }
+            Ok(Signal::Settled) => {
+                life.membership.members.changes.moved();
+                life.membership.members.changes.look_now();
+            }
+            Ok(Signal::Claimed) => life.wake_searches(),
+            Ok(Signal::Unusable { about, by, complaint }) if about == life.context.incarnation => {
+                life.hear_complaint(&by, complaint);
+            }
+            Ok(Signal::Unusable { .. }) => {}
+            Ok(Signal::Overruled(incarnation)) if incarnation == life.context.incarnation => {
+                life.membership.members.changes.verify()
+            }
+            Ok(Signal::Overruled(_)) => {}
+            Ok(Signal::Foreign(key)) => life.context.log(
+                Level::Warn,
+                format!("Another program wrote a value of a foreign type to {key:?} in Redis. It was removed."),
+            ),
+            Ok(Signal::Unreadable(key)) => life.context.log(
+                Level::Warn,
+                format!("The entry {key:?} in Redis cannot be read: another program wrote it. It was deleted."),
+            ),
+            Ok(Signal::Resync) | Err(RecvError::Lagged(_)) => {
+                life.membership.members.check_server();
+                life.membership.members.changes.look_now();
+                life.membership.members.claim_everything();
+                life.audit.notify_one();
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
