@@ -5,7 +5,7 @@
 mod host;
 
 use bytes::Bytes;
-use dworker::broker::messaging::calls::Settled;
+use dworker::broker::calls::table::Settled;
 use dworker::broker::start::Home;
 use dworker::clock::boot_millis;
 use dworker::coordination::memory::MemoryStore;
@@ -161,7 +161,7 @@ async fn what_follows_a_message_that_came_too_early_goes_back_too_until_its_send
     };
     tell(1);
     assert!(matches!(
-        near.raise(&connection, &"Room#x".into(), epoch, Chain::EMPTY, boot_millis() + 3000).await,
+        near.directory.routes.raise(&connection, &"Room#x".into(), epoch, Chain::EMPTY, boot_millis() + 3000).await,
         Settled::Reply(_)
     ));
     tell(2);

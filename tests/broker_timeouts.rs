@@ -10,7 +10,6 @@ use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::{Fate, LoadChange, Location, Release};
 use dworker::error::{Code, Delivered};
 use dworker::ids::{Epoch, WorkerId};
-use dworker::lock::lock;
 use dworker::transport::MemoryHub;
 use dworker::wire::message::PayloadRef;
 use host::{config, Handler, Host};
@@ -91,7 +90,7 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
     let tell = || a.run(|slot| assert!(!life.tell(worker, "who", PayloadRef::json(b"1"), slot)));
     // As if a message had come back, and the broker did not say that it was the last one: it is frozen.
     let connection = {
-        let mut lanes = lock(&life.lanes);
+        let mut lanes = life.directory.routes.lanes();
         let Some(Route::Remote { connection, .. }) = lanes.get_mut(worker).map(|lane| lane.route.clone()) else {
             panic!("the route is known");
         };
@@ -111,21 +110,21 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
     let began = Instant::now();
     let late = a.run(|slot| {
         {
-            let mut lanes = lock(&life.lanes);
+            let mut lanes = life.directory.routes.lanes();
             lanes.passed(u64::MAX);
             lanes.get_mut(worker).expect("it is known").resolving = true;
         }
         assert!(!life.tell(worker, "who", PayloadRef::json(b"1"), slot));
-        lock(&life.lanes).fence_there(worker, &connection, u64::MAX);
-        assert!(life.attach(&here, Route::Remote { connection: connection.clone(), epoch: Epoch(0) }));
+        life.directory.routes.lanes().fence_there(worker, &connection, u64::MAX);
+        assert!(life.directory.routes.attach(&here, Route::Remote { connection: connection.clone(), epoch: Epoch(0) }));
     });
     assert_eq!(late.await.expect_err("nothing is handed over").code, Code::Unreachable);
     assert!(began.elapsed() < Duration::from_millis(3 * RETRIES), "{:?}", began.elapsed());
     // One that is still waiting then goes where the worker is found.
     let (told, ()) = tokio::join!(tell(), async {
         tokio::time::sleep(Duration::from_millis(RETRIES / 3)).await;
-        lock(&life.lanes).passed(u64::MAX);
-        life.look_for_route(&WorkerId::new(worker));
+        life.directory.routes.lanes().passed(u64::MAX);
+        life.directory.routes.look_for_route(&WorkerId::new(worker));
     });
     told.expect("it is handed over");
 }

@@ -3,12 +3,12 @@
 //! A failing run prints its seed; `SHUTTLE_RANDOM_SEED=… cargo test …` runs that one again.
 
 use bytes::Bytes;
+use dworker::broker::calls::table::{Calls, Place, Waiter};
 use dworker::broker::js::delivery::Delivery;
 use dworker::broker::js::delivery::Origin;
 use dworker::broker::js::event::Event;
 use dworker::broker::js::queue::{Inbox, MAX_BYTES};
 use dworker::broker::lease::gate::Gate;
-use dworker::broker::messaging::calls::{Calls, Place, Waiter};
 use dworker::config::{LeaseConfig, OnRedisLoss};
 use dworker::ids::{Epoch, WorkerId};
 use dworker::wire::call_chain::Chain;

@@ -91,7 +91,7 @@ impl Station {
             if events.is_empty() {
                 if let Some(life) = &life {
                     marks.drain(..).for_each(|mark| life.marked(mark));
-                    life.flush();
+                    life.output.flush();
                 }
                 return None;
             }
@@ -130,7 +130,7 @@ impl Station {
     /// comes of a single event is mostly the only one, and what JavaScript still does in this turn would only delay it.
     pub fn left_to_send(&self, life: &Life) {
         if self.quiet.take() {
-            life.flush();
+            life.output.flush();
         }
     }
 
@@ -160,7 +160,7 @@ impl Station {
     pub fn flush(&self) -> bool {
         let life = self.core.life().ok();
         if let Some(life) = &life {
-            life.flush();
+            life.output.flush();
         }
         self.core.inbox.has_work(life.is_some_and(|life| life.lease.holds()))
     }

@@ -1,8 +1,8 @@
 //! The table of what passes between JavaScript and the core, for the test that compares it with `lib/protocol.js`.
 
-use crate::broker::activation::lifecycle::Creation;
 use crate::broker::js::event::DestroyCause;
 use crate::broker::js::protocol::{EventKind, APART, FORMS, FORM_STRING};
+use crate::broker::js::report::Creation;
 use crate::coordination::Cause;
 use crate::limits;
 use crate::wire::message::Encoding;

@@ -5,7 +5,7 @@ use crate::binding::{runtime, strings};
 use crate::broker::js::batch::{is_one_json_value, BatchWriter, LARGE};
 use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
-use crate::broker::messaging::outgoing::send_failure;
+use crate::broker::output::failure::send_failure;
 use crate::error::{Code, Failure};
 use crate::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use crate::level::Level;

@@ -7,7 +7,6 @@ use crate::broker::js::delivery;
 use crate::broker::js::event::{DestroyCause, Event};
 use crate::broker::js::queue::Inbox;
 use crate::broker::membership::proofs::Proofs;
-use crate::broker::messaging::calls::Settled;
 use crate::broker::start::Home;
 use crate::clock::boot_millis;
 use crate::config::{BrokerConfig, Credentials};
@@ -17,7 +16,6 @@ use crate::ids::{ClassName, Incarnation};
 use crate::level::Level;
 use crate::lock::lock;
 use crate::transport::{SocketLoop, Tls};
-use bytes::Bytes;
 use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
 use std::pin::{pin, Pin};
@@ -342,15 +340,6 @@ async fn end(life: &Arc<Life>, politely: bool) {
     let gone: HashSet<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
     life.context.inbox.forget(|handle| gone.contains(&handle));
     life.context.fail_operations();
-    let parked = lock(&life.lanes).drain();
-    for parked in parked {
-        if parked.tell_slot > 0 {
-            life.context.inbox.push(Event::failed(parked.tell_slot, Failure::new(Code::State, "The broker ended.")));
-        }
-    }
-    let waiting = lock(&life.calls).drain();
-    for (call, ended) in waiting {
-        let failure = Failure::new(Code::PeerLost, "The broker ended.").with_delivered(ended.delivered());
-        life.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
-    }
+    life.directory.routes.fail_everything();
+    life.calls.fail_everything();
 }

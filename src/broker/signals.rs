@@ -22,9 +22,9 @@ pub async fn keep_signals(life: Arc<Life>) {
                 life.membership.members.changes.moved();
                 life.membership.members.changes.look_now();
             }
-            Ok(Signal::Claimed) => life.wake_searches(),
+            Ok(Signal::Claimed) => life.directory.routes.wake_searches(),
             Ok(Signal::Unusable { about, by, complaint }) if about == life.context.incarnation => {
-                life.hear_complaint(&by, complaint);
+                life.directory.reports.hear_complaint(&by, complaint);
             }
             Ok(Signal::Unusable { .. }) => {}
             Ok(Signal::Overruled(incarnation)) if incarnation == life.context.incarnation => {

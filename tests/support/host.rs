@@ -1,10 +1,10 @@
 //! A broker whose JavaScript side is played by the test: it makes workers, hands messages to a handler, keeps results.
 
-use dworker::broker::activation::lifecycle::{Creation, Ended};
 use dworker::broker::broker::Core;
 use dworker::broker::js::delivery::Handle;
 use dworker::broker::js::event::{DestroyCause, Event};
 use dworker::broker::js::queue::Inbox;
+use dworker::broker::js::report::{Creation, Ended};
 use dworker::broker::start::Home;
 use dworker::clock::boot_millis;
 use dworker::config::{
@@ -113,7 +113,7 @@ impl Host {
         self.waiting.lock().expect("no test panics with it").insert(slot, sender);
         operation(slot);
         if let Ok(life) = self.core.life() {
-            life.flush();
+            life.output.flush();
         }
         self.inbox.nudge();
         receiver.await.expect("every operation is answered")
@@ -161,7 +161,7 @@ impl Host {
             } else {
                 life.tell(worker, method, PayloadRef::json(json.as_bytes()), slot);
             }
-            life.flush();
+            life.output.flush();
             self.inbox.nudge();
         }
     }
@@ -267,7 +267,7 @@ impl Host {
                     other => self.settle(other),
                 }
             }
-            life.flush();
+            life.output.flush();
             marks.into_iter().for_each(|mark| life.marked(mark));
         }
     }

@@ -14,7 +14,6 @@ use crate::clock::boot_millis;
 use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, Epoch, Incarnation, WorkerId};
-use crate::lock::lock;
 use crate::wire::call_chain::Chain;
 use serde_json::{json, Value};
 use std::sync::Arc;
@@ -125,7 +124,7 @@ impl Life {
     async fn try_to_create(self: &Arc<Self>, creation: &mut Creation) -> Next {
         creation.request.exclude.clone_from(&creation.failed);
         if !creation.use_avoided {
-            let avoided = lock(&self.avoided).current(boot_millis());
+            let avoided = self.directory.reports.avoided();
             let more = avoided.into_iter().filter(|broker| !creation.failed.contains(broker)).collect::<Vec<_>>();
             creation.request.exclude.extend(more);
         }
@@ -138,9 +137,9 @@ impl Life {
         };
         match placement {
             Placement::NoBroker { cluster } => self.nobody_left(creation, &cluster.to_string()).await,
-            Placement::OtherClassWaits { id, class, cluster } => {
-                Next::Failed(self.waits_as_another_class(&id, &creation.request.class, &class, &cluster))
-            }
+            Placement::OtherClassWaits { id, class, cluster } => Next::Failed(
+                self.directory.reports.waits_as_another_class(&id, &creation.request.class, &class, &cluster),
+            ),
             Placement::NotMember => {
                 // After a wipe the others may have restored the tables before this broker has announced itself.
                 self.membership.members.changes.announce();
@@ -206,7 +205,7 @@ impl Life {
         let raised = self.have_taken_up(to, &creation.chain, until, reserved && !creation.patient).await;
         let failure = match raised {
             Raised::Yes(Activated { failed }) => {
-                lock(&self.avoided).worked(&to.owner.incarnation);
+                self.directory.reports.worked(&to.owner.incarnation);
                 let broker = self
                     .membership
                     .members
@@ -280,7 +279,7 @@ impl Life {
                 Ok(Location::Unsettled) => self.membership.members.unsettled(),
                 Ok(Location::Pending { class, cluster }) => {
                     self.membership.members.claim(class.clone());
-                    self.still_pending(id, &class, &cluster)
+                    self.directory.reports.still_pending(id, &class, &cluster)
                 }
                 Ok(Location::Suspected { class, deaths }) => {
                     self.membership.members.claim(class);

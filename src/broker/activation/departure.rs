@@ -3,12 +3,12 @@
 //! From the release on the worker may live elsewhere, so an answer of this instance must not count: its callers are told
 //! before. One that ended itself for good (`worker.destroy()`) may answer first, as its handler may have called that.
 
-use crate::broker::activation::lifecycle::Ended;
+use crate::broker::calls::table::Place;
 use crate::broker::incarnation::Life;
 use crate::broker::js::delivery::Origin;
 use crate::broker::js::delivery::{Delivery, Handle};
 use crate::broker::js::event::Event;
-use crate::broker::messaging::calls::Place;
+use crate::broker::js::report::Ended;
 use crate::clock::boot_millis;
 use crate::coordination::Release;
 use crate::error::{Code, Failure};
@@ -73,15 +73,15 @@ impl Life {
             let closed = lock(&self.inbound).close(*inbound);
             match closed.map(|closed| closed.origin) {
                 None => {}
-                Some(Origin::Local { slot }) if !unwanted => self.fail_call(slot, Failure::new(Code::PeerLost, &text)),
+                Some(Origin::Local { slot }) if !unwanted => self.calls.fail(slot, Failure::new(Code::PeerLost, &text)),
                 Some(Origin::Local { .. }) => {}
                 Some(Origin::Remote { connection, call }) => {
                     if !unwanted {
                         let message = Bytes::copy_from_slice(text.as_bytes());
-                        self.write_failure(&connection, call, Code::PeerLost, message, Bytes::new());
+                        self.output.write_failure(&connection, call, Code::PeerLost, message, Bytes::new());
                     }
-                    self.answered(&connection);
-                    self.flush_to(&connection);
+                    self.output.answered(&connection);
+                    self.output.flush_to(&connection);
                 }
             }
         }

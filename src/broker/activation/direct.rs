@@ -15,7 +15,7 @@ use crate::lock::lock;
 impl Life {
     /// `true`: an event comes behind all that this broker has sent to the worker. From the JavaScript thread.
     pub fn open_direct(&self, worker: &str, handle: Handle) -> bool {
-        let mut lanes = lock(&self.lanes);
+        let mut lanes = self.directory.routes.lanes();
         let lane = lanes.lane(worker, boot_millis());
         let Route::Local { epoch } = lane.route else { return false };
         if !lane.queue.is_empty() || self.lease.is_suspended() {

@@ -3,49 +3,30 @@
 use crate::broker::activation::catalog::{Activated, Creator, Requester, Resident, State};
 use crate::broker::activation::mailbox::Turns;
 use crate::broker::activation::turns::ending;
+use crate::broker::calls::table::Settled;
 use crate::broker::incarnation::Life;
 use crate::broker::js::delivery::Origin;
 use crate::broker::js::delivery::{Delivery, Handle};
 use crate::broker::js::event::{DestroyCause, Event};
-use crate::broker::messaging::calls::Settled;
-use crate::broker::messaging::outgoing::send_failure;
-use crate::broker::messaging::output_gate::Answer;
+use crate::broker::js::report::{Creation, Ended};
+use crate::broker::output::answer::Answer;
+use crate::broker::output::failure::send_failure;
 use crate::clock::boot_millis;
 use crate::coordination::{Cause, Fate, Release};
 use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{ClassName, WorkerId};
 use crate::level::Level;
 use crate::lock::lock;
-use crate::transport::{Connection, SendError};
+use crate::transport::SendError;
 use crate::wire::codec;
 use crate::wire::message::{Message, PayloadRef};
 use bytes::Bytes;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
-
-/// How the making of a worker ended in JavaScript.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Creation {
-    Done,
-    /// Its constructor threw.
-    Threw,
-    /// The class is not registered.
-    ClassMissing,
-}
-
-/// How a worker ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ended {
-    /// By itself and for good: what it handles may still be answered before it is given up.
-    ByItself,
-    /// It may live elsewhere at once.
-    Moved,
-}
 
 impl Life {
     /// Its construction and `onCreate` ended. `message`: what one of them failed with, if anything. `max_queue`: it takes one message at a time, and so many wait at most.
     pub fn created(&self, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>) {
-        if self.holds_back(|| Answer::Created { handle, creation, message: message.into(), max_queue }) {
+        if self.output.holds_back(|| Answer::Created { handle, creation, message: message.into(), max_queue }) {
             return;
         }
         if creation != Creation::Done {
@@ -173,7 +154,7 @@ impl Life {
                             body: Bytes::new(),
                         },
                     };
-                    self.reply_to(place.connection(), &message);
+                    self.output.reply_to(place.connection(), &message);
                 }
             }
         }
@@ -239,7 +220,7 @@ impl Life {
         let mut touched = Vec::new();
         let (successor, waiting, late) = {
             // Both locks: nobody may see the worker gone before all that waited for it is back in its place.
-            let mut lanes = lock(&self.lanes);
+            let mut lanes = self.directory.routes.lanes();
             let mut residents = lock(&self.residents);
             let Some(mut resident) = residents.remove(handle) else { return };
             while let Some(delivery) = resident.mailbox.pop() {
@@ -263,7 +244,7 @@ impl Life {
         // Without a failure it was made, and ended before the registry was told so.
         self.tell_creators(creators, &outcome);
         touched.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        touched.iter().for_each(|connection| self.flush_to(connection));
+        touched.iter().for_each(|connection| self.output.flush_to(connection));
         if let Some((entry, creators)) = successor {
             self.move_in(entry, creators);
         }
@@ -308,7 +289,7 @@ impl Life {
 
     /// The handler's result.
     pub fn reply(&self, inbound: u64, payload: PayloadRef<'_>) {
-        if self.holds_back(|| Answer::Reply { inbound, payload: payload.copied() }) {
+        if self.output.holds_back(|| Answer::Reply { inbound, payload: payload.copied() }) {
             return;
         }
         match self.handled(inbound) {
@@ -318,11 +299,10 @@ impl Life {
                 let failure = send_failure(SendError::TooLarge { length, max: self.context.config.max_message_bytes });
                 let failure = Failure::new(failure.code, format!("The result is too large. {}", failure.message))
                     .with_delivered(Delivered::Yes);
-                self.fail_call(slot, failure);
+                self.calls.fail(slot, failure);
             }
             Some(Origin::Local { slot }) => {
-                let settled = lock(&self.calls).settle(slot);
-                if settled.is_some() {
+                if self.calls.end(slot).is_some() {
                     self.context.inbox.push_quietly(Event::Done { slot, value: payload.copied() });
                 }
             }
@@ -332,16 +312,16 @@ impl Life {
                 if let Err(SendError::TooLarge { length, max }) = written {
                     let failure = send_failure(SendError::TooLarge { length, max });
                     let message = Bytes::from(format!("The result is too large. {}", failure.message));
-                    self.write_failure(&connection, call, Code::TooLarge, message, Bytes::new());
+                    self.output.write_failure(&connection, call, Code::TooLarge, message, Bytes::new());
                 }
-                self.answered(&connection);
+                self.output.answered(&connection);
             }
         }
     }
 
     /// The handler failed; `body` is its error as JSON text.
     pub fn fail(&self, inbound: u64, message: &str, body: &str) {
-        if self.holds_back(|| Answer::Failure { inbound, message: message.into(), body: body.into() }) {
+        if self.output.holds_back(|| Answer::Failure { inbound, message: message.into(), body: body.into() }) {
             return;
         }
         match self.handled(inbound) {
@@ -349,27 +329,20 @@ impl Life {
             Some(Origin::Local { slot }) => {
                 let failure = Failure::new(Code::Rejected, message);
                 let body = Bytes::copy_from_slice(body.as_bytes());
-                self.settle(slot, Settled::Failure { failure, body });
+                self.calls.settle(slot, Settled::Failure { failure, body });
             }
             Some(Origin::Remote { connection, call }) => {
                 let message = Bytes::copy_from_slice(message.as_bytes());
-                self.write_failure(&connection, call, Code::Rejected, message, Bytes::copy_from_slice(body.as_bytes()));
-                self.answered(&connection);
+                self.output.write_failure(
+                    &connection,
+                    call,
+                    Code::Rejected,
+                    message,
+                    Bytes::copy_from_slice(body.as_bytes()),
+                );
+                self.output.answered(&connection);
             }
         }
-    }
-
-    pub fn write_failure(&self, to: &Arc<Connection>, call: u64, code: Code, message: Bytes, body: Bytes) {
-        let failure = Message::Failure { call, code, message: message.clone(), body };
-        if let Err(SendError::TooLarge { .. }) = to.answer(&failure) {
-            let message = Bytes::from_static(b"The handler failed, and its error is too large to be sent.");
-            let _ = to.answer(&Message::Failure { call, code, message, body: Bytes::new() });
-        }
-    }
-
-    pub fn answered(&self, connection: &Arc<Connection>) {
-        connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-        self.mark_dirty(connection);
     }
 
     /// The class of this resident is offered no longer; which one that is.

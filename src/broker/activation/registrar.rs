@@ -181,7 +181,7 @@ impl Life {
                 drop(residents);
                 self.context.inbox.push(Event::Create { handle, entry });
                 if searched {
-                    self.wake_searches();
+                    self.directory.routes.wake_searches();
                 }
             }
             Insertion::Later => {}

@@ -2,8 +2,8 @@
 
 use crate::broker::activation::catalog::{Activated, Creator};
 use crate::broker::activation::creation::Reservation;
+use crate::broker::calls::table::Settled;
 use crate::broker::incarnation::Life;
-use crate::broker::messaging::calls::Settled;
 use crate::clock::boot_millis;
 use crate::coordination::Owner;
 use crate::error::{Code, Failure, Outcome};
@@ -52,7 +52,7 @@ impl Life {
             Ok(connection) => connection,
             Err(failure) => return Raised::Undelivered(failure),
         };
-        let mut raising = pin!(self.raise(&connection, id, *epoch, chain.clone(), until));
+        let mut raising = pin!(self.directory.routes.raise(&connection, id, *epoch, chain.clone(), until));
         if hasty {
             if let Ok(settled) = tokio::time::timeout(TAKE_UP_PATIENCE, &mut raising).await {
                 return self.read_answer(owner, id, settled);
@@ -62,7 +62,7 @@ impl Life {
                 let broker = &connection.peer().broker;
                 let text = format!("The broker \"{broker}\" did not take the worker up within {millis} ms.");
                 let failure = Failure::new(Code::Timeout, text).with_delivered(crate::error::Delivered::No);
-                self.complain(owner, &failure);
+                self.directory.reports.complain(owner, &failure);
                 return Raised::Withdrawn(failure);
             }
         }
@@ -76,7 +76,7 @@ impl Life {
         };
         match failure.code {
             Code::Unreachable | Code::Overloaded | Code::PeerLost => {
-                self.complain(owner, &failure);
+                self.directory.reports.complain(owner, &failure);
                 Raised::Undelivered(failure)
             }
             // The broker is leaving.
@@ -97,12 +97,12 @@ impl Life {
         self.context.spawn("connect", async move {
             let connected = life.membership.members.connect(&owner).await;
             match &connected {
-                Ok(_) => lock(&life.avoided).worked(&owner.incarnation),
+                Ok(_) => life.directory.reports.worked(&owner.incarnation),
                 // A limit was reached, here or there: whose it is logs that by itself, and nobody is unreachable.
                 Err(failure) if failure.code == Code::Overloaded => {
-                    life.avoid(&owner, failure);
+                    life.directory.reports.avoid(&owner, failure);
                 }
-                Err(failure) => life.complain(&owner, failure),
+                Err(failure) => life.directory.reports.complain(&owner, failure),
             }
             // Whoever waited may have tried another broker meanwhile.
             let _ = sender.send(connected);

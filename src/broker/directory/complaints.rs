@@ -1,15 +1,49 @@
 //! A broker that others cannot use is told, so that the reason shows in its own log, too.
 
-use crate::broker::incarnation::Life;
+use crate::broker::context::notices::Notices;
+use crate::broker::context::shared::Context;
+use crate::broker::directory::avoided::Avoided;
+use crate::broker::membership::members::Members;
 use crate::clock::boot_millis;
 use crate::coordination::{Complaint, Owner};
 use crate::error::{Code, Failure};
-use crate::ids::Incarnation;
+use crate::ids::{ClassName, ClusterName, Incarnation};
 use crate::level::Level;
 use crate::lock::lock;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-impl Life {
+/// Brokers that cannot be used, and classes that no broker hosts: placement avoids the former, the log tells of both.
+pub struct Reports {
+    pub(super) context: Arc<Context>,
+    pub(super) members: Arc<Members>,
+    /// Classes of workers that wait to be recovered and that no broker hosts, as far as they were warned of.
+    pub(super) missing_classes: Mutex<Notices<(ClusterName, ClassName)>>,
+    /// Brokers that could not be used lately, and what was said of that.
+    avoided: Mutex<Avoided>,
+    complaints: Mutex<Notices<Incarnation>>,
+}
+
+impl Reports {
+    pub(super) fn new(context: &Arc<Context>, members: &Arc<Members>) -> Arc<Self> {
+        Arc::new(Self {
+            context: context.clone(),
+            members: members.clone(),
+            missing_classes: Mutex::default(),
+            avoided: Mutex::default(),
+            complaints: Mutex::default(),
+        })
+    }
+
+    /// Brokers that placement should avoid now.
+    pub fn avoided(&self) -> Vec<Incarnation> {
+        lock(&self.avoided).current(boot_millis())
+    }
+
+    /// This broker could be used.
+    pub fn worked(&self, broker: &Incarnation) {
+        lock(&self.avoided).worked(broker);
+    }
+
     /// New workers are placed on other brokers for a while, which is logged once a minute at most: then the answer is `true`.
     pub fn avoid(&self, broker: &Owner, failure: &Failure) -> bool {
         let now = boot_millis();
@@ -23,7 +57,7 @@ impl Life {
     }
 
     /// The same, and the broker is told, so that it logs it, too.
-    pub fn complain(self: &Arc<Self>, about: &Owner, failure: &Failure) {
+    pub fn complain(&self, about: &Owner, failure: &Failure) {
         let complaint = match failure.code {
             Code::Unauthorized => Complaint::Refused,
             Code::Unreachable => Complaint::Unreachable,
@@ -32,10 +66,10 @@ impl Life {
         if !self.avoid(about, failure) {
             return;
         }
-        let (life, about) = (self.clone(), about.incarnation.clone());
+        let (context, about) = (self.context.clone(), about.incarnation.clone());
         self.context.spawn("complaint", async move {
-            if let Err(error) = life.context.coordinator.complain(&about, &life.context.incarnation, complaint).await {
-                life.context.log(Level::Debug, format!("A broker could not be told that it is not reachable: {error}"));
+            if let Err(error) = context.coordinator.complain(&about, &context.incarnation, complaint).await {
+                context.log(Level::Debug, format!("A broker could not be told that it is not reachable: {error}"));
             }
         });
     }
@@ -43,9 +77,9 @@ impl Life {
     /// Another broker says that it cannot use this one.
     pub fn hear_complaint(&self, by: &Incarnation, complaint: Complaint) {
         let Some(count) = lock(&self.complaints).note(self.context.incarnation.clone(), boot_millis()) else { return };
-        let name = self.membership.members.broker_of(by).map(|broker| format!("\"{broker}\""));
+        let name = self.members.broker_of(by).map(|broker| format!("\"{broker}\""));
         let by = name.unwrap_or_else(|| "of unknown name".into());
-        let address = self.membership.members.record().address;
+        let address = self.members.record().address;
         let what = match complaint {
             Complaint::Unreachable => format!(
                 "cannot connect to this one at {address}. Check option.advertise, firewalls and limits of connections"

@@ -1,26 +1,25 @@
 //! Where a worker is: what the registry says, and a connection to its broker.
 
-use crate::broker::activation::catalog::Creator;
+use crate::broker::calls::table::{time_left, Place, Settled, Waiter};
 use crate::broker::directory::lane::Route;
-use crate::broker::incarnation::Life;
+use crate::broker::directory::routes::{Local, Routes};
+use crate::broker::lease::room::suspended;
 use crate::broker::membership::quarantine::{quarantined, waits};
-use crate::broker::messaging::calls::{Call, Place, Settled, Waiter};
-use crate::broker::messaging::incoming::suspended;
-use crate::broker::messaging::outgoing::{send_failure, time_left};
+use crate::broker::output::failure::send_failure;
 use crate::clock::boot_millis;
 use crate::coordination::{Location, Owner};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
-use crate::lock::lock;
 use crate::transport::Connection;
 use crate::wire::call_chain::Chain;
 use crate::wire::message::Message;
 use bytes::Bytes;
-use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
+/// What a search for a route found.
 pub enum Found {
+    /// A route.
     Route(Route),
     /// It will not come: who waits is told now.
     Gone(Failure),
@@ -32,21 +31,9 @@ pub enum Found {
     Again(Failure),
 }
 
-impl Life {
-    /// Calls that ended without an answer: their workers may live elsewhere.
-    pub fn doubt_routes(&self, unanswered: &[(u64, Call)]) {
-        let over = |(_, call): &(u64, Call)| match call.place {
-            Place::There { connection } if call.lane > 0 => Some((call.lane, connection)),
-            _ => None,
-        };
-        let unanswered: HashSet<(u64, u64)> = unanswered.iter().filter_map(over).collect();
-        if !unanswered.is_empty() {
-            lock(&self.lanes).doubt(&unanswered);
-        }
-    }
-
+impl Routes {
     fn doubted_route(&self, worker: &WorkerId) -> Option<Route> {
-        match &lock(&self.lanes).get_mut(worker.as_str())?.route {
+        match &self.lanes().get_mut(worker.as_str())?.route {
             Route::Doubted { connection, epoch } if connection.is_open() => {
                 Some(Route::Remote { connection: connection.clone(), epoch: *epoch })
             }
@@ -55,7 +42,10 @@ impl Life {
     }
 
     pub async fn find_route(self: &Arc<Self>, worker: &WorkerId) -> Found {
-        if self.lease.is_suspended() && lock(&self.residents).handle(worker.as_str()).is_some() {
+        let Some(local) = self.local() else {
+            return Found::Wait(Failure::new(Code::Unreachable, "The broker ended."));
+        };
+        if self.lease.is_suspended() && local.is_here(worker) {
             return Found::Wait(suspended(worker));
         }
         let location = match self.context.coordinator.locate(worker).await {
@@ -71,11 +61,11 @@ impl Life {
                 Found::Gone(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\".")))
             }
             Location::Unsettled => {
-                self.doubted_route(worker).map_or(Found::Wait(self.membership.members.unsettled()), Found::Route)
+                self.doubted_route(worker).map_or(Found::Wait(self.members.unsettled()), Found::Route)
             }
             Location::Pending { class, cluster } => {
-                self.membership.members.claim(class.clone());
-                let failure = self.still_pending(worker, &class, &cluster);
+                self.members.claim(class.clone());
+                let failure = self.reports.still_pending(worker, &class, &cluster);
                 // Nothing is known of a broker that could take it: it is looked up less often.
                 match failure.code {
                     Code::NoBroker => Found::Wait(failure),
@@ -83,38 +73,36 @@ impl Life {
                 }
             }
             Location::Suspected { class, deaths } => {
-                self.membership.members.claim(class);
+                self.members.claim(class);
                 Found::Soon(waits(worker, deaths))
             }
             Location::Quarantined { deaths, .. } => Found::Gone(quarantined(worker, deaths)),
             Location::Owned { owner, epoch, .. } if owner.incarnation == self.context.incarnation => {
-                self.find_here(worker, epoch).await
+                self.find_here(&*local, worker, epoch).await
             }
             Location::Owned { owner, epoch, .. } => self.find_there(worker, &owner, epoch).await,
         }
     }
 
-    async fn find_here(self: &Arc<Self>, worker: &WorkerId, epoch: Epoch) -> Found {
-        if lock(&self.residents).handle(worker.as_str()).is_some() {
+    async fn find_here(&self, local: &dyn Local, worker: &WorkerId, epoch: Epoch) -> Found {
+        if local.is_here(worker) {
             return Found::Route(Route::Local { epoch });
         }
-        let (creator, receiver) = Creator::internal(self.chain_of_parked(worker));
-        self.registrar.take_up(worker.clone(), Some(creator));
-        match receiver.await {
-            Ok(Ok(_)) => Found::Route(Route::Local { epoch }),
-            Ok(Err(failure)) => Found::Wait(failure),
-            Err(_) => Found::Wait(Failure::new(Code::Unreachable, "The worker could not be taken up.")),
+        match local.take_up(worker, self.chain_of_parked(worker)).await {
+            Some(Ok(())) => Found::Route(Route::Local { epoch }),
+            Some(Err(failure)) => Found::Wait(failure),
+            None => Found::Wait(Failure::new(Code::Unreachable, "The worker could not be taken up.")),
         }
     }
 
     async fn find_there(self: &Arc<Self>, worker: &WorkerId, owner: &Owner, epoch: Epoch) -> Found {
-        let connection = match self.membership.members.connect(owner).await {
+        let connection = match self.members.connect(owner).await {
             Ok(connection) => connection,
             // Whether it answers again is looked after elsewhere; who asks need not wait for that.
-            Err(failure) if self.membership.members.peers.is_silent(&owner.incarnation) => return Found::Gone(failure),
+            Err(failure) if self.members.peers.is_silent(&owner.incarnation) => return Found::Gone(failure),
             Err(failure) => return Found::Wait(failure),
         };
-        let bounced = lock(&self.lanes).get_mut(worker.as_str()).and_then(|lane| lane.bounced);
+        let bounced = self.lanes().get_mut(worker.as_str()).and_then(|lane| lane.bounced);
         if bounced == Some(connection.id()) {
             // It stands under that broker, which does not hold it: e.g. an answer of the registry was lost there.
             let begun = boot_millis();
@@ -127,7 +115,7 @@ impl Life {
                 }
                 Settled::Failure { failure, .. } => return Found::Wait(failure),
             }
-            if let Some(lane) = lock(&self.lanes).get_mut(worker.as_str()) {
+            if let Some(lane) = self.lanes().get_mut(worker.as_str()) {
                 lane.bounced = None;
             }
         }
@@ -136,7 +124,7 @@ impl Life {
 
     /// The workers that wait for the asks which wait for a route to this one.
     fn chain_of_parked(&self, worker: &WorkerId) -> Chain {
-        let mut lanes = lock(&self.lanes);
+        let mut lanes = self.lanes();
         let parked = lanes.get_mut(worker.as_str()).into_iter().flat_map(|lane| &lane.queue);
         Chain::merged(parked.map(|parked| &parked.chain))
     }
@@ -153,13 +141,13 @@ impl Life {
     ) -> Settled {
         let (sender, receiver) = oneshot::channel();
         let call = self.context.next_call();
-        self.open_call(call, deadline, Waiter::Internal(sender));
-        lock(&self.calls).route(call, Place::There { connection: to.id() });
+        self.calls.open(call, deadline, Waiter::Internal(sender));
+        self.calls.route(call, Place::There { connection: to.id() });
         let time_left = time_left(deadline, boot_millis());
         let create = Message::Create { call, time_left, worker: worker.clone(), epoch, chain };
         match to.send(&create) {
             Ok(()) => to.flush(),
-            Err(error) => self.fail_call(call, send_failure(error).with_delivered(crate::error::Delivered::No)),
+            Err(error) => self.calls.fail(call, send_failure(error).with_delivered(crate::error::Delivered::No)),
         }
         receiver.await.unwrap_or_else(|_| Settled::Failure {
             failure: Failure::new(Code::PeerLost, "The broker ended."),

@@ -2,11 +2,14 @@
 //!
 //! | what you look for | file |
 //! | --- | --- |
-//! | routes, and messages that wait for one | [`lanes`], [`lane`] |
+//! | the parts of this room | [`room`] |
+//! | routes, and messages that wait for one | [`routes`]; one lane a worker: [`lanes`], [`lane`] |
 //! | from a worker's id to a route | [`resolution`], [`lookup`] |
+//! | what waits is written to the route that was found | [`attachment`] |
 //! | brokers that cannot be used | [`avoided`], [`complaints`] |
 //! | what is said of a worker that waits to be recovered | [`pending`] |
 
+pub mod attachment;
 pub mod avoided;
 pub mod complaints;
 pub mod lane;
@@ -14,3 +17,5 @@ pub mod lanes;
 pub mod lookup;
 pub mod pending;
 pub mod resolution;
+pub mod room;
+pub mod routes;

@@ -1,17 +1,17 @@
 //! What is said of a worker that waits to be recovered: its class, and whether any broker can take it.
 
-use crate::broker::incarnation::Life;
+use crate::broker::directory::complaints::Reports;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
 use crate::ids::{ClassName, ClusterName, WorkerId};
 use crate::level::Level;
 use crate::lock::lock;
 
-impl Life {
+impl Reports {
     /// Why a worker that waits to be recovered cannot be reached yet.
     pub fn still_pending(&self, id: &WorkerId, class: &ClassName, cluster: &ClusterName) -> Failure {
         let text = format!("The worker \"{id}\" of the class \"{class}\" waits to be recovered");
-        if self.membership.members.is_hosted(class, cluster) {
+        if self.members.is_hosted(class, cluster) {
             return Failure::new(Code::Unreachable, format!("{text}."));
         }
         self.warn_of_missing_class(id, class, cluster);
@@ -27,7 +27,7 @@ impl Life {
         class: &ClassName,
         cluster: &ClusterName,
     ) -> Failure {
-        let missing = if self.membership.members.is_hosted(class, cluster) {
+        let missing = if self.members.is_hosted(class, cluster) {
             String::new()
         } else {
             self.warn_of_missing_class(id, class, cluster);

@@ -1,16 +1,13 @@
 //! From a worker's id to a route: asks the registry where it is, connects, and lets go what waits.
 
 use crate::backoff::{spread, Backoff};
-use crate::broker::directory::lane::{Parked, Route};
+use crate::broker::directory::lane::Route;
 use crate::broker::directory::lanes::Lanes;
 use crate::broker::directory::lookup::Found;
-use crate::broker::incarnation::Life;
-use crate::broker::js::event::Event;
+use crate::broker::directory::routes::Routes;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
 use crate::ids::WorkerId;
-use crate::level::Level;
-use crate::lock::lock;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -40,17 +37,17 @@ impl Drop for Counted<'_> {
     }
 }
 
-impl Life {
+impl Routes {
     /// Workers that waited have an owner now: those that search look again.
     pub fn wake_searches(&self) {
         if self.resolving.load(Ordering::Relaxed) <= MAX_WOKEN {
-            self.membership.members.changes.moved();
+            self.members.changes.moved();
         }
     }
 
     /// Starts a search for a route, unless one is under way or nothing waits.
     pub fn look_for_route(self: &Arc<Self>, worker: &WorkerId) {
-        self.look_for_route_in(&mut lock(&self.lanes), worker);
+        self.look_for_route_in(&mut self.lanes(), worker);
     }
 
     /// The same, for who holds the lanes already.
@@ -71,7 +68,7 @@ impl Life {
         let mut was_closed = false;
         loop {
             // Before the look: nothing that happens after it is missed.
-            let mut moved = pin!(self.membership.members.changes.next_move());
+            let mut moved = pin!(self.members.changes.next_move());
             moved.as_mut().enable();
             let found = self.give_up_if_refused(self.find_in_time(&worker).await, &mut refused_since);
             let (soon, again) = (matches!(found, Found::Soon(_)), matches!(found, Found::Again(_)));
@@ -89,7 +86,7 @@ impl Life {
                 }
                 Found::Gone(failure) => {
                     let waiting = {
-                        let mut lanes = lock(&self.lanes);
+                        let mut lanes = self.lanes();
                         let waiting = lanes.take(worker.as_str());
                         if let Some(lane) = lanes.get_mut(worker.as_str()) {
                             lane.resolving = false;
@@ -116,15 +113,14 @@ impl Life {
         let now = boot_millis();
         let failure = Arc::new(failure);
         let (expired, left) = {
-            let mut lanes = lock(&self.lanes);
+            let mut lanes = self.lanes();
             let expired = lanes.take_if(worker.as_str(), |parked| {
                 // An onDestroy does not wait for others that are being handed over: they may wait for it.
                 parked.deadline <= now || parked.chain.has_ending()
             });
             let lane = lanes.lane(worker.as_str(), now);
             lane.resolving = !lane.queue.is_empty();
-            let mut calls = lock(&self.calls);
-            lane.queue.iter().for_each(|parked| calls.blame(parked.call, &failure));
+            self.calls.blame(lane.queue.iter().map(|parked| parked.call), &failure);
             (expired, lane.resolving)
         };
         expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
@@ -167,38 +163,6 @@ impl Life {
         }
     }
 
-    fn fail_late_tells(&self, worker: &WorkerId) {
-        let now = boot_millis();
-        let late = |parked: &Parked| parked.call == 0 && parked.deadline <= now;
-        let expired = lock(&self.lanes).take_if(worker.as_str(), late);
-        let failure = Failure::new(Code::Unreachable, format!("No way to the worker \"{worker}\" was found in time."));
-        expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
-    }
-
-    /// Behind a fence nobody looks for a route: tells whose time ends meanwhile fail then.
-    pub fn watch_fence(self: &Arc<Self>, lanes: &mut Lanes, worker: &str) {
-        let Some(lane) = lanes.get_mut(worker) else { return };
-        if !lane.watched && lane.next_of_fence().is_some() {
-            lane.watched = true;
-            self.context.spawn("fence", self.clone().keep_fence(WorkerId::new(worker)));
-        }
-    }
-
-    async fn keep_fence(self: Arc<Self>, worker: WorkerId) {
-        loop {
-            let next = {
-                let mut lanes = lock(&self.lanes);
-                let Some(lane) = lanes.get_mut(worker.as_str()) else { return };
-                let next = lane.next_of_fence();
-                lane.watched = next.is_some();
-                next
-            };
-            let Some(next) = next else { return };
-            tokio::time::sleep(Duration::from_millis(next.saturating_sub(boot_millis()))).await;
-            self.fail_late_tells(&worker);
-        }
-    }
-
     /// Not beyond the next deadline of what waits.
     fn next_try(&self, worker: &WorkerId, backoff: &mut Backoff, soon: bool) -> Duration {
         let wait = if soon {
@@ -208,23 +172,5 @@ impl Life {
             backoff.next_wait()
         };
         self.until_next(worker, |_| true).map_or(wait, |next| wait.min(next))
-    }
-
-    /// Until the first deadline of those that wait for this worker's route; `None`: there are none.
-    fn until_next(&self, worker: &WorkerId, counts: impl Fn(&Parked) -> bool) -> Option<Duration> {
-        let mut lanes = lock(&self.lanes);
-        let waiting = lanes.get_mut(worker.as_str())?.queue.iter().filter(|parked| counts(parked));
-        let next = waiting.map(|parked| parked.deadline).min()?;
-        Some(Duration::from_millis(next.saturating_sub(boot_millis())))
-    }
-
-    pub fn fail_parked(&self, worker: &WorkerId, parked: Parked, failure: &Failure) {
-        if parked.call > 0 {
-            self.fail_call(parked.call, failure.clone());
-        } else if parked.tell_slot > 0 {
-            self.context.inbox.push(Event::failed(parked.tell_slot, failure.clone()));
-        } else {
-            self.context.log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {failure}"));
-        }
     }
 }

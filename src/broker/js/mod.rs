@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | the events | [`event`]; a message to a worker: [`delivery`] |
 //! | the numbers that JavaScript knows them by | [`protocol`] |
+//! | what JavaScript reports of a worker | [`report`] |
 //! | the queue of events that wait for JavaScript | [`queue`] |
 //! | one batch of events as one text | [`batch`] |
 
@@ -12,3 +13,4 @@ pub mod delivery;
 pub mod event;
 pub mod protocol;
 pub mod queue;
+pub mod report;

@@ -6,7 +6,8 @@ use crate::broker::lease::gate::Gate;
 use crate::broker::lease::server_clock::ServerClock;
 use crate::clock::boot_millis;
 use crate::coordination::{CoordinationResult, Sighting};
-use crate::ids::{Incarnation, ServerTime};
+use crate::error::{Code, Failure};
+use crate::ids::{Incarnation, ServerTime, WorkerId};
 use crate::level::Level;
 use crate::lock::lock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,4 +130,9 @@ impl Lease {
             format!("The coordinator's clock jumped ({how}): until all have renewed nobody is evicted."),
         );
     }
+}
+
+/// The worker's broker cannot prove at the moment that it lives.
+pub fn suspended(worker: &WorkerId) -> Failure {
+    Failure::new(Code::Suspended, format!("The broker of the worker \"{worker}\" has no valid lease at the moment."))
 }

@@ -1,18 +1,17 @@
 //! A message that was not handled goes back to its sender, or is given up there.
 
+use crate::broker::calls::table::time_left;
+use crate::broker::calls::table::Place;
 use crate::broker::directory::lane::Parked;
 use crate::broker::directory::lanes::{Lanes, Returned};
 use crate::broker::incarnation::Life;
 use crate::broker::js::delivery::Delivery;
 use crate::broker::js::delivery::Origin;
 use crate::broker::js::event::{Event, Mark};
-use crate::broker::messaging::calls::Place;
-use crate::broker::messaging::incoming::suspended;
-use crate::broker::messaging::outgoing::time_left;
+use crate::broker::lease::room::suspended;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::WorkerId;
-use crate::level::Level;
 use crate::lock::lock;
 use crate::transport::Connection;
 use crate::wire::message::{Envelope, Message};
@@ -26,9 +25,9 @@ impl Life {
             Origin::Remote { connection, .. } => Some(connection.clone()),
             Origin::Local { .. } => None,
         };
-        self.return_to_sender(&mut lock(&self.lanes), delivery, code);
+        self.return_to_sender(&mut self.directory.routes.lanes(), delivery, code);
         if let Some(connection) = connection {
-            self.flush_to(&connection);
+            self.output.flush_to(&connection);
         }
     }
 
@@ -52,7 +51,7 @@ impl Life {
     }
 
     fn came_back_here(self: &Arc<Self>, lanes: &mut Lanes, slot: u64, code: Code, delivery: Delivery) {
-        lock(&self.calls).route(slot, Place::Nowhere);
+        self.calls.route(slot, Place::Nowhere);
         let worker = delivery.envelope.worker.clone();
         let deadline = if slot > 0 { delivery.deadline } else { boot_millis() + self.context.config.retries.duration };
         let parked = Parked {
@@ -70,9 +69,9 @@ impl Life {
             _ => Returned::TooLate,
         };
         match returned {
-            Returned::TooLate => self.give_up(&worker, slot, code),
+            Returned::TooLate => self.directory.routes.give_up(&worker, slot, code),
             Returned::Parked { fence: true } => self.context.inbox.push(Event::Mark(Mark::Local { sync })),
-            Returned::Parked { fence: false } => self.look_for_route_in(lanes, &worker),
+            Returned::Parked { fence: false } => self.directory.routes.look_for_route_in(lanes, &worker),
         }
     }
 
@@ -80,7 +79,7 @@ impl Life {
     pub fn came_back(self: &Arc<Self>, from: &Arc<Connection>, call: u64, code: Code, mut envelope: Envelope) {
         envelope.detach();
         let deadline = if call > 0 {
-            match lock(&self.calls).deadline_there(call, from.id()) {
+            match self.calls.deadline_there(call, from.id()) {
                 Some(deadline) => deadline,
                 None => return,
             }
@@ -89,15 +88,12 @@ impl Life {
         };
         let worker = envelope.worker;
         if !matches!(code, Code::WorkerNotFound | Code::Suspended) {
-            self.give_up(&worker, call, code);
+            self.directory.routes.give_up(&worker, call, code);
             return;
         }
-        {
-            let mut calls = lock(&self.calls);
-            calls.route(call, Place::Nowhere);
-            if code == Code::Suspended {
-                calls.blame(call, &Arc::new(suspended(&worker)));
-            }
+        self.calls.route(call, Place::Nowhere);
+        if code == Code::Suspended {
+            self.calls.blame([call].into_iter(), &Arc::new(suspended(&worker)));
         }
         let parked = Parked {
             sequence: envelope.sequence,
@@ -109,48 +105,36 @@ impl Life {
             payload: envelope.payload,
         };
         let sync = self.context.next_call();
-        let returned = lock(&self.lanes).returned(worker.as_str(), from, sync, parked);
+        let returned = self.directory.routes.lanes().returned(worker.as_str(), from, sync, parked);
         match returned {
-            Returned::Parked { fence: true } => self.reply_to(from, &Message::Sync { call: sync, worker }),
-            Returned::Parked { fence: false } => self.look_for_route(&worker),
-            Returned::TooLate => self.give_up(&worker, call, code),
+            Returned::Parked { fence: true } => self.output.reply_to(from, &Message::Sync { call: sync, worker }),
+            Returned::Parked { fence: false } => self.directory.routes.look_for_route(&worker),
+            Returned::TooLate => self.directory.routes.give_up(&worker, call, code),
         }
     }
 
     /// A message that surely was not sent waits for a new route in its place.
     pub fn take_back(&self, message: Message) -> Option<WorkerId> {
         let (call, deadline, envelope) = match message {
-            Message::Ask { call, envelope, .. } => (call, lock(&self.calls).deadline(call)?, envelope),
+            Message::Ask { call, envelope, .. } => (call, self.calls.deadline(call)?, envelope),
             Message::Tell { envelope } => (0, boot_millis() + self.context.config.retries.duration, envelope),
             Message::Create { call, .. } => {
                 let text = "The connection broke before the request was sent.";
-                self.fail_call(call, Failure::new(Code::Unreachable, text).with_delivered(Delivered::No));
+                self.calls.fail(call, Failure::new(Code::Unreachable, text).with_delivered(Delivered::No));
                 return None;
             }
             _ => return None,
         };
-        let mut lanes = lock(&self.lanes);
-        lock(&self.calls).route(call, Place::Nowhere);
+        let mut lanes = self.directory.routes.lanes();
+        self.calls.route(call, Place::Nowhere);
         if lanes.lane(envelope.worker.as_str(), boot_millis()).is_overtaken(envelope.sequence) {
             drop(lanes);
-            self.give_up(&envelope.worker, call, Code::Unreachable);
+            self.directory.routes.give_up(&envelope.worker, call, Code::Unreachable);
             return None;
         }
         let Envelope { sequence, method, chain, payload, .. } = envelope;
         let parked = Parked { sequence, call, tell_slot: 0, deadline, method, chain, payload };
         lanes.park(envelope.worker.as_str(), parked);
         Some(envelope.worker)
-    }
-
-    /// A message came back and cannot be sent again.
-    pub fn give_up(&self, worker: &WorkerId, call: u64, code: Code) {
-        let code = if code == Code::WorkerNotFound { Code::Unreachable } else { code };
-        let failure = Failure::new(code, format!("The worker \"{worker}\" did not take the message."));
-        if call > 0 {
-            self.fail_call(call, failure);
-        } else {
-            self.context
-                .log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {}.", failure.code.as_str()));
-        }
     }
 }

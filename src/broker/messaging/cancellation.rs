@@ -1,24 +1,23 @@
 //! Calls that end before their answer: by the caller's signal, their deadline, or the end of whom they were made for.
 
 use crate::broker::activation::requests::Scope;
+use crate::broker::calls::table::Place;
 use crate::broker::incarnation::Life;
 use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::Event;
-use crate::broker::messaging::calls::{Call, Place, Settled};
 use crate::broker::messaging::outgoing::Outgoing;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::lock::lock;
 use crate::wire::call_chain::{Chain, Link};
 use crate::wire::message::Message;
-use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 impl Life {
     /// The caller's signal aborted this call: whether it may have run; `None` when it has ended already.
     pub fn abort(&self, call: u64) -> Option<Delivered> {
-        let ended = lock(&self.calls).settle(call)?;
+        let ended = self.calls.end(call)?;
         self.withdraw([(call, ended.place)]);
         Some(ended.delivered())
     }
@@ -61,16 +60,8 @@ impl Life {
 
     /// Ends calls that a handler made; where they were.
     fn abort_all(&self, calls: Vec<u64>) -> Vec<(u64, Place)> {
-        let ended: Vec<(u64, Call)> = {
-            let mut waiting = lock(&self.calls);
-            calls.into_iter().filter_map(|call| waiting.settle(call).map(|ended| (call, ended))).collect()
-        };
-        let places = ended.iter().map(|(call, ended)| (*call, ended.place)).collect();
-        for (call, ended) in ended {
-            let failure = aborted("The call was made for one that nobody waits for any more.", ended.delivered());
-            self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
-        }
-        places
+        let text = "The call was made for one that nobody waits for any more.";
+        self.calls.fail_all(calls, |ended| aborted(text, ended.delivered()))
     }
 
     /// The peer says that nobody waits for this one.
@@ -146,7 +137,7 @@ impl Life {
             outgoing.chain = home.chain_of_ask(inbound, &scope);
             // A call of another broker ends at its deadline: its number means nothing to the handler's own.
             if Arc::ptr_eq(self, home) {
-                let is_waiting = |call| lock(&self.calls).is_waiting(call);
+                let is_waiting = |call| self.calls.is_waiting(call);
                 lock(&self.inbound).add_call(inbound, outgoing.slot, is_waiting);
             }
         }

@@ -3,13 +3,13 @@
 use crate::broker::activation::catalog::{Admission, CreationPlace, Creator, Requester};
 use crate::broker::activation::requests::MAX_PER_CONNECTION;
 use crate::broker::activation::turns::{cycle, ending};
+use crate::broker::calls::table::Settled;
 use crate::broker::incarnation::Life;
 use crate::broker::js::batch::{is_one_json_value, plain_string, LARGE};
 use crate::broker::js::delivery::Delivery;
 use crate::broker::js::delivery::Origin;
 use crate::broker::js::event::{Event, Mark};
 use crate::broker::membership::death::Sign;
-use crate::broker::messaging::calls::Settled;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::WorkerId;
@@ -56,7 +56,7 @@ impl Events for Receiver {
     }
 
     fn is_waiting(&self, connection: &Arc<Connection>) -> bool {
-        self.0.upgrade().is_some_and(|life| lock(&life.calls).has_in_flight(connection.id()))
+        self.0.upgrade().is_some_and(|life| life.calls.has_in_flight(connection.id()))
     }
 
     fn is_ready(&self) -> bool {
@@ -73,11 +73,6 @@ impl Events for Receiver {
             }
         })
     }
-}
-
-/// The worker's broker cannot prove at the moment that it lives.
-pub fn suspended(worker: &WorkerId) -> Failure {
-    Failure::new(Code::Suspended, format!("The broker of the worker \"{worker}\" has no valid lease at the moment."))
 }
 
 /// Why JavaScript cannot be given a payload; `None` where it can. JSON text that stands inside a batch is checked here,
@@ -100,11 +95,11 @@ impl Life {
             Message::Ask { call, time_left, envelope } => self.receive_message(from, call, time_left, envelope),
             Message::Tell { envelope } => self.receive_message(from, 0, 0, envelope),
             Message::Reply { call, payload } => match flaw(&payload) {
-                None => self.settle_from(from, call, Settled::Reply(payload)),
+                None => self.calls.settle_from(from, call, Settled::Reply(payload)),
                 Some(flaw) => {
                     self.note_bad_payload(from);
                     let failure = Failure::new(Code::Rejected, format!("The answer cannot be read. {flaw}"));
-                    self.settle_from(from, call, Settled::Failure { failure, body: Bytes::new() });
+                    self.calls.settle_from(from, call, Settled::Failure { failure, body: Bytes::new() });
                 }
             },
             Message::Failure { call, code, message, body } => {
@@ -114,7 +109,7 @@ impl Life {
                     failure.delivered = Delivered::Yes;
                 }
                 let body = if is_one_json_value(&body) { body } else { Bytes::new() };
-                self.settle_from(from, call, Settled::Failure { failure, body });
+                self.calls.settle_from(from, call, Settled::Failure { failure, body });
             }
             Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
             Message::Create { call, time_left, worker, chain, .. } => {
@@ -137,9 +132,9 @@ impl Life {
             Message::Unknown { kind, call } => {
                 let message = Bytes::from(format!("Expected a known kind of message but received {kind}."));
                 let code = Code::Config;
-                self.reply_to(from, &Message::Failure { call, code, message, body: Bytes::new() });
+                self.output.reply_to(from, &Message::Failure { call, code, message, body: Bytes::new() });
             }
-            Message::Ping { token } => self.reply_to(from, &Message::Pong { token }),
+            Message::Ping { token } => self.output.reply_to(from, &Message::Pong { token }),
             Message::Close { .. } | Message::Drain | Message::Pong { .. } => {}
         }
     }
@@ -152,35 +147,22 @@ impl Life {
     pub fn marked(self: &Arc<Self>, mark: Mark) {
         match mark {
             Mark::Local { sync } => self.fence_passed(sync),
-            Mark::Remote { connection, sync } => self.reply_to(&connection, &Message::Synced { call: sync }),
+            Mark::Remote { connection, sync } => self.output.reply_to(&connection, &Message::Synced { call: sync }),
         }
     }
 
     fn fence_passed(self: &Arc<Self>, sync: u64) {
-        let worker = lock(&self.lanes).passed(sync);
+        let worker = self.directory.routes.lanes().passed(sync);
         if let Some(worker) = worker {
-            self.look_for_route(&worker);
+            self.directory.routes.look_for_route(&worker);
         }
-    }
-
-    /// A full outbox means a peer that does not read its answers: its calls end at their deadlines.
-    pub fn reply_to(&self, to: &Arc<Connection>, message: &Message) {
-        if to.send(message).is_err() {
-            self.context.log(Level::Debug, "An answer could not be written: the peer is gone, or does not read.");
-        }
-        self.flush_to(to);
-    }
-
-    fn refuse_call(&self, to: &Arc<Connection>, call: u64, code: Code, text: &str) {
-        let message = Bytes::copy_from_slice(text.as_bytes());
-        self.reply_to(to, &Message::Failure { call, code, message, body: Bytes::new() });
     }
 
     fn receive_message(self: &Arc<Self>, from: &Arc<Connection>, call: u64, time_left: u32, envelope: Envelope) {
         if let Some(flaw) = flaw(&envelope.payload) {
             self.note_bad_payload(from);
             if call > 0 {
-                self.refuse_call(from, call, Code::Config, flaw);
+                self.output.refuse_call(from, call, Code::Config, flaw);
             }
             return;
         }
@@ -189,7 +171,7 @@ impl Life {
         let inbound = if call > 0 {
             if !self.has_place(from) {
                 from.in_flight().fetch_sub(1, Ordering::AcqRel);
-                self.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
+                self.output.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
                 return;
             }
             lock(&self.inbound).open(origin.clone(), deadline, envelope.chain.clone())
@@ -234,10 +216,10 @@ impl Life {
         let closed = lock(&self.inbound).close(delivery.inbound);
         match closed.map(|closed| closed.origin) {
             None => {}
-            Some(Origin::Local { slot }) => self.fail_call(slot, failure.with_delivered(Delivered::No)),
+            Some(Origin::Local { slot }) => self.calls.fail(slot, failure.with_delivered(Delivered::No)),
             Some(Origin::Remote { connection, call }) => {
                 connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-                self.refuse_call(&connection, call, failure.code, &failure.message);
+                self.output.refuse_call(&connection, call, failure.code, &failure.message);
             }
         }
     }
@@ -262,7 +244,12 @@ impl Life {
         chain: Chain,
     ) {
         let Some(place) = CreationPlace::take(from) else {
-            return self.refuse_call(from, call, Code::Overloaded, "Too many workers are being created for this peer.");
+            return self.output.refuse_call(
+                from,
+                call,
+                Code::Overloaded,
+                "Too many workers are being created for this peer.",
+            );
         };
         let deadline = boot_millis() + u64::from(time_left);
         let creator = Creator { requester: Requester::Remote { place, call, deadline }, chain };
@@ -280,19 +267,15 @@ impl Life {
         self.refusals.closed(connection.id());
         self.context.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
         self.membership.members.peers.closed(connection);
-        let mut waiting = lock(&self.lanes).disconnected(connection.id());
+        let mut waiting = self.directory.routes.lanes().disconnected(connection.id());
         for message in unsent {
             waiting.extend(self.take_back(message));
         }
         self.callers_lost(connection.id());
-        let lost = lock(&self.calls).lost(connection.id());
-        for (call, ended) in lost {
-            let text = format!("The connection to the broker \"{}\" broke.", connection.peer().broker);
-            let failure = Failure::new(Code::PeerLost, text);
-            self.answer(call, ended, Settled::Failure { failure, body: Bytes::new() });
-        }
+        let text = format!("The connection to the broker \"{}\" broke.", connection.peer().broker);
+        self.calls.fail_lost(connection.id(), &Failure::new(Code::PeerLost, text));
         for worker in waiting {
-            self.look_for_route(&worker);
+            self.directory.routes.look_for_route(&worker);
         }
         if let CloseReason::Lost(_) = reason {
             self.membership.deaths.suspect(&connection.peer().incarnation, Sign::Broken);

@@ -2,12 +2,13 @@
 
 use crate::broker::activation::catalog::Admission;
 use crate::broker::activation::turns::{cycle, ending};
+use crate::broker::calls::table::{time_left, Place, Waiter};
 use crate::broker::directory::lane::{Parked, Route};
 use crate::broker::incarnation::Life;
 use crate::broker::js::delivery::Delivery;
 use crate::broker::js::delivery::Origin;
 use crate::broker::js::event::{Event, Mark};
-use crate::broker::messaging::calls::{Place, Waiter};
+use crate::broker::output::failure::send_failure;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::{Epoch, WorkerId};
@@ -55,17 +56,6 @@ pub enum Sent {
     Parked,
 }
 
-pub fn send_failure(error: SendError) -> Failure {
-    match error {
-        SendError::Overloaded => Failure::new(Code::Overloaded, "The peer reads too slowly: its outbox is full."),
-        SendError::Closed => Failure::new(Code::Unreachable, "The connection was closed."),
-        SendError::TooLarge { length, max } => Failure::new(
-            Code::TooLarge,
-            format!("Expected a message of at most {max} bytes but received one of {length} bytes."),
-        ),
-    }
-}
-
 impl Life {
     /// Asks: the answer comes as an event under the slot.
     pub fn ask(self: &Arc<Self>, worker: &str, method: &str, payload: PayloadRef<'_>, slot: u64, timeout: u64) {
@@ -75,9 +65,9 @@ impl Life {
     }
 
     pub fn send_ask(self: &Arc<Self>, outgoing: &Outgoing<'_>, now: u64) {
-        self.open_call(outgoing.slot, outgoing.deadline, Waiter::JavaScript);
+        self.calls.open(outgoing.slot, outgoing.deadline, Waiter::JavaScript);
         if let Err(failure) = self.send(outgoing, now) {
-            self.fail_call(outgoing.slot, failure);
+            self.calls.fail(outgoing.slot, failure);
         }
     }
 
@@ -100,7 +90,7 @@ impl Life {
         if size > self.context.config.max_message_bytes {
             return Err(send_failure(SendError::TooLarge { length: size, max: self.context.config.max_message_bytes }));
         }
-        let mut lanes = lock(&self.lanes);
+        let mut lanes = self.directory.routes.lanes();
         let lane = lanes.lane(outgoing.worker, now);
         let mut sequence = None;
         if lane.queue.is_empty() {
@@ -158,11 +148,11 @@ impl Life {
         lane.resolving |= resolve;
         lanes.park(outgoing.worker, outgoing.parked(sequence));
         if !outgoing.ask {
-            self.watch_fence(&mut lanes, outgoing.worker);
+            self.directory.routes.watch_fence(&mut lanes, outgoing.worker);
         }
         drop(lanes);
         if resolve {
-            self.context.spawn("resolve", self.clone().resolve(WorkerId::new(outgoing.worker)));
+            self.context.spawn("resolve", self.directory.routes.clone().resolve(WorkerId::new(outgoing.worker)));
         }
         Ok(Sent::Parked)
     }
@@ -182,16 +172,16 @@ impl Life {
         let address = Address { time_left, epoch, sequence, worker: outgoing.worker, method, chain: &outgoing.chain };
         if outgoing.ask {
             // Before it is written: the answer may be faster than this thread.
-            lock(&self.calls).route_over(outgoing.slot, to.id(), lane);
+            self.calls.route_over(outgoing.slot, to.id(), lane);
             let written = to.send_with(|out| codec::encode_ask(out, max, outgoing.slot, address, payload));
             if written.is_err() {
-                lock(&self.calls).route(outgoing.slot, Place::Nowhere);
+                self.calls.route(outgoing.slot, Place::Nowhere);
             }
             written?;
         } else {
             to.send_with(|out| codec::encode_tell(out, max, address, payload))?;
         }
-        self.mark_dirty(to);
+        self.output.mark_dirty(to);
         Ok(())
     }
 
@@ -219,7 +209,7 @@ impl Life {
             },
         };
         // A call that is in the worker's hands may have run: it counts as written.
-        lock(&self.calls).route(parked.call, Place::Here { inbound });
+        self.calls.route(parked.call, Place::Here { inbound });
         let admission = lock(&self.residents).admit(delivery);
         match admission {
             Admission::Ready(delivery) => {
@@ -230,22 +220,9 @@ impl Life {
             Admission::Held => Admission::Held,
             back => {
                 lock(&self.inbound).close(inbound);
-                lock(&self.calls).route(parked.call, Place::Nowhere);
+                self.calls.route(parked.call, Place::Nowhere);
                 back
             }
         }
     }
-
-    /// Its outbox has something to write at the end of the turn.
-    pub fn mark_dirty(&self, connection: &Arc<Connection>) {
-        let mut dirty = lock(&self.dirty);
-        if !dirty.iter().any(|known| Arc::ptr_eq(known, connection)) {
-            dirty.push(connection.clone());
-        }
-    }
-}
-
-/// What is left until a deadline, as it travels.
-pub fn time_left(deadline: u64, now: u64) -> u32 {
-    u32::try_from(deadline.saturating_sub(now)).unwrap_or(u32::MAX)
 }

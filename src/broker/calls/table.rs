@@ -196,6 +196,11 @@ impl Calls {
     }
 }
 
+/// What is left until a deadline, as it travels.
+pub fn time_left(deadline: u64, now: u64) -> u32 {
+    u32::try_from(deadline.saturating_sub(now)).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

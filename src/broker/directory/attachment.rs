@@ -1,27 +1,24 @@
 //! What waits in a lane is written to the route that was found.
 
-use crate::broker::activation::catalog::Admission;
-use crate::broker::activation::turns::{cycle, ending};
+use crate::broker::calls::table::{time_left, Place};
 use crate::broker::directory::lane::{Parked, Route};
 use crate::broker::directory::lanes::Lanes;
-use crate::broker::incarnation::Life;
+use crate::broker::directory::routes::Routes;
 use crate::broker::js::event::Event;
-use crate::broker::messaging::calls::Place;
-use crate::broker::messaging::outgoing::{send_failure, time_left};
+use crate::broker::output::failure::send_failure;
 use crate::clock::boot_millis;
-use crate::error::{Code, Failure};
+use crate::error::Failure;
 use crate::ids::WorkerId;
-use crate::lock::lock;
 use crate::wire::message::{Envelope, Message};
 use std::sync::Arc;
 
-impl Life {
+impl Routes {
     /// Writes what waits to the route, in order; `false` when that could not be done, so that a route is looked for again.
     pub fn attach(self: &Arc<Self>, worker: &WorkerId, route: Route) -> bool {
         let now = boot_millis();
         let mut failed = Vec::new();
         let mut handed = Vec::new();
-        let mut lanes = lock(&self.lanes);
+        let mut lanes = self.lanes();
         if let Some(done) = self.waits_for_the_old_route(&mut lanes, worker, &route) {
             return done;
         }
@@ -29,7 +26,7 @@ impl Life {
         let number = lanes.lane(worker.as_str(), now).attach();
         let mut broken = false;
         while let Some(parked) = queue.pop_front() {
-            if parked.call > 0 && !lock(&self.calls).is_waiting(parked.call) {
+            if parked.call > 0 && !self.calls.is_waiting(parked.call) {
                 continue;
             }
             match self.pass_on(worker, number, &route, &parked, now) {
@@ -107,13 +104,8 @@ impl Life {
         let (connection, epoch) = match route {
             Route::Remote { connection, epoch } => (connection, *epoch),
             Route::Local { epoch } => {
-                return match self.deliver_here(worker.as_str(), *epoch, parked) {
-                    Admission::Ready(_) | Admission::Held => Ok(()),
-                    Admission::Full(_) => Err(Some(Failure::new(Code::Overloaded, "The worker's mailbox is full."))),
-                    Admission::Absent(_) => Err(None),
-                    Admission::Cycle(delivery) => Err(Some(cycle(&delivery))),
-                    Admission::Ending(delivery, refusal) => Err(Some(ending(&delivery, refusal))),
-                }
+                let local = self.local().ok_or(None)?;
+                return local.deliver(worker, *epoch, parked);
             }
             Route::None | Route::Doubted { .. } | Route::Fence { .. } => return Err(None),
         };
@@ -126,13 +118,13 @@ impl Life {
             payload: parked.payload.clone(),
         };
         let message = if parked.call > 0 {
-            lock(&self.calls).route_over(parked.call, connection.id(), lane);
+            self.calls.route_over(parked.call, connection.id(), lane);
             Message::Ask { call: parked.call, time_left: time_left(parked.deadline, now), envelope }
         } else {
             Message::Tell { envelope }
         };
         connection.send(&message).map_err(|error| {
-            lock(&self.calls).route(parked.call, Place::Nowhere);
+            self.calls.route(parked.call, Place::Nowhere);
             match error {
                 crate::transport::SendError::Closed => None,
                 error => Some(send_failure(error)),

@@ -1,0 +1,16 @@
+//! What the caller is told of a message that could not be written.
+
+use crate::error::{Code, Failure};
+use crate::transport::SendError;
+
+/// The failure of a message that could not be written.
+pub fn send_failure(error: SendError) -> Failure {
+    match error {
+        SendError::Overloaded => Failure::new(Code::Overloaded, "The peer reads too slowly: its outbox is full."),
+        SendError::Closed => Failure::new(Code::Unreachable, "The connection was closed."),
+        SendError::TooLarge { length, max } => Failure::new(
+            Code::TooLarge,
+            format!("Expected a message of at most {max} bytes but received one of {length} bytes."),
+        ),
+    }
+}
