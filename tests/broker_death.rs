@@ -256,3 +256,27 @@ async fn the_lease_of_a_strict_broker_that_crashed_is_waited_for_by_the_next_sta
     assert!(begun.elapsed() >= LEASE_LEFT, "it took {:?}", begun.elapsed());
     eventually("the worker lives on", || again.count() == 1).await;
 }
+
+/// Whether this is all that a broker has reported.
+fn reported(host: &Host, deaths: &[&str]) -> bool {
+    *host.deaths.lock().expect("no test panics with it") == deaths
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_death_while_the_tables_are_restored_is_reported_once_by_everybody_who_knew_the_dead_one() {
+    for disturbance in [MemoryStore::wipe, MemoryStore::restart] {
+        let store = MemoryStore::default();
+        let home = Home::Memory { store: store.clone(), hub: MemoryHub::default() };
+        let hosts = [Host::start("a", &home, echo()).await, Host::start("b", &home, echo()).await];
+        let c = Host::start("c", &home, echo()).await;
+        eventually("all know each other", || hosts.iter().all(|host| host.watches() == 2) && c.watches() == 2).await;
+        disturbance(&store);
+        c.crash();
+        eventually("both report its death", || hosts.iter().all(|host| reported(host, &["c"]))).await;
+        // Whatever they learn about it until the next death is known, they report nothing twice.
+        let d = Host::start("d", &home, echo()).await;
+        eventually("all know the newcomer", || hosts.iter().all(|host| host.watches() == 2) && d.watches() == 2).await;
+        d.crash();
+        eventually("both report that death", || hosts.iter().all(|host| reported(host, &["c", "d"]))).await;
+    }
+}

@@ -265,6 +265,8 @@ cases! {
         a_proof_from_another_server_proves_nothing
         a_lease_too_far_away_is_cut
         an_owner_that_makes_progress_is_awaited_until_it_is_done
+        an_awaited_member_hears_until_when_the_tables_surely_wait_for_it
+        an_owner_reads_what_stands_under_it_and_is_awaited_meanwhile
         what_is_restored_later_prolongs_nothing
     }
     histories {

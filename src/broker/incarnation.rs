@@ -118,6 +118,10 @@ impl Life {
 }
 
 impl Holder for Life {
+    fn is_restored_into(&self, generation: &str, server: &ServerId) -> bool {
+        self.membership.members.is_restored_into(generation, server)
+    }
+
     fn is_home(&self, generation: &str, server: &ServerId) -> bool {
         self.membership.members.is_home(generation, server)
     }

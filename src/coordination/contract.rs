@@ -2,7 +2,7 @@
 
 use super::{
     Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Complaint, CoordinationResult, Death, Eviction, Fate,
-    Held, Joined, Known, LoadChange, Location, Look, Membership, PlaceRequest, Placement, Registration, Release,
+    Held, Joined, Known, LoadChange, Location, Look, Membership, Owned, PlaceRequest, Placement, Registration, Release,
     Renewal, Restoration, Sighting, Signal,
 };
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
@@ -136,13 +136,9 @@ pub trait Coordinator: Send + Sync + 'static {
     /// `false`: it is neither. Signals `Pending`.
     async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool>;
 
-    /// Ids and epochs that stand under an owner, oldest first, then by id; `limit` (at most [`CHUNK`](super::CHUNK)) from `offset`.
-    async fn owned(
-        &self,
-        owner: &Incarnation,
-        offset: usize,
-        limit: usize,
-    ) -> CoordinationResult<Vec<(WorkerId, Epoch)>>;
+    /// What stands under an owner, oldest first, then by id; `limit` (at most [`CHUNK`](super::CHUNK)) from `offset`. While the owner is
+    /// awaited each of these prolongs that, as in [`Coordinator::restore`].
+    async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>>;
 
     /// Increments the restart number and signals `Restart`; returns the new number.
     async fn request_restart(&self) -> CoordinationResult<u64>;

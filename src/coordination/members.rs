@@ -100,6 +100,9 @@ pub enum Renewal {
         /// The server that answered, and whether the cluster has agreed on it.
         server: ServerId,
         server_agreed: bool,
+        /// Until when the tables surely wait for what this incarnation restores: nothing unknown is placed, claimed or
+        /// evicted before. `None`: they do not wait for it.
+        awaited_until: Option<ServerTime>,
     },
     /// There is no lease under this incarnation: evicted or left, where generation and server are those known; else the
     /// database was wiped (no generation, or another one), replaced or rolled back, and announcing is the answer.

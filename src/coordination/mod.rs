@@ -40,7 +40,7 @@ pub use placement::{Claim, ClaimRequest, PlaceRequest, Placement};
 pub use restoration::{Announcement, Held, Restoration};
 pub use roll::{Changes, Departure, Expiry, Known, Look, Sighting, DEPARTURES, OVERDUE};
 pub use signal::{Complaint, Signal};
-pub use workers::{Activation, Cause, Entry, EntryState, Fate, LoadChange, Location, Owner, Release};
+pub use workers::{Activation, Cause, Entry, EntryState, Fate, LoadChange, Location, Owned, Owner, Release};
 
 use std::time::Duration;
 

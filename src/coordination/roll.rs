@@ -34,7 +34,8 @@ pub struct Changes {
     pub complete: bool,
     /// By incarnation.
     pub records: Vec<BrokerRecord>,
-    /// Who departed since, by incarnation; the last [`DEPARTURES`] at most.
+    /// Who departed since, by incarnation; the last [`DEPARTURES`] at most. All of them where the asking broker knows a state
+    /// of another database, none where it knows none.
     pub departed: Vec<(Incarnation, Departure)>,
 }
 

@@ -1,6 +1,7 @@
 //! Workers as the shared state knows them: entries, their states and owners, and what changes them.
 
 use super::history::History;
+use super::{Held, MAX_LOAD};
 use crate::ids::{ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerTime, WorkerId};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +77,34 @@ pub enum Location {
         epoch: Epoch,
         state: EntryState,
     },
+}
+
+/// An entry that stands under an owner, as much of it as its owner can have changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Owned {
+    pub id: WorkerId,
+    pub epoch: Epoch,
+    pub state: EntryState,
+    pub cause: Cause,
+    pub recoverable: bool,
+    pub load: u64,
+    pub attempt: u32,
+}
+
+impl Owned {
+    /// What stands under the owner once this worker has been restored.
+    pub fn of(held: &Held) -> Self {
+        let entry = &held.entry;
+        Self {
+            id: entry.id.clone(),
+            epoch: entry.epoch,
+            state: held.state,
+            cause: entry.cause,
+            recoverable: entry.recoverable,
+            load: held.load.min(MAX_LOAD),
+            attempt: entry.attempt,
+        }
+    }
 }
 
 /// What becomes of an entry that its owner gives up.

@@ -335,7 +335,7 @@ impl Broker {
     /// Ids that stand under it, all of them.
     pub async fn owned(&self) -> Vec<String> {
         let owned = self.coordinator.owned(self.incarnation(), 0, CHUNK).await.expect("owned");
-        owned.iter().map(|(id, _)| id.to_string()).collect()
+        owned.iter().map(|owned| owned.id.to_string()).collect()
     }
 }
 

@@ -605,3 +605,52 @@ pub async fn what_is_restored_later_prolongs_nothing(cluster: Cluster) {
     owner.renew(LEASE).await;
     assert!(settled(owner).await);
 }
+
+fn awaited_until(renewal: &Renewal) -> Option<ServerTime> {
+    match renewal {
+        Renewal::Renewed { awaited_until, .. } => *awaited_until,
+        Renewal::Evicted { .. } => panic!("evicted"),
+    }
+}
+
+pub async fn an_awaited_member_hears_until_when_the_tables_surely_wait_for_it(cluster: Cluster) {
+    if !cluster.clock_stands() {
+        return;
+    }
+    let (a, b) = (leasing(&cluster, "a", SHORT).await, leasing(&cluster, "b", SHORT).await);
+    let (knew_a, knew_b) = (a.joined().await, b.joined().await);
+    assert_eq!(awaited_until(&a.renew(LEASE).await), None, "nothing is missing");
+    cluster.disturb(Wipe).await;
+    let joined = a.announce(&Announcement { patience: SHORT, ..a.word(&knew_a, &[&b]) }).await;
+    let ends = ServerTime(now(&a.coordinator).await.0 + SHORT.as_millis() as u64);
+    cluster.pass(10).await;
+    assert_eq!(awaited_until(&a.renew(LEASE).await), Some(ends));
+    assert!(a.settle(&joined).await);
+    assert_eq!(awaited_until(&a.renew(LEASE).await), None, "it has restored everything");
+    b.announce(&Announcement { patience: SHORT, ..b.word(&knew_b, &[&a]) }).await;
+    assert_eq!(awaited_until(&b.renew(LEASE).await), Some(ends));
+    cluster.pass(SHORT.as_millis() as u64).await;
+    assert_eq!(awaited_until(&b.renew(LEASE).await), None, "nobody waits for it any more");
+    assert!(settled(&b).await);
+}
+
+pub async fn an_owner_reads_what_stands_under_it_and_is_awaited_meanwhile(cluster: Cluster) {
+    if !cluster.clock_stands() {
+        return;
+    }
+    let broker = leasing(&cluster, "a", SHORT).await;
+    let knew = broker.joined().await;
+    broker.create("r").await;
+    let held = Held { load: 7, ..broker.hold("r", 1).await };
+    broker.restore(std::slice::from_ref(&held)).await;
+    cluster.disturb(Restart).await;
+    let joined = broker.announce(&Announcement { patience: SHORT, ..broker.word(&knew, &[]) }).await;
+    for _ in 0..2 * SHORT.as_millis() {
+        cluster.pass(1).await;
+        let page = broker.coordinator.owned(broker.incarnation(), 0, CHUNK).await;
+        assert_eq!(page, Ok(vec![Owned::of(&held)]), "as it was before");
+        broker.renew(LEASE).await;
+        assert!(!settled(&broker).await, "given up while it reads");
+    }
+    assert!(broker.settle(&joined).await && settled(&broker).await);
+}

@@ -122,7 +122,7 @@ impl Brokers {
                 }
             }
             (Operation::Owned(owner, ..), Answer::Owned(owned, _)) => {
-                for (id, epoch) in owned {
+                for Owned { id, epoch, .. } in owned {
                     self.book.insert(id.clone(), (owner.clone(), *epoch));
                 }
             }

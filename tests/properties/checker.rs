@@ -94,7 +94,7 @@ impl Checker {
         let mut owners: BTreeMap<&WorkerId, (&Incarnation, Epoch)> = BTreeMap::new();
         let mut sums: BTreeMap<&Incarnation, u64> = BTreeMap::new();
         for (owner, workers) in &view.holdings {
-            for (id, epoch) in workers {
+            for Owned { id, epoch, .. } in workers {
                 let other = owners.insert(id, (owner, *epoch));
                 assert_eq!(other, None, "{id} has two owners: {owner} is one");
                 *sums.entry(owner).or_default() += self.loads.get(id).copied().unwrap_or_default();

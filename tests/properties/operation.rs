@@ -64,7 +64,7 @@ pub enum Answer {
     Claim(Claim),
     Eviction(Eviction),
     Left(u64),
-    Owned(Vec<(WorkerId, Epoch)>, usize),
+    Owned(Vec<Owned>, usize),
     Number(u64),
     Listening(bool),
     /// What kind of error; the text is the implementation's own.

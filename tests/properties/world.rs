@@ -32,7 +32,7 @@ pub struct World {
 pub struct View {
     pub membership: Membership,
     pub places: BTreeMap<WorkerId, Location>,
-    pub holdings: BTreeMap<Incarnation, Vec<(WorkerId, Epoch)>>,
+    pub holdings: BTreeMap<Incarnation, Vec<Owned>>,
 }
 
 impl World {

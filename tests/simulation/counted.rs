@@ -209,13 +209,8 @@ impl Coordinator for Counted {
     async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool> {
         self.ask("pardon", 1, self.inner.pardon(id), |_| resp::number()).await
     }
-    async fn owned(
-        &self,
-        owner: &Incarnation,
-        offset: usize,
-        limit: usize,
-    ) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
-        self.ask("owned", 1, self.inner.owned(owner, offset, limit), |page| page.len() * 40).await
+    async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {
+        self.ask("owned", 1, self.inner.owned(owner, offset, limit), |page| page.len() * 76).await
     }
     async fn request_restart(&self) -> CoordinationResult<u64> {
         self.ask("restart", 1, self.inner.request_restart(), |_| resp::number()).await

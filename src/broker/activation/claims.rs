@@ -197,7 +197,7 @@ impl Life {
         loop {
             let page = self.context.coordinator.owned(&self.context.incarnation, own.len(), CHUNK).await?;
             let full = page.len() == CHUNK;
-            own.extend(page);
+            own.extend(page.into_iter().map(|owned| (owned.id, owned.epoch)));
             if !full {
                 return Ok(own);
             }

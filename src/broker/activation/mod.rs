@@ -7,7 +7,7 @@
 //! | messages that JavaScript is handling | [`requests`] |
 //! | what becomes of asks that a worker handles when it goes | [`departure`] |
 //! | `createWorker`, `findWorker` | [`creation`], [`take_up`] |
-//! | Redis restarted, wiped, rolled back: putting back what is held | [`restore`] |
+//! | Redis restarted, wiped, rolled back: putting back what is held | [`restore`], [`write_back`] |
 //! | recovery: claims, lost answers | [`claims`] |
 //! | workers that end their process: trials, quarantine | [`trials`] |
 //! | writes into the registry, batched | [`registrar`] |
@@ -26,3 +26,4 @@ pub mod restore;
 pub mod take_up;
 pub mod trials;
 pub mod turns;
+pub mod write_back;

@@ -3,20 +3,13 @@
 //! Each renewal says which database answered. One that this incarnation has not put itself into grants it nothing: the
 //! gate closes when the last lease of the old one has run out, as others may by then have taken over what it holds.
 
-use crate::broker::activation::catalog::State;
 use crate::broker::incarnation::Life;
-use crate::broker::js::delivery::Handle;
-use crate::broker::js::event::{DestroyCause, Event};
 use crate::clock::boot_millis;
-use crate::coordination::{Cause, CoordinationResult, EntryState, Fate, Held, Joined, Release, Restoration, CHUNK};
-use crate::error::Code;
+use crate::coordination::{CoordinationResult, Joined};
 use crate::level::Level;
-use crate::lock::lock;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Workers that one call puts back: 20 µs each, and Redis serves nobody meanwhile.
-const RESTORED: usize = 200;
 /// Between two looks whether the others have put back theirs.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -60,18 +53,22 @@ impl Life {
         };
         // Others may have taken over what it holds: the gate stays closed until all of them have spoken.
         let lapsed = !self.lease.holds();
+        if !lapsed {
+            self.membership.members.restores_into(&joined);
+        }
         self.lease.hear_time(sent, joined.now);
         self.membership.members.accept_secret(&joined.secret);
-        // First: restoring prolongs the time that this broker is awaited, reading does not.
-        self.give_up_what_does_not_live_here().await?;
-        if !self.restore_all().await? {
+        let (current, stale) = self.compare_own().await?;
+        self.give_up_entries(&stale).await?;
+        if !self.write_back(current).await? {
             return Ok(false);
         }
         if !self.context.coordinator.settle(&self.context.incarnation, &joined).await? {
             return Ok(false);
         }
         drop(writing);
-        if lapsed {
+        // It may also have run out meanwhile, because the others waited no longer.
+        if lapsed || !self.lease.holds() {
             while !self.lease.find_member(&self.context.incarnation).await?.settled {
                 if self.context.coordinator.server().is_some_and(|server| server != joined.server) {
                     return Ok(false);
@@ -122,62 +119,7 @@ impl Life {
     /// Others may have put back workers under higher epochs meanwhile: those end here.
     async fn restore_again(self: &Arc<Self>) -> CoordinationResult<bool> {
         let _writing = self.registrar.turn.write().await;
-        self.restore_all().await
-    }
-
-    /// `false`: this incarnation is not a member (any more).
-    async fn restore_all(self: &Arc<Self>) -> CoordinationResult<bool> {
-        let held: Vec<(Handle, Held)> = lock(&self.residents)
-            .iter()
-            .map(|(handle, resident)| {
-                let mut entry = (*resident.entry).clone();
-                if resident.state != State::Activating {
-                    (entry.cause, entry.attempt) = (Cause::Recovery, 0);
-                }
-                (handle, Held { entry, state: EntryState::Active, load: resident.load })
-            })
-            .collect();
-        for chunk in held.chunks(RESTORED) {
-            let (handles, workers): (Vec<Handle>, Vec<Held>) = chunk.iter().cloned().unzip();
-            match self.context.coordinator.restore(&self.context.incarnation, &workers).await? {
-                Restoration::NotMember => return Ok(false),
-                Restoration::Restored(stands) => {
-                    let fenced = handles.into_iter().zip(stands).filter(|(_, stands)| !stands);
-                    fenced.for_each(|(handle, _)| self.fence(handle));
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    /// Another instance has a higher epoch: this one ends.
-    fn fence(self: &Arc<Self>, handle: Handle) {
-        if let Some(resident) = lock(&self.residents).get_mut(handle) {
-            // From now on what arrives waits in the mailbox, behind what is in the queue already.
-            resident.state = State::Leaving;
-            self.context
-                .log(Level::Error, format!("The worker \"{}\" lives elsewhere too: this instance ends.", resident.id));
-        }
-        for delivery in self.context.inbox.forget(|gone| gone == handle) {
-            self.send_back(delivery, Code::WorkerNotFound);
-        }
-        let (asks, _) = lock(&self.inbound).handled_by(handle);
-        self.cut_asks(handle, &asks);
-        self.context.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
-        self.move_out(handle);
-    }
-
-    /// What stands under this incarnation from before, and went since.
-    async fn give_up_what_does_not_live_here(&self) -> CoordinationResult<()> {
-        let own = self.read_own().await?;
-        let stale: Vec<Release> = {
-            let residents = lock(&self.residents);
-            let gone = own.into_iter().filter(|(id, _)| residents.handle(id.as_str()).is_none());
-            gone.map(|(id, epoch)| Release { id, epoch, fate: Fate::Delete }).collect()
-        };
-        for chunk in stale.chunks(CHUNK) {
-            self.context.coordinator.release(&self.context.incarnation, chunk).await?;
-        }
-        Ok(())
+        let (current, _) = self.compare_own().await?;
+        self.write_back(current).await
     }
 }

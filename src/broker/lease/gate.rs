@@ -37,6 +37,11 @@ impl Gate {
         self.deadline.fetch_max(sent + self.ttl, Ordering::AcqRel);
     }
 
+    /// The same, where nobody takes over what this incarnation holds for at least `left` from then on.
+    pub fn extend_while_awaited(&self, sent: u64, left: Duration) {
+        self.deadline.fetch_max(sent + self.ttl.min(left.as_millis() as u64), Ordering::AcqRel);
+    }
+
     /// The coordinator is silent, and this process was awake all the time: goes on where that was chosen.
     pub fn carry_on(&self, now: u64) {
         if self.serve {
@@ -123,6 +128,17 @@ mod tests {
         let lease = lease(OnRedisLoss::Suspend);
         lease.extend(9_000);
         assert!(lease.holds_at(13_999));
+    }
+
+    #[test]
+    fn a_lease_on_tables_that_wait_for_this_broker_is_no_longer_than_they_surely_wait() {
+        let lease = lease(OnRedisLoss::Suspend);
+        lease.extend_while_awaited(12_000, Duration::from_secs(3));
+        assert!(lease.holds_at(13_999) && !lease.holds_at(14_000));
+        lease.extend_while_awaited(12_000, Duration::from_secs(4));
+        assert!(lease.holds_at(14_999) && !lease.holds_at(15_000));
+        lease.extend_while_awaited(12_000, Duration::from_secs(60));
+        assert!(lease.holds_at(15_999) && !lease.holds_at(16_000), "never longer than a lease");
     }
 
     #[test]

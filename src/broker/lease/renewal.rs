@@ -54,6 +54,8 @@ enum Next {
 enum Standing {
     /// The lease is longer now.
     Renewed,
+    /// A database into which this broker restores its workers: nobody takes them over for at least so long.
+    Awaited(Duration),
     /// Another database than the one that this broker has put itself into: it must do so first.
     Unknown,
     /// The incarnation is over.
@@ -64,6 +66,8 @@ enum Standing {
 pub trait Holder: Send + Sync {
     /// Whether this incarnation has put itself into this database.
     fn is_home(&self, generation: &str, server: &ServerId) -> bool;
+    /// Whether this incarnation restores its workers into this database.
+    fn is_restored_into(&self, generation: &str, server: &ServerId) -> bool;
     /// Another database answered: this incarnation must put itself into it first.
     fn found_another_database(&self);
     /// The gate is closed: this incarnation cannot prove that it lives.
@@ -123,6 +127,9 @@ impl Lease {
         self.hear_time(sent, now);
         let home = agreed && generation.is_some_and(|generation| holder.is_home(generation, server));
         if !home {
+            if let Some(left) = self.awaited(holder, renewal) {
+                return Standing::Awaited(left);
+            }
             holder.found_another_database();
             return Standing::Unknown;
         }
@@ -145,6 +152,19 @@ impl Lease {
                 self.next_expiry.send_replace(next);
                 Standing::Renewed
             }
+        }
+    }
+
+    /// For how long the database that renewed surely waits for what this broker restores into it; `None`: it does not, or
+    /// the gate closed before.
+    fn awaited(&self, holder: &dyn Holder, renewal: &Renewal) -> Option<Duration> {
+        match renewal {
+            Renewal::Renewed { now, awaited_until: Some(until), generation, server, server_agreed: true, .. }
+                if self.gate.holds() && holder.is_restored_into(generation, server) =>
+            {
+                Some(Duration::from_millis(until.0.saturating_sub(now.0)))
+            }
+            _ => None,
         }
     }
 
@@ -202,6 +222,11 @@ impl Lease {
                     // An answer to what was asked before the stop proves nothing.
                     keeper.overslept = keeper.overslept.filter(|woke| sent < *woke);
                     self.open_gate(holder);
+                    return Next::GoOn;
+                }
+                Standing::Awaited(left) => {
+                    self.gate.extend_while_awaited(sent, left);
+                    keeper.failing = false;
                     return Next::GoOn;
                 }
                 // The lease of the database before goes on as long as it was given.

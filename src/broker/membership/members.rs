@@ -9,7 +9,7 @@ use crate::broker::membership::ranking;
 use crate::broker::membership::remembered::Remembered;
 use crate::broker::membership::transports::Transports;
 use crate::broker::membership::waiting::Waiting;
-use crate::coordination::BrokerRecord;
+use crate::coordination::{BrokerRecord, Joined};
 use crate::error::{Code, Failure};
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerId, WorkerId};
 use crate::lock::lock;
@@ -156,6 +156,16 @@ impl Members {
     /// A worker of this id stands, or stood, under this epoch.
     pub fn saw(&self, id: &WorkerId, epoch: Epoch) {
         lock(&self.remembered).saw(id, epoch);
+    }
+
+    /// This broker has announced itself in this database, and restores its workers now.
+    pub fn restores_into(&self, joined: &Joined) {
+        lock(&self.remembered).restores_into(joined);
+    }
+
+    /// Whether this broker restores its workers into this database.
+    pub fn is_restored_into(&self, generation: &str, server: &ServerId) -> bool {
+        lock(&self.remembered).is_restored_into(generation, server)
     }
 
     /// Whether this broker has put itself into this database.

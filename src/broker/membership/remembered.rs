@@ -12,11 +12,19 @@ struct Home {
     server: ServerId,
 }
 
+impl Home {
+    fn of(joined: &Joined) -> Self {
+        Self { generation: joined.generation.clone(), server: joined.server.clone() }
+    }
+}
+
 /// See the module.
 #[derive(Default)]
 pub struct Remembered {
     /// `None` before the first registration.
     home: Option<Home>,
+    /// The database into which it is being restored, announced before the lease of the one before ran out.
+    restoring: Option<Home>,
     /// The namespace's, the newest first; the others may still be in use somewhere.
     pub secrets: Vec<String>,
     pub restart_number: u64,
@@ -26,7 +34,7 @@ pub struct Remembered {
     counters: HashMap<ClassName, u64>,
     /// The members as the last looks and deaths left them.
     pub members: Members,
-    /// Which state of the members that is; `None`: all of them have to be read anew.
+    /// The last whole state of the members that was read; `None`: none yet.
     known: Option<Known>,
     /// Who was found dead while a look may have been under way that saw it alive, each with its number in that order.
     buried: Vec<(u64, Incarnation)>,
@@ -36,7 +44,8 @@ pub struct Remembered {
 impl Remembered {
     /// This database has everything that this broker knows of.
     pub fn settled_in(&mut self, joined: &Joined) {
-        self.home = Some(Home { generation: joined.generation.clone(), server: joined.server.clone() });
+        self.home = Some(Home::of(joined));
+        self.restoring = None;
         self.replace_secret(&joined.secret);
         self.restart_number = self.restart_number.max(joined.restart_number);
     }
@@ -60,6 +69,15 @@ impl Remembered {
 
     pub fn generation(&self) -> &str {
         self.home.as_ref().map_or("", |home| &home.generation)
+    }
+
+    /// This incarnation has announced itself there, and restores its workers now.
+    pub fn restores_into(&mut self, joined: &Joined) {
+        self.restoring = Some(Home::of(joined));
+    }
+
+    pub fn is_restored_into(&self, generation: &str, server: &ServerId) -> bool {
+        self.restoring.as_ref().is_some_and(|home| home.generation == generation && home.server == *server)
     }
 
     pub fn is_server(&self, server: &ServerId) -> bool {
@@ -101,10 +119,12 @@ impl Remembered {
             let stays = |record: &BrokerRecord| {
                 changes.records.binary_search_by(|other| other.incarnation.cmp(&record.incarnation)).is_ok()
             };
+            // Departed so long ago that the coordinator does not remember how; or never came to this database, although
+            // it was awaited.
+            let unknown = if self.knows_state_of(&look.known) { Departure::Left } else { Departure::Dead };
             let how = |record: &BrokerRecord| {
                 let found = changes.departed.iter().find(|(incarnation, _)| *incarnation == record.incarnation);
-                // Departed so long ago that the coordinator does not remember how.
-                found.map_or(Departure::Left, |(_, departure)| *departure)
+                found.map_or(unknown, |(_, departure)| *departure)
             };
             let missing: Vec<_> = self.members.values().filter(|record| !stays(record)).cloned().collect();
             for record in missing {
@@ -119,8 +139,15 @@ impl Remembered {
         let alive =
             changes.records.iter().filter(|record| !self.buried.iter().any(|(_, dead)| *dead == record.incarnation));
         self.members.extend(alive.map(|record| (record.incarnation.clone(), record.clone())));
-        self.known = whole.then(|| look.known.clone());
+        if whole {
+            self.known = Some(look.known.clone());
+        }
         whole.then_some(gone)
+    }
+
+    /// Whether the members are known as they were in this database.
+    fn knows_state_of(&self, state: &Known) -> bool {
+        self.known.as_ref().is_some_and(|known| known.generation == state.generation && known.server == state.server)
     }
 
     /// It was found dead; `None`: it was not known (any more).
@@ -211,7 +238,32 @@ mod tests {
         take_in(&mut remembered, &look(1, true, &["a"], &[]));
         let unsettled = Look { settled: false, ..look(2, true, &["b"], &[("a", Departure::Dead)]) };
         assert_eq!(take_in(&mut remembered, &unsettled), None);
-        assert_eq!((names(&remembered), remembered.begin_look().0), (vec!["a", "b"], None));
+        assert_eq!(names(&remembered), ["a", "b"]);
+        assert_eq!(remembered.begin_look().0.map(|known| known.version), Some(1), "the departures are asked for again");
+        let settled = look(3, false, &[], &[("a", Departure::Dead)]);
+        assert_eq!(take_in(&mut remembered, &settled), Some(vec![("a".into(), Departure::Dead)]));
+    }
+
+    #[test]
+    fn who_was_awaited_in_another_database_and_did_not_come_is_dead() {
+        let mut remembered = at_home();
+        take_in(&mut remembered, &look(1, true, &["a", "b", "c", "d"], &[]));
+        let joined = Joined {
+            now: ServerTime(0),
+            lease_expires: ServerTime(0),
+            restart_number: 0,
+            generation: "h".into(),
+            secret: "s".into(),
+            server: ServerId::new("s"),
+        };
+        let of_new = |look: Look| Look { known: Known { generation: "h".into(), ..look.known.clone() }, ..look };
+        let unsettled = Look { settled: false, ..of_new(look(2, true, &["a"], &[])) };
+        assert_eq!(take_in(&mut remembered, &unsettled), None);
+        remembered.settled_in(&joined);
+        let settled = of_new(look(4, true, &["a"], &[("b", Departure::Left), ("c", Departure::Dead)]));
+        let gone = [("b", Departure::Left), ("c", Departure::Dead), ("d", Departure::Dead)];
+        let gone = gone.map(|(name, how)| (name.to_string(), how)).to_vec();
+        assert_eq!(take_in(&mut remembered, &settled), Some(gone));
     }
 
     #[test]

@@ -9,9 +9,6 @@
 -- Full memory: refused.
 local own, owner, name = KEYS[4], ARGV[5], padded(ARGV[5])
 
--- Milliseconds a worker: an owner that restores fewer than 1 000 a second is awaited as long as its lease lasts, and no longer.
-local SLOWEST = 1
-
 if not lease(owner) then return 0 end
 local reply, change, told = {}, 0, {}
 
@@ -70,12 +67,5 @@ if #entries > 0 then redis.call('MSET', unpack(entries)) end
 zadd_all(own, owned)
 keep_epoch()
 add_load(owner, change)
--- What an awaited owner puts back buys as much time as it takes at the slowest rate that is waited for.
-if redis.call('HGET', AWAITED, owner) == '1' then
-  local meta = redis.call('HMGET', META, 'healing', 'patience')
-  local ends, patience = whole(meta[1]), whole(meta[2])
-  if ends and patience and ends > now then
-    redis.call('HSET', META, 'healing', text(math.min(ends + #reply * SLOWEST, now + patience)))
-  end
-end
+gain_time(owner, #reply)
 return reply

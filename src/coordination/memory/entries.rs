@@ -2,8 +2,8 @@
 
 use super::super::history::History;
 use super::super::*;
-use super::healing::unsettled;
-use super::tables::{Place, Tables, Worker};
+use super::healing::{gain_time, unsettled};
+use super::tables::{Hold, Place, Tables, Worker};
 use crate::ids::{Epoch, Incarnation, ServerTime, WorkerId};
 
 pub(super) fn activate(tables: &mut Tables, owner: &Incarnation, ids: &[WorkerId]) -> Activation {
@@ -92,10 +92,24 @@ pub(super) fn locate(tables: &Tables, id: &WorkerId) -> Location {
     }
 }
 
-pub(super) fn owned(tables: &Tables, owner: &Incarnation, offset: usize, limit: usize) -> Vec<(WorkerId, Epoch)> {
+pub(super) fn owned(
+    tables: &mut Tables,
+    owner: &Incarnation,
+    offset: usize,
+    limit: usize,
+    now: ServerTime,
+) -> Vec<Owned> {
     let Some(holding) = tables.holdings.get(owner) else {
         return Vec::new();
     };
     let page = holding.workers.iter().skip(offset).take(limit.min(CHUNK));
-    page.map(|(_, id)| (id.clone(), tables.workers[id].entry.epoch)).collect()
+    let workers = page.filter_map(|(_, id)| tables.workers.get(id));
+    let owned: Vec<Owned> = workers
+        .filter_map(|worker| {
+            let Hold { state, load, .. } = worker.hold()?;
+            Some(Owned::of(&Held { entry: worker.entry.clone(), state: *state, load: *load }))
+        })
+        .collect();
+    gain_time(tables, owner, owned.len(), now);
+    owned
 }

@@ -69,6 +69,12 @@ pub(super) fn look_at_the_clock(tables: &mut Tables, now: ServerTime) {
     }
 }
 
+/// Until when a member is surely awaited; `None`: it is not.
+pub(super) fn awaited_until(tables: &Tables, incarnation: &Incarnation) -> Option<ServerTime> {
+    let healing = tables.healing.as_ref().filter(|_| tables.agreed.as_ref() == Some(&tables.server))?;
+    (healing.awaited.get(incarnation) == Some(&true)).then_some(healing.ends)
+}
+
 pub(super) fn announce(tables: &mut Tables, announcement: &Announcement, now: ServerTime) -> Registration {
     let Announcement { record, ttl, generation, secret, epoch, counters, restart_number, remembered, patience } =
         announcement;
@@ -110,10 +116,10 @@ pub(super) fn settle(tables: &mut Tables, owner: &Incarnation, joined: &Joined) 
     same
 }
 
-/// What an awaited owner puts back buys as much time as it takes at the slowest rate that is waited for.
-fn gain_time(tables: &mut Tables, owner: &Incarnation, restored: usize, now: ServerTime) {
+/// What an awaited owner reads or puts back buys as much time as it takes at the slowest rate that is waited for.
+pub(super) fn gain_time(tables: &mut Tables, owner: &Incarnation, restored: usize, now: ServerTime) {
     let Some(healing) = &mut tables.healing else { return };
-    if healing.awaited.get(owner) == Some(&true) && healing.ends > now {
+    if restored > 0 && healing.awaited.get(owner) == Some(&true) && healing.ends > now {
         let latest = now.0 + healing.patience.as_millis() as u64;
         let gained = healing.ends.0 + restored as u64 * SLOWEST_RESTORATION.as_millis() as u64;
         healing.ends = ServerTime(gained.min(latest));

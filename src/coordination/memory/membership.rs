@@ -1,7 +1,7 @@
 //! Who belongs to the cluster: what becomes of leases, records, and of what an incarnation leaves behind.
 
 use super::super::*;
-use super::healing::{agree, await_no_more, look_at_the_clock, unsettled};
+use super::healing::{agree, await_no_more, awaited_until, look_at_the_clock, unsettled};
 use super::roll::note_change;
 use super::tables::{GivenUp, Identity, Registered, Tables};
 use crate::ids::{random_hex, ClassName, ClusterName, Incarnation, ServerTime, WorkerId};
@@ -77,6 +77,7 @@ pub(super) fn renew(tables: &mut Tables, incarnation: &Incarnation, ttl: Duratio
     look_at_the_clock(tables, now);
     let server = tables.server.clone();
     let server_agreed = tables.agreed.as_ref() == Some(&server);
+    let awaited_until = awaited_until(tables, incarnation);
     let generation = tables.identity.as_ref().map(|identity| identity.generation.clone());
     let Some(member) = tables.members.get_mut(incarnation) else {
         return Renewal::Evicted { now, generation, server, server_agreed };
@@ -92,6 +93,7 @@ pub(super) fn renew(tables: &mut Tables, incarnation: &Incarnation, ttl: Duratio
         generation: generation.unwrap_or_default(),
         server,
         server_agreed,
+        awaited_until,
     }
 }
 

@@ -297,13 +297,8 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, now| entries::pardon(tables, id, now))
     }
 
-    async fn owned(
-        &self,
-        owner: &Incarnation,
-        offset: usize,
-        limit: usize,
-    ) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
-        self.step(|tables, _| entries::owned(tables, owner, offset, limit))
+    async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {
+        self.step(|tables, now| entries::owned(tables, owner, offset, limit, now))
     }
 
     async fn request_restart(&self) -> CoordinationResult<u64> {

@@ -66,13 +66,15 @@ fn changes(tables: &Tables, known: Option<&Known>, state: &Known) -> Changes {
     let same = |known: &&Known| {
         known.generation == state.generation && known.server == state.server && known.version <= state.version
     };
+    let is_first = known.is_none();
     let known = known.filter(same).map(|known| known.version);
     let complete = known.is_none_or(|known| known < roll.horizon);
     let is_new = |incarnation: &Incarnation| {
         known.is_none_or(|known| roll.changes.get(incarnation).is_some_and(|version| *version > known))
     };
     let members = tables.members.iter().filter(|(incarnation, _)| complete || is_new(incarnation));
-    let departures = roll.departures.iter().filter(|(version, _)| known.is_some_and(|known| **version > known));
+    let departures =
+        roll.departures.iter().filter(|(version, _)| !is_first && known.is_none_or(|known| **version > known));
     let mut departed: Vec<_> = departures.map(|(_, departed)| departed.clone()).collect();
     departed.sort();
     Changes { complete, records: members.map(|(_, member)| member.record.clone()).collect(), departed }

@@ -4,9 +4,9 @@ use super::reply::{flags, load, number, text, Parts};
 use super::{entry, record};
 use crate::coordination::{
     BrokerRecord, Changes, Claim, Departure, Entry, Eviction, Expiry, Holder, Joined, Known, Location, Look, Member,
-    Membership, Placement, Registration, Renewal, Sighting,
+    Membership, Owned, Placement, Registration, Renewal, Sighting,
 };
-use crate::ids::{Epoch, Incarnation, ServerTime, WorkerId};
+use crate::ids::{Incarnation, ServerTime, WorkerId};
 use redis::Value;
 use tracing::debug;
 
@@ -74,6 +74,7 @@ pub fn renewed(value: Value) -> Option<Renewal> {
     Some(Renewal::Renewed {
         now,
         lease_expires: parts.time()?,
+        awaited_until: parts.text()?.parse().ok().map(ServerTime),
         next_expiry: if parts.left() == 0 { None } else { Some(expiry(&mut parts)?) },
         // Only foreign hands take it away from a namespace with leases.
         generation: generation.unwrap_or_default(),
@@ -319,14 +320,9 @@ pub fn eviction(value: Value) -> Option<Eviction> {
     })
 }
 
-pub fn owned(value: Value) -> Option<Vec<(WorkerId, Epoch)>> {
-    let mut parts = Parts::of(value)?;
-    let mut owned = Vec::with_capacity(parts.left() / 2);
-    while parts.left() > 0 {
-        // The script lets no id pass that cannot be read.
-        owned.push((parts.worker()?, parts.value().and_then(number).map_or(Epoch(0), Epoch)));
-    }
-    Some(owned)
+pub fn owned(value: Value) -> Option<Vec<Owned>> {
+    // The script lets no id and no head pass that cannot be read.
+    all(Parts::of(value)?, |parts| entry::decode_head(parts.worker()?, &parts.text()?))
 }
 
 /// The schema version in `meta`: the outer `None` is a foreign answer.

@@ -5,7 +5,7 @@
 use super::reply::MAX_NUMBER;
 use crate::coordination::history::History;
 use crate::coordination::keys::{escape, unescape};
-use crate::coordination::{Cause, Entry, EntryState, Held, MAX_LOAD};
+use crate::coordination::{Cause, Entry, EntryState, Held, Owned, MAX_LOAD};
 use crate::ids::{ClassName, ClusterName, Epoch, Incarnation, ServerTime, WorkerId};
 
 /// Letters before the names.
@@ -61,6 +61,21 @@ pub fn decode(id: WorkerId, text: &str) -> Option<Entry> {
             deaths: u32::try_from(digits(61, 65)?).ok()?,
             returns: u32::try_from(digits(65, 69)?).ok()?,
         },
+    })
+}
+
+/// What `owned.lua` says of an entry: its head without the times, the deaths and the owner.
+pub fn decode_head(id: WorkerId, head: &str) -> Option<Owned> {
+    let digits = |from: usize, to: usize| -> Option<u64> { head.get(from..to)?.parse().ok() };
+    Some(Owned {
+        id,
+        state: if head.starts_with('p') { EntryState::Placing } else { EntryState::Active },
+        cause: if digits(1, 2)? == 0 { Cause::New } else { Cause::Recovery },
+        recoverable: digits(2, 3)? == 1,
+        // One that another program wrote is that of no worker.
+        epoch: Epoch(digits(3, 19).filter(|epoch| *epoch <= MAX_NUMBER).unwrap_or(0)),
+        load: digits(19, 29)?,
+        attempt: u32::try_from(digits(29, 35)?).ok()?,
     })
 }
 

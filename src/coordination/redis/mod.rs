@@ -45,8 +45,8 @@ use self::placing::Placements;
 use super::keys::Keys;
 use super::{
     Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Complaint, CoordinationResult, Coordinator, Death,
-    Eviction, Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, PlaceRequest, Placement, Registration,
-    Release, Renewal, Restoration, Sighting, Signal,
+    Eviction, Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, Owned, PlaceRequest, Placement,
+    Registration, Release, Renewal, Restoration, Sighting, Signal,
 };
 use crate::config::RedisConfig;
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
@@ -218,12 +218,7 @@ impl Coordinator for RedisCoordinator {
         self.client.pardon(id).await
     }
 
-    async fn owned(
-        &self,
-        owner: &Incarnation,
-        offset: usize,
-        limit: usize,
-    ) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
+    async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {
         self.client.owned(owner, offset, limit).await
     }
 

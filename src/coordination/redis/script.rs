@@ -35,7 +35,7 @@ scripts! {
     SECRET = "secret":;
     REGISTER = "register": "clock" "record" "load" "roll" "healing" "heal" "member";
     ANNOUNCE = "announce": "clock" "record" "load" "roll" "epoch" "healing" "heal" "member";
-    RESTORE = "restore": "clock" "record" "load" "healing" "epoch" "history" "entry";
+    RESTORE = "restore": "clock" "record" "load" "healing" "progress" "epoch" "history" "entry";
     SETTLE = "settle": "room" "healing";
     RENEW = "renew": "clock" "room" "healing";
     UPDATE = "update": "clock" "room" "record" "load" "roll";
@@ -54,7 +54,7 @@ scripts! {
     LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "sound" "dismiss" "history" "due" "trial" "salvage";
     PARDON = "pardon": "clock" "room" "record" "entry" "history" "due";
     COMPLAIN = "complain":;
-    OWNED = "owned": "entry" "sound";
+    OWNED = "owned": "clock" "room" "healing" "progress" "entry" "sound";
     RESTART = "restart":;
     REPAIR = "repair": "record" "load";
 }

@@ -6,7 +6,8 @@ use super::question::{fate, flag, millis};
 use super::reply;
 use super::script::{self, Arguments};
 use crate::coordination::{
-    Activation, Claim, ClaimRequest, CoordinationResult, LoadChange, Location, Release, CHUNK, MAX_LOAD, RESERVED_LOAD,
+    Activation, Claim, ClaimRequest, CoordinationResult, LoadChange, Location, Owned, Release, CHUNK, MAX_LOAD,
+    RESERVED_LOAD,
 };
 use crate::ids::{Epoch, Incarnation, WorkerId};
 use tracing::warn;
@@ -119,12 +120,7 @@ impl Client {
         self.read("pardon", reply::number(answer)).map(|number| number == 1)
     }
 
-    pub async fn owned(
-        &self,
-        owner: &Incarnation,
-        offset: usize,
-        limit: usize,
-    ) -> CoordinationResult<Vec<(WorkerId, Epoch)>> {
+    pub async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {
         if limit == 0 {
             return self.commands.live().map(|_| Vec::new());
         }
