@@ -18,6 +18,7 @@ mod contract {
     pub mod handles;
     pub mod healing;
     pub mod histories;
+    pub mod inventory;
     pub mod membership;
     pub mod placement;
     pub mod texts;
@@ -108,6 +109,15 @@ macro_rules! cases {
 }
 
 cases! {
+    inventory {
+        a_list_shows_each_broker_with_its_record_lease_load_and_workers
+        a_list_shows_each_worker_with_its_state_and_its_owner
+        a_worker_is_described_with_its_attributes_without_being_activated
+        pages_have_each_worker_once_and_never_more_than_were_wanted
+        workers_that_change_hands_between_pages_are_listed
+        a_filter_accepts_a_class_a_cluster_a_broker_or_a_state
+        a_text_that_is_no_cursor_is_refused
+    }
     membership {
         a_broker_that_joins_is_seen_by_others_with_all_that_it_said
         a_broker_may_host_no_class_at_all

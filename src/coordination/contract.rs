@@ -2,8 +2,8 @@
 
 use super::{
     Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Complaint, CoordinationResult, Death, Eviction, Fate,
-    Held, Joined, Known, LoadChange, Location, Look, Membership, Owned, PlaceRequest, Placement, Registration, Release,
-    Renewal, Restoration, Sighting, Signal,
+    Held, Inventory, Joined, Known, LoadChange, Location, Look, Membership, Owned, PlaceRequest, Placement,
+    Registration, Release, Renewal, Restoration, Sighting, Signal,
 };
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 /// The cluster's shared state. Every method is one atomic step, except where `limit` cuts it in several.
 #[async_trait]
-pub trait Coordinator: Send + Sync + 'static {
+pub trait Coordinator: Inventory + Send + Sync + 'static {
     /// Connects, and checks that the namespace is ours ([`CoordinationError::Schema`](super::CoordinationError::Schema) otherwise; also when brokers of
     /// dworker 0.9 are registered in it). May be called again, but not after [`Coordinator::close`]. The other methods
     /// need it: before, they fail as `Unavailable`.

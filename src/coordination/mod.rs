@@ -17,12 +17,14 @@
 //! | placements, claims | `placement.rs` |
 //! | evictions | `death.rs` |
 //! | what is put back after a wipe | `restoration.rs` |
+//! | lists of brokers and workers | `inventory.rs` |
 //! | hints | `signal.rs` |
 //! | keys in Redis | `keys.rs` |
 
 mod contract;
 mod death;
 pub mod history;
+mod inventory;
 pub mod keys;
 mod members;
 pub mod memory;
@@ -35,6 +37,7 @@ mod workers;
 
 pub use contract::Coordinator;
 pub use death::{Death, Eviction};
+pub use inventory::{Cursor, Inventory, ListedBroker, ListedWorker, WorkerFilter, WorkerPage, WorkerState};
 pub use members::{BrokerRecord, Holder, Joined, Member, Membership, Registration, Renewal};
 pub use placement::{Claim, ClaimRequest, PlaceRequest, Placement};
 pub use restoration::{Announcement, Held, Restoration};

@@ -54,6 +54,8 @@ pub async fn a_worker_whose_third_process_died_is_quarantined(cluster: Cluster) 
     let told = owner.place(&owner.wish("Room", Some("r"))).await;
     assert_eq!(told, Placement::Quarantined { class: "Room".into(), deaths: 3 });
     assert_eq!((owner.owned().await.len(), owner.load().await), (0, Some(0)));
+    let described = owner.coordinator.describe(&"r".into()).await.expect("describe").expect("it is there");
+    assert_eq!((described.state, described.entry.history.deaths), (WorkerState::Quarantined, 3));
 }
 
 pub async fn who_merely_shared_the_process_is_never_quarantined(cluster: Cluster) {

@@ -225,3 +225,22 @@ impl Coordinator for Counted {
         self.inner.listen_as(incarnation).await
     }
 }
+
+/// No simulated broker lists anything: what is listed is not counted.
+#[async_trait]
+impl Inventory for Counted {
+    async fn list_brokers(&self) -> CoordinationResult<(ServerTime, Vec<ListedBroker>)> {
+        self.inner.list_brokers().await
+    }
+    async fn list_workers(
+        &self,
+        filter: &WorkerFilter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> CoordinationResult<Option<WorkerPage>> {
+        self.inner.list_workers(filter, cursor, limit).await
+    }
+    async fn describe(&self, id: &WorkerId) -> CoordinationResult<Option<ListedWorker>> {
+        self.inner.describe(id).await
+    }
+}

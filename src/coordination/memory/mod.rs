@@ -5,6 +5,7 @@
 
 mod entries;
 mod healing;
+mod inventory;
 mod membership;
 mod placement;
 mod roll;

@@ -5,7 +5,7 @@
 use super::reply::MAX_NUMBER;
 use crate::coordination::history::History;
 use crate::coordination::keys::{escape, unescape};
-use crate::coordination::{Cause, Entry, EntryState, Held, Owned, MAX_LOAD};
+use crate::coordination::{Cause, Entry, EntryState, Held, ListedWorker, Owned, WorkerState, MAX_LOAD};
 use crate::ids::{ClassName, ClusterName, Epoch, Incarnation, ServerTime, WorkerId};
 
 /// Letters before the names.
@@ -79,6 +79,25 @@ pub fn decode_head(id: WorkerId, head: &str) -> Option<Owned> {
     })
 }
 
+/// With its state, load and owner, whose broker is not named here.
+pub fn decode_listed(id: WorkerId, text: &str) -> Option<ListedWorker> {
+    let entry = decode(id, text)?;
+    let state = match text.as_bytes().first()? {
+        b'p' => WorkerState::Placing,
+        b'a' => WorkerState::Active,
+        b'w' => WorkerState::Pending,
+        b'q' => WorkerState::Quarantined,
+        _ => return None,
+    };
+    let owner = text.get(70..HEAD)?.trim_end();
+    Some(ListedWorker {
+        entry,
+        state,
+        load: text.get(19..29)?.parse().ok()?,
+        owner: (!owner.is_empty()).then(|| (Incarnation::new(owner), None)),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +127,9 @@ mod tests {
             let held = held(attributes);
             let text = encode(&Incarnation::random(), &held);
             assert_eq!(text.find("Ro%3Aom%2Cé:ma%25in:"), Some(HEAD), "{text}");
-            assert_eq!(decode("w".into(), &text), Some(held.entry));
+            assert_eq!(decode("w".into(), &text), Some(held.entry.clone()));
+            let listed = decode_listed("w".into(), &text).expect("it can be read");
+            assert_eq!((listed.entry, listed.state, listed.load), (held.entry, WorkerState::Active, MAX_LOAD));
         }
     }
 

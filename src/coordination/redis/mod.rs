@@ -9,6 +9,7 @@
 //! | hints, who listens | `signals.rs`, `subscription.rs` |
 //! | how an operation is sent | `client.rs` |
 //! | operations: on brokers, on workers, after a wipe | `members.rs`, `workers.rs`, `restoring.rs` |
+//! | lists of brokers and workers | `inventory.rs` |
 //! | scripts and their pieces | `script.rs`, `../lua/` |
 //! | what scripts are asked | `question.rs`; many placements in one: `placing.rs` |
 //! | what scripts answer | `reply.rs`, `answer.rs` |
@@ -22,6 +23,7 @@ mod dial;
 mod entry;
 mod failure;
 mod greeting;
+mod inventory;
 mod link;
 mod members;
 mod placing;

@@ -48,6 +48,8 @@ scripts! {
     RELEASE = "release": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "salvage";
     WITHDRAW = "withdraw": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "salvage";
     SET_LOAD = "set_load": "room" "record" "load" "entry";
+    BROKERS = "brokers": "clock" "record" "load";
+    DESCRIBE = "describe": "entry";
     LOCATE = "locate": "record" "healing" "entry" "history";
     CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry" "head" "sound" "history" "due" "trial";
     EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "sound" "dismiss" "history" "due" "trial" "salvage";
@@ -126,6 +128,8 @@ mod tests {
             &RELEASE,
             &WITHDRAW,
             &SET_LOAD,
+            &BROKERS,
+            &DESCRIBE,
             &LOCATE,
             &CLAIM,
             &EVICT,
@@ -138,7 +142,8 @@ mod tests {
             assert!(lua.source.contains(&format!("-- {}: ", lua.name)), "{}", lua.name);
             assert!(lua.source.contains("-- Replies: ") && lua.source.contains("-- Cost: "), "{}", lua.name);
             let makes_room = lua.source.contains("-- room: ");
-            let adds = !["look", "find_member", "scan", "locate", "owned", "repair"].contains(&lua.name);
+            let adds = !["look", "find_member", "scan", "brokers", "describe", "locate", "owned", "repair"]
+                .contains(&lua.name);
             assert_eq!(lua.source.contains("-- Full memory: works"), makes_room || !adds, "{}", lua.name);
             for word in ["cjson", "SRANDMEMBER", "SCAN'", "NUMSUB", "UNLINK"] {
                 assert!(!lua.source.contains(word), "{} names {word}", lua.name);
