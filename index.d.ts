@@ -531,6 +531,20 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
   /** Frees a worker that is quarantined: it is recovered at once. `false` where no worker of this id was held back. */
   release(id: string, callback?: Callback<boolean>): Promised<boolean, P>;
 
+  /** The brokers of the namespace, by id; also those whose lease has expired and that nobody has evicted yet. */
+  listBrokers(callback?: Callback<BrokerInfo[]>): Promised<BrokerInfo[], P>;
+
+  /**
+   * The workers of the namespace. Reading them activates nothing. A worker that is there from the beginning to the end of an
+   * iteration is in it once, whatever happens to it meanwhile.
+   */
+  listWorkers(option?: (ListOptions & { limit?: null; cursor?: null }) | null): AsyncIterableIterator<WorkerInfo>;
+  /** One page of them. The iteration remembers the ids that it returned; pages that follow each other may repeat one. */
+  listWorkers(option: ListOptions & ({ limit: number } | { cursor: string }), callback?: Callback<WorkerPage>): Promised<WorkerPage, P>;
+
+  /** One worker with its attributes; `null` when there is no such worker. Reading it activates nothing. */
+  inspect(id: string, callback?: Callback<InspectedWorker | null>): Promised<InspectedWorker | null, P>;
+
   /** Tells every broker of the namespace to restart; does not wait for it. */
   restartAll(): void;
 
@@ -550,6 +564,81 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
   removeListener<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
   prependListener<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
   prependOnceListener<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
+}
+
+/** What `broker.listBrokers()` shows of a broker. */
+export interface BrokerInfo {
+  id: string;
+  /** One life of a broker, from `start()` on: 32 hexadecimal digits. */
+  incarnation: string;
+  cluster: string;
+  /** Where other brokers reach it: `host:port`. */
+  address: string;
+  /** Names of the worker classes of its cluster that are registered there. */
+  classes: string[];
+  /** Sum of the loads of its workers. */
+  load: number;
+  /** How many workers it owns. */
+  workers: number;
+  /** In ms, on the server's clock; below zero when the lease has expired. */
+  leaseExpiresIn: number;
+  /** It gets no new workers: it is leaving, or its event loop is blocked. */
+  cordoned: boolean;
+  /** Of this package there. */
+  version: string;
+  /** Name of its machine. */
+  host: string;
+  pid: number;
+}
+
+/** `placing`: placed on its broker, which has not confirmed it yet; `pending`: waits to be recovered; `quarantined`: until `release()`. */
+export type WorkerState = 'placing' | 'active' | 'pending' | 'quarantined';
+
+/** What `broker.listWorkers()` shows of a worker. */
+export interface WorkerInfo {
+  id: string;
+  class: string;
+  cluster: string;
+  /** Id of the broker that owns it; `null` while none does, or when that broker's record is gone. */
+  broker: string | null;
+  /** As `worker.epoch`. */
+  epoch: string;
+  state: WorkerState;
+  /** Why no broker owns it: only while it is `pending` or `quarantined`. */
+  reason?: string;
+  /** When it was first created, in ms since 1970. */
+  createdAt: number;
+  load: number;
+  recoverable: boolean;
+}
+
+/** What `broker.inspect()` shows of a worker. */
+export interface InspectedWorker extends WorkerInfo {
+  attributes: { [name: string]: any };
+}
+
+/** A part of the list of workers. */
+export interface WorkerPage {
+  /** At most `limit`; possibly fewer, or none, also where more follow. */
+  workers: WorkerInfo[];
+  /** For the next page; absent at the end. */
+  cursor?: string;
+}
+
+/** Which workers `broker.listWorkers()` shows. */
+export interface ListOptions {
+  /** Workers of the class that is registered under this name. */
+  name?: string | null;
+  /** Workers of this cluster. */
+  clustername?: string | null;
+  /** Workers that the broker of this id owns. */
+  broker?: string | null;
+  /** Workers in this state. */
+  state?: WorkerState | null;
+  /** Returns one page of at most so many workers (1 to 10 000), instead of an iterable of all. */
+  limit?: number | null;
+  /** The `cursor` of the page before. */
+  cursor?: string | null;
 }
 
 export interface CreateInfo {

@@ -7,6 +7,7 @@ const { EventEmitter, once } = require('node:events');
 const { checkId, optionsObject } = require('./options/arguments');
 const { Core, State } = require('./runtime/core');
 const { createWorker, findWorker } = require('./runtime/directory');
+const { inspect, isPaged, listAll, listBrokers, listPage, readListOption } = require('./runtime/inventory');
 const { normalizeBrokerOptions } = require('./options');
 const { DESTROY, REGISTER } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
@@ -221,6 +222,41 @@ Broker.prototype.release = function (id, callback) {
     checkId('worker id', id);
     return core.pardon(id);
   });
+};
+
+/**
+ * The brokers of the namespace.
+ *
+ * @param {function(Error, object[]=)} [callback]
+ * @returns {Promise<object[]>} by id: `{id, incarnation, cluster, address, classes, load, workers, leaseExpiresIn, cordoned, version, host, pid}`
+ */
+Broker.prototype.listBrokers = function (callback) {
+  return call(this, callback, (core) => listBrokers(core));
+};
+
+/**
+ * The workers of the namespace: an async iterable of all, or a promise of one page where `option.limit` or `option.cursor` is given.
+ * Reading activates nothing. Whoever lives from the beginning to the end of an iteration is in it once.
+ *
+ * @param {{name: string=, clustername: string=, broker: string=, state: string=, limit: number=, cursor: string=}} [option]
+ * @param {function(Error, {workers: object[], cursor: string=}=)} [callback] of a page
+ * @returns {AsyncIterable<object>|Promise<{workers: object[], cursor: string=}>}
+ * @throws {Error} with `DW_ERR_CONFIG`, unless a page is wanted: then the promise rejects
+ */
+Broker.prototype.listWorkers = function (option, callback) {
+  if (!isPaged(Object(option))) return listAll(this[kCore], readListOption(this[kCore], option));
+  return call(this, callback, (core) => listPage(core, readListOption(core, option)));
+};
+
+/**
+ * One worker as the registry has it. Reading activates nothing.
+ *
+ * @param {string} id of the worker
+ * @param {function(Error, ?object=)} [callback]
+ * @returns {Promise<?object>} `null` where there is no such worker
+ */
+Broker.prototype.inspect = function (id, callback) {
+  return call(this, callback, (core) => inspect(core, id));
 };
 
 /** Tells every broker of the namespace to restart, this one among them; does not wait for it. */

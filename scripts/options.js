@@ -9,7 +9,7 @@
 
 const { writeFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { BROKER, REDIS, REDIS_TLS, CREATE, ASK, DESTROY, REGISTER, ROUTER } = require('../lib/options/table');
+const { BROKER, REDIS, REDIS_TLS, CREATE, ASK, DESTROY, LIST, REGISTER, ROUTER } = require('../lib/options/table');
 
 const ROOT = join(__dirname, '..');
 const PAGE = 'docs/reference/options.md';
@@ -22,6 +22,7 @@ const SECTIONS = [
   ['createWorker(name, option)', 'CreateOptions', CREATE, ''],
   ['agent.ask(method, data, option)', 'AskOptions', ASK, ''],
   ['broker.destroy(option) and worker.destroy(option)', 'DestroyOptions', DESTROY, ''],
+  ['broker.listWorkers(option)', 'ListOptions', LIST, 'Which workers are listed. `null` means the same as an absent field.'],
   ['registerWorker(name, ctor, option)', 'RegisterOptions', REGISTER, ''],
   ['new Router(option)', 'RouterOptions', ROUTER, ''],
 ];
@@ -57,7 +58,7 @@ function cell(text) {
 
 function types() {
   const interfaces = SECTIONS.map(([, name, table]) => `interface ${name}Table ${shape(table, '')}\n\nexpectTypeOf<${name}>().toEqualTypeOf<${name}Table>();\n`);
-  const names = [...SECTIONS.map(([, name]) => name), 'Address', 'LogEvent', 'Logger', 'TlsOptions'].sort();
+  const names = [...SECTIONS.map(([, name]) => name), 'Address', 'LogEvent', 'Logger', 'TlsOptions', 'WorkerState'].sort();
   return `/** Made by scripts/options.js from lib/options/table.js: the options in index.d.ts are those of the tables. */
 
 import type { KeyObject } from 'node:crypto';

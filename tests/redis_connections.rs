@@ -36,6 +36,7 @@ fn record(id: &str) -> BrokerRecord {
         lease_ttl: Duration::from_millis(5000),
         strict: false,
         draining: false,
+        process: Default::default(),
     }
 }
 

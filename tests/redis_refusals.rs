@@ -95,6 +95,7 @@ fn record(id: &str) -> BrokerRecord {
         lease_ttl: TTL,
         strict: false,
         draining: false,
+        process: Default::default(),
     }
 }
 

@@ -41,6 +41,7 @@ async fn join(coordinator: &RedisCoordinator, id: &str) -> Incarnation {
         lease_ttl: Duration::from_millis(5000),
         strict: false,
         draining: false,
+        process: Default::default(),
     };
     assert!(matches!(coordinator.register(&record, TTL).await.unwrap(), Registration::Joined(_)));
     record.incarnation

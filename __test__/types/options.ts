@@ -2,7 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { expectTypeOf } from 'expect-type';
-import type { Address, AskOptions, BrokerOptions, CreateOptions, DestroyOptions, LogEvent, Logger, RedisOptions, RedisTlsOptions, RegisterOptions, RouterOptions, TlsOptions } from 'dworker';
+import type { Address, AskOptions, BrokerOptions, CreateOptions, DestroyOptions, ListOptions, LogEvent, Logger, RedisOptions, RedisTlsOptions, RegisterOptions, RouterOptions, TlsOptions, WorkerState } from 'dworker';
 
 interface BrokerOptionsTable {
   ns?: string;
@@ -102,6 +102,17 @@ interface DestroyOptionsTable {
 }
 
 expectTypeOf<DestroyOptions>().toEqualTypeOf<DestroyOptionsTable>();
+
+interface ListOptionsTable {
+  name?: string | null;
+  clustername?: string | null;
+  broker?: string | null;
+  state?: WorkerState | null;
+  limit?: number | null;
+  cursor?: string | null;
+}
+
+expectTypeOf<ListOptions>().toEqualTypeOf<ListOptionsTable>();
 
 interface RegisterOptionsTable {
   clustername?: string;

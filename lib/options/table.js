@@ -234,6 +234,15 @@ const DESTROY = {
   noRecover: { apart: true, form: 'boolean', type: 'boolean', shown: '`false` for a broker, `true` for a worker', text: 'Of a broker: `true` hands no worker over. Of a worker: `false` makes a recoverable worker again on a broker of its cluster.' },
 };
 
+const LIST = {
+  name: { apart: true, form: 'string', type: 'string | null', shown: 'all', text: 'Workers of the class that is registered under this name.' },
+  clustername: { apart: true, form: 'string', type: 'string | null', shown: 'all', text: 'Workers of this cluster.' },
+  broker: { apart: true, form: 'string', type: 'string | null', shown: 'all', text: 'Workers that the broker of this id owns.' },
+  state: { apart: true, form: "`'placing'`, `'active'`, `'pending'` or `'quarantined'`", type: 'WorkerState | null', shown: 'all', text: 'Workers in this [state](broker.md#looking-at-the-cluster).' },
+  limit: { apart: true, form: '1 to 10 000', type: 'number | null', shown: 'none', text: 'Returns one page of at most so many workers, instead of an iterable of all. A page can have fewer, or none, also where more follow.' },
+  cursor: { apart: true, form: 'string', type: 'string | null', shown: 'none', text: 'The `cursor` of the page before.' },
+};
+
 const REGISTER = {
   clustername: { apart: true, form: `string, at most ${NAME_BYTES} bytes`, type: 'string', shown: "`ctor.clustername`, else `'main'`", text: 'The cluster that workers of this class live in.' },
 };
@@ -242,4 +251,4 @@ const ROUTER = {
   socTimeout: { check: milliseconds(0), default: 30000, text: 'An idle connection is closed after this; 0: never.' },
 };
 
-module.exports = { BROKER, REDIS, REDIS_TLS, CREATE, ASK, DESTROY, REGISTER, ROUTER };
+module.exports = { BROKER, REDIS, REDIS_TLS, CREATE, ASK, DESTROY, LIST, REGISTER, ROUTER };

@@ -17,6 +17,7 @@ const ELSEWHERE = {
   create: { recoverable: 'attributes.recoverable', attribute: 'attributes', recover: 'attributes.recoverable', workerId: 'id', data: 'attributes', name: 'id' },
   destroy: { recover: 'noRecover (the opposite)', noRecovery: 'noRecover' },
   register: { cluster: 'clustername' },
+  list: { class: 'name', classname: 'name', cluster: 'clustername', owner: 'broker', count: 'limit', pageSize: 'limit' },
 };
 /** A table with more names than this is not listed in a message. */
 const MOST_LISTED = 20;

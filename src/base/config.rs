@@ -64,6 +64,18 @@ pub struct BrokerConfig {
     pub max_message_bytes: usize,
     /// How long `destroy()` waits for `onDestroy`.
     pub destroy_timeout: u64,
+    #[serde(default)]
+    pub process: Process,
+}
+
+/// The process that a broker is in, as people are shown it.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Deserialize)]
+pub struct Process {
+    /// The name of its machine.
+    pub host: String,
+    pub pid: u32,
+    /// Of this package.
+    pub version: String,
 }
 
 /// Who serves the sockets that carry messages.

@@ -7,15 +7,16 @@ use crate::binding::strings;
 use crate::binding::wake::Waker;
 use crate::binding::{environment, event_loop, fast_calls, log, runtime};
 use crate::broker::broker::Core;
+use crate::broker::directory::inventory;
 use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
 use crate::broker::js::report::{Creation, Ended};
 use crate::broker::start::Home;
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
-use crate::coordination::{Fate, PlaceRequest};
+use crate::coordination::{Cursor, Fate, PlaceRequest, WorkerFilter, WorkerState};
 use crate::error::Failure;
-use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
+use crate::ids::{BrokerId, ClassName, ClusterName, Incarnation, WorkerId};
 use crate::lock::lock;
 use napi::bindgen_prelude::Function;
 use napi::{Env, Error, JsString, Status};
@@ -169,6 +170,49 @@ impl NativeBroker {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
             Ok(life) => life.pardon(slot as u64, WorkerId::new(id)),
+        }
+    }
+
+    /// Answers with all brokers of the namespace.
+    #[napi(catch_unwind)]
+    pub fn list_brokers(&self, slot: f64) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => inventory::list_brokers(&life, slot as u64),
+        }
+    }
+
+    /// Answers with a page of workers. `state`: one of those that `lib/runtime/inventory.js` names.
+    #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn list_workers(
+        &self,
+        slot: f64,
+        class: Option<String>,
+        cluster: Option<String>,
+        broker: Option<String>,
+        state: Option<String>,
+        cursor: Option<String>,
+        limit: u32,
+    ) {
+        let filter = WorkerFilter {
+            class: class.map(ClassName::new),
+            cluster: cluster.map(ClusterName::new),
+            broker: broker.map(BrokerId::new),
+            state: state.and_then(|state| WorkerState::from_text(&state)),
+        };
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => inventory::list_workers(&life, slot as u64, filter, cursor.map(Cursor), limit as usize),
+        }
+    }
+
+    /// Answers with one worker as the registry has it, or `null`.
+    #[napi(catch_unwind)]
+    pub fn inspect(&self, slot: f64, id: String) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => inventory::inspect(&life, slot as u64, WorkerId::new(id)),
         }
     }
 

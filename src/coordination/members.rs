@@ -1,6 +1,7 @@
 //! Brokers as the shared state knows them: records, leases, and what joining and renewing answer.
 
 use super::Expiry;
+use crate::config::Process;
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation, ServerId, ServerTime};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct BrokerRecord {
     pub strict: bool,
     /// Leaving, or its event loop stands still: gets nothing new.
     pub draining: bool,
+    /// For people who look at the cluster; nothing is decided by it.
+    pub process: Process,
 }
 
 /// A broker as the others see it.

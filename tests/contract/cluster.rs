@@ -360,6 +360,7 @@ pub fn record(id: &str) -> BrokerRecord {
         lease_ttl: LEASE,
         strict: false,
         draining: false,
+        process: Default::default(),
     }
 }
 

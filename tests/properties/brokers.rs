@@ -246,6 +246,7 @@ impl Brokers {
                 lease_ttl: Duration::from_millis(60_000),
                 strict: false,
                 draining: false,
+                process: Default::default(),
             };
             Operation::Register(record, Duration::from_millis(60_000))
         };
@@ -538,5 +539,6 @@ fn record_of(incarnation: &str, broker: &str, cluster: &str, random: &mut Random
         lease_ttl: Duration::from_millis(*random.of(&RECORD_TTLS)),
         strict: random.percent(20),
         draining: random.percent(10),
+        process: Default::default(),
     }
 }

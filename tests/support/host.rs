@@ -63,6 +63,7 @@ pub fn config(id: &str) -> BrokerConfig {
         stall: StallConfig { after: 30_000, action: StallAction::Report },
         max_message_bytes: 16 * 1024 * 1024,
         destroy_timeout: 5000,
+        process: Default::default(),
     }
 }
 

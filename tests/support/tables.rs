@@ -30,6 +30,7 @@ pub fn record(id: &str, classes: &[&str]) -> BrokerRecord {
         lease_ttl: TTL,
         strict: false,
         draining: false,
+        process: Default::default(),
     }
 }
 

@@ -7,11 +7,13 @@
 //! | from a worker's id to a route | [`resolution`], [`lookup`] |
 //! | what waits is written to the route that was found | [`attachment`] |
 //! | brokers that cannot be used | [`avoided`], [`complaints`] |
+//! | lists of brokers and workers | [`inventory`] |
 //! | what is said of a worker that waits to be recovered | [`pending`] |
 
 pub mod attachment;
 pub mod avoided;
 pub mod complaints;
+pub mod inventory;
 pub mod lane;
 pub mod lanes;
 pub mod lookup;

@@ -76,6 +76,7 @@ impl Members {
             lease_ttl: config.lease.ttl(),
             strict: config.lease.strict,
             draining: self.context.is_leaving() || self.context.is_stalled(),
+            process: self.context.config.process.clone(),
         }
     }
 

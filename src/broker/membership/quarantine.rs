@@ -8,7 +8,7 @@ use crate::ids::WorkerId;
 use crate::level::Level;
 
 /// Why a worker is quarantined.
-fn reason(deaths: u32) -> String {
+pub fn reason(deaths: u32) -> String {
     format!("its process ended {deaths} times within {} s of the activation of the worker", YOUNG / 1000)
 }
 

@@ -77,6 +77,7 @@ mod tests {
             lease_ttl: Duration::from_secs(5),
             strict: false,
             draining: false,
+            process: Default::default(),
         };
         names.iter().map(|name| ((*name).into(), record(name))).collect()
     }

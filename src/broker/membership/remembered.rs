@@ -183,6 +183,7 @@ mod tests {
             lease_ttl: Duration::from_secs(5),
             strict: false,
             draining: false,
+            process: Default::default(),
         }
     }
 

@@ -16,7 +16,7 @@ local function broker_of_hosts(hosts, field, class, incarnation, load)
   if broker ~= nil then return broker end
   local record = redis.call('HGET', BROKERS, incarnation)
   local cluster, host, port, classes =
-    string.match(record or '', '^([^:]*):0:([^:]*):(%d+):[^:]*:%d+:%d+:%d+:[01]:(,[^:]*)$')
+    string.match(record or '', '^([^:]*):0:([^:]*):(%d+):[^:]*:%d+:%d+:%d+:[01]:[^:]*:%d+:[^:]*:(,[^:]*)$')
   if not cluster or hosts ~= hosts_key(cluster, class) or not string.find(classes, ',' .. class .. ',', 1, true) then
     -- Another program wrote over the record, or over the hosts.
     leave_hosts(hosts, field, incarnation, load)

@@ -1,4 +1,4 @@
--- record: where a broker's record is read. Its form is cluster:draining:host:port:broker:low:high:ttl:strict:,class,class,
+-- record: where a broker's record is read. Its form is cluster:draining:host:port:broker:low:high:ttl:strict:machine:pid:version:,class,class,
 -- with every text escaped, so that neither ':' nor ',' occurs in one.
 local IDS = PREFIX .. 'ids'
 

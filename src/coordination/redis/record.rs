@@ -1,8 +1,9 @@
 //! How a broker's record is written, so that scripts can test a class exactly and read an address.
 //!
-//! `cluster:draining:host:port:broker:low:high:ttl:strict:,class,class,` with every text escaped.
+//! `cluster:draining:host:port:broker:low:high:ttl:strict:machine:pid:version:,class,class,` with every text escaped.
 
 use super::reply::MAX_NUMBER;
+use crate::config::Process;
 use crate::coordination::keys::{escape, unescape};
 use crate::coordination::BrokerRecord;
 use crate::ids::{BrokerId, ClassName, ClusterName, Endpoint, Incarnation};
@@ -17,7 +18,7 @@ pub fn encode(record: &BrokerRecord) -> String {
         classes.push(',');
     }
     format!(
-        "{}:{}:{}:{}:{}:{}:{}:{}:{}:{classes}",
+        "{}:{}:{}:{}:{}:{}:{}:{}:{}:{}:{}:{}:{classes}",
         escape(record.cluster.as_str()),
         u8::from(record.draining),
         escape(&record.address.host),
@@ -27,6 +28,9 @@ pub fn encode(record: &BrokerRecord) -> String {
         record.protocol.1,
         record.lease_ttl.as_millis(),
         u8::from(record.strict),
+        escape(&record.process.host),
+        record.process.pid,
+        escape(&record.process.version),
     )
 }
 
@@ -41,6 +45,9 @@ pub fn decode(incarnation: Incarnation, text: &str) -> Option<BrokerRecord> {
     let ttl: u64 = fields.next()?.parse().ok()?;
     let lease_ttl = Duration::from_millis(Some(ttl).filter(|ttl| *ttl <= MAX_NUMBER)?);
     let strict = flag(fields.next()?)?;
+    let host = unescape(fields.next()?)?;
+    let pid = fields.next()?.parse().ok()?;
+    let process = Process { host, pid, version: unescape(fields.next()?)? };
     let classes = fields.next()?.strip_prefix(',')?;
     if fields.next().is_some() {
         return None;
@@ -48,7 +55,18 @@ pub fn decode(incarnation: Incarnation, text: &str) -> Option<BrokerRecord> {
     let classes: Option<BTreeSet<ClassName>> =
         classes.split_terminator(',').map(|class| unescape(class).map(ClassName::new)).collect();
     let classes = classes?;
-    Some(BrokerRecord { incarnation, broker, cluster, address, classes, protocol, lease_ttl, strict, draining })
+    Some(BrokerRecord {
+        incarnation,
+        broker,
+        cluster,
+        address,
+        classes,
+        protocol,
+        lease_ttl,
+        strict,
+        draining,
+        process,
+    })
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -79,6 +97,7 @@ mod tests {
             lease_ttl: Duration::from_millis(5000),
             strict: true,
             draining: true,
+            process: Process { host: "n:1".into(), pid: 7, version: "1.0.0".into() },
         }
     }
 
@@ -101,11 +120,12 @@ mod tests {
         for text in [
             "",
             "x",
-            "main:2:h:1:b:1:1:9:0:,",
-            "main:0:h:70000:b:1:1:9:0:,",
-            "main:0:h:1:b:1:1:9:0:",
-            "main:0:h:1:b:1:1:9:0:,:x",
-            "main:0:h:1:b:1:1:9:,",
+            "main:2:h:1:b:1:1:9:0:m:7:v:,",
+            "main:0:h:70000:b:1:1:9:0:m:7:v:,",
+            "main:0:h:1:b:1:1:9:0:m:x:v:,",
+            "main:0:h:1:b:1:1:9:0:m:7:v:",
+            "main:0:h:1:b:1:1:9:0:m:7:v:,:x",
+            "main:0:h:1:b:1:1:9:0:,",
         ] {
             assert_eq!(decode("00ff".into(), text), None, "{text}");
         }
