@@ -119,6 +119,14 @@ describe('the checker of the chaos harness', () => {
     assert.deepStrictEqual(broken(with_(call, settled, { t: 2000, p: 'b', k: 'stall', from: 1300, to: 2000 })), ['I4']);
   });
 
+  it('moves a deadline at which the caller has no pause, or waits for a processor, as long as that goes on', () => {
+    const call = { t: 400, p: 'b', k: 'call', call: 'b.4', id: 'w1', kind: 'ask', within: 1000 };
+    const settled = { t: 3020, p: 'b', k: 'settle', call: 'b.4', id: 'w1', ok: false, code: 'DW_ERR_TIMEOUT' };
+    const heldUp = (from, to) => ({ t: to, p: 'b', k: 'held up', from, to });
+    assert.deepStrictEqual(broken(with_(call, settled, heldUp(1300, 2000), heldUp(1900, 2990))), []);
+    assert.deepStrictEqual(broken(with_(call, settled, heldUp(1300, 2000), heldUp(2010, 2990))), ['I4']);
+  });
+
   it('finds a recoverable worker that is lost, or comes back late (I5)', () => {
     assert.ok(broken(without(({ epoch, k }) => epoch === '10' && k === 'activate')).includes('I5'));
     assert.deepStrictEqual(broken(sound(), { within: 150 }), ['I5']);

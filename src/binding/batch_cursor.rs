@@ -83,6 +83,9 @@ impl Station {
         let gate = || life.as_ref().is_some_and(|life| life.lease.holds());
         let mut batch = self.batch.borrow_mut();
         batch.finish(life.as_ref(), &self.core.inbox);
+        if let Some(life) = &life {
+            life.end_overdue();
+        }
         batch.life.clone_from(&life);
         let Batch { events, writer, marks, .. } = &mut *batch;
         loop {

@@ -109,11 +109,21 @@ impl Life {
     /// Ends calls at their deadlines, as long as the incarnation goes on.
     pub async fn keep_deadlines(self: Arc<Self>) {
         loop {
-            let expired = self.calls.next_expired().await;
-            self.withdraw(expired.iter().map(|(call, ended)| (*call, ended.place)));
-            self.directory.routes.doubt_routes(&expired);
-            self.calls.fail_expired(expired);
+            self.calls.wait_for_a_deadline().await;
+            self.end_overdue();
         }
+    }
+
+    /// Ends the calls whose deadlines have passed. The timer of [`Life::keep_deadlines`] may be late where the threads of the
+    /// runtime wait for a processor, so JavaScript does this too whenever it takes events.
+    pub fn end_overdue(&self) {
+        let expired = self.calls.take_expired();
+        if expired.is_empty() {
+            return;
+        }
+        self.withdraw(expired.iter().map(|(call, ended)| (*call, ended.place)));
+        self.directory.routes.doubt_routes(&expired);
+        self.calls.fail_expired(expired);
     }
 }
 

@@ -4,7 +4,7 @@
  * I3 and I4: what a caller may rely on.
  */
 
-const { afterStalls } = require('./model');
+const { afterWork } = require('./model');
 
 const LATE_MS = 50;
 
@@ -19,8 +19,8 @@ function handledOnce(model, violation) {
 }
 
 /**
- * A call settles by its deadline. While the caller's process stands still nothing can settle there: a deadline in such
- * a time moves to its end.
+ * A call settles by its deadline. While the caller's process stands still, or has other work without a pause, nothing can
+ * settle there in time: a deadline in such a time moves to its end.
  *
  * @returns {number} how many were late, or never settled
  */
@@ -33,9 +33,9 @@ function settledInTime(model, violation) {
   for (const [call, { made, settled }] of model.calls) {
     if (made === undefined) continue;
     const { ended } = model.processes.get(made.p) || {};
-    const deadline = afterStalls(model, made.p, made.t + made.within) + LATE_MS;
+    const deadline = afterWork(model, made.p, made.t + made.within) + LATE_MS;
     const seen = settled === undefined ? Math.min(model.finished ?? Infinity, ended ? ended.t : Infinity) : settled.t;
-    if (seen === Infinity || seen <= afterStalls(model, made.p, deadline)) continue;
+    if (seen === Infinity || seen <= afterWork(model, made.p, deadline)) continue;
     const outcome = settled === undefined ? 'never settled' : `settled ${(settled.t - made.t - made.within).toFixed(0)} ms late (${settled.code || 'ok'})`;
     if (settled === undefined && ended !== undefined) continue;
     report(`${made.p}: ${made.kind} ${call} to ${made.id} ${outcome}`);

@@ -16,7 +16,7 @@ function index(lines) {
     /** call → {made, begins: [], ends: [], settled} */
     calls: new Map(),
     begins: [],
-    /** process → {pid, broker, stalls, ended: {t, expected, code, signal}} */
+    /** process → {pid, broker, stalls, heldUp, ended: {t, expected, code, signal}} */
     processes: new Map(),
     created: new Map(),
     ended: new Set(),
@@ -34,8 +34,21 @@ function index(lines) {
 
 /** When something can happen in a process that was to happen at `time`: while it stands still nothing does. */
 function afterStalls(model, p, time) {
+  return after(model.processes.get(p)?.stalls || [], time);
+}
+
+/**
+ * As `afterStalls`; it happens later also while the process has other work without a pause, or one of its threads waits for a
+ * processor.
+ */
+function afterWork(model, p, time) {
+  return after(model.processes.get(p)?.heldUp || [], time);
+}
+
+/** `spans`: in the order of their ends. */
+function after(spans, time) {
   let result = time;
-  for (const { from, to } of model.processes.get(p)?.stalls || []) if (from <= result && result < to) result = to;
+  for (const { from, to } of spans) if (from <= result && result < to) result = to;
   return result;
 }
 
@@ -46,7 +59,7 @@ function entry(map, key, make) {
 }
 
 const call = (model, key) => entry(model.calls, key, () => ({ made: undefined, begins: [], ends: [], settled: undefined }));
-const process = (model, key) => entry(model.processes, key, () => ({ stalls: [], kills: [], ended: undefined }));
+const process = (model, key) => entry(model.processes, key, () => ({ stalls: [], heldUp: [], kills: [], ended: undefined }));
 
 function instance(model, { id, epoch, p }) {
   return (model.activations.get(id) || []).find((one) => one.epoch === epoch && one.p === p);
@@ -85,7 +98,11 @@ const READERS = {
     model.counts.settled += 1;
     if (line.ok) model.counts.ok += 1;
   },
-  stall: (model, { p, from, to }) => process(model, p).stalls.push({ from, to }),
+  stall(model, { p, from, to }) {
+    process(model, p).stalls.push({ from, to });
+    process(model, p).heldUp.push({ from, to });
+  },
+  'held up': (model, { p, from, to }) => process(model, p).heldUp.push({ from, to }),
   suspended: (model) => (model.counts.suspensions += 1),
   probe: (model, line) => model.probes.set(line.id, line),
   kill: (model, { of }) => (process(model, of).killed = true),
@@ -108,4 +125,4 @@ function lives(model, activation) {
   return activation.ended === undefined && ended === undefined;
 }
 
-module.exports = { afterStalls, index, compareEpochs, newest, lives };
+module.exports = { afterStalls, afterWork, index, compareEpochs, newest, lives };

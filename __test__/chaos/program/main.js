@@ -5,6 +5,7 @@
  * history.
  */
 
+const fs = require('node:fs');
 const path = require('node:path');
 const { Broker, Agent } = require('../../..');
 const { History, now } = require('../history');
@@ -14,7 +15,10 @@ const { Load } = require('./load');
 const { classes } = require('./workers');
 
 const BEAT_MS = 10;
-/** A beat that comes later than this was held up: by a stopped process, a busy loop or a busy machine. */
+/**
+ * A beat that comes later than this was held up: by a stopped process, a busy loop or a busy machine. So was a thread that waited so
+ * long for a processor.
+ */
 const STALL_MS = 25;
 
 const { brokers, directory } = JSON.parse(process.argv[2]);
@@ -39,12 +43,75 @@ class Member {
 
 const members = brokers.map((broker) => new Member(broker));
 
+/** Since when the event loop works without a pause: what is due then waits for its turn. */
+class Busy {
+  constructor() {
+    this.last = performance.eventLoopUtilization();
+  }
+
+  /** Whether the event loop had less than a tenth of the time left since the last look. */
+  look() {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.last);
+    this.last = now;
+    return utilization > 0.9;
+  }
+}
+
+/** How long the threads of this process were ready to run and got no processor (Linux; elsewhere 0), ms. */
+class Starved {
+  constructor() {
+    this.waited = new Map();
+    this.look();
+  }
+
+  /** The longest that any thread waited since the last look. */
+  look() {
+    let longest = 0;
+    for (const thread of list('/proc/self/task')) {
+      const waited = Number(read(`/proc/self/task/${thread}/schedstat`).split(' ')[1]) / 1e6 || 0;
+      longest = Math.max(longest, waited - (this.waited.get(thread) ?? waited));
+      this.waited.set(thread, waited);
+    }
+    return longest;
+  }
+}
+
+function list(folder) {
+  try {
+    return fs.readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function read(file) {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+const busy = new Busy();
+const starved = new Starved();
 let beat = now();
 setInterval(() => {
   const time = now();
-  if (time - beat > STALL_MS) for (const { history } of members) history.write('stall', { from: beat, to: time });
+  if (time - beat > STALL_MS) writeAll('stall', beat, time);
+  const from = Math.min(busy.look() ? beat : time, starvedSince(time));
+  if (from < time) writeAll('held up', from, time);
   beat = time;
 }, BEAT_MS).unref();
+
+function writeAll(what, from, to) {
+  for (const { history } of members) history.write(what, { from, to });
+}
+
+function starvedSince(time) {
+  const waited = starved.look();
+  return waited > STALL_MS ? time - waited : time;
+}
 
 function operationsOn(broker, history, load) {
   return {

@@ -138,8 +138,8 @@ impl InFlight {
         });
     }
 
-    /// Waits until calls are past their deadlines, and takes them.
-    pub async fn next_expired(&self) -> Vec<(u64, Call)> {
+    /// Waits until the earliest deadline has passed.
+    pub async fn wait_for_a_deadline(&self) {
         loop {
             let next = lock(&self.calls).next_deadline();
             let wait = next.map(|next| Duration::from_millis(next.saturating_sub(boot_millis())));
@@ -147,8 +147,13 @@ impl InFlight {
                 () = self.timer.notified() => continue,
                 () = async { match wait { Some(wait) => tokio::time::sleep(wait).await, None => std::future::pending().await } } => {}
             }
-            return lock(&self.calls).expire(boot_millis());
+            return;
         }
+    }
+
+    /// Takes the calls whose deadlines have passed.
+    pub fn take_expired(&self) -> Vec<(u64, Call)> {
+        lock(&self.calls).expire(boot_millis())
     }
 
     /// Tells the callers of these calls that their deadlines have passed.
