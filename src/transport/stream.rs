@@ -61,7 +61,15 @@ pub(super) fn tcp(stream: TcpStream) -> (Input, Output) {
     (Input::Tcp(stream.clone()), Output::Socket(DirectOutput::Tcp(stream)))
 }
 
+/// Bytes that a local socket takes before its reader looks; the system may allow less. Its default of 208 KiB holds a
+/// dozen messages of 16 KiB, so that both sides woke up for each dozen of them, where TCP grows its buffers by itself.
+#[cfg(target_os = "linux")]
+const LOCAL_SEND_BUFFER: usize = 2 * 1024 * 1024;
+
 pub(super) fn local(stream: local::Stream) -> (Input, Output) {
+    // Where the system refuses, the socket only has the usual size.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(&stream).set_send_buffer_size(LOCAL_SEND_BUFFER);
     let stream = Arc::new(stream);
     (Input::Local(stream.clone()), Output::Socket(DirectOutput::Local(stream)))
 }
@@ -233,5 +241,22 @@ impl Output {
             bytes = &bytes[written..];
         }
         poll_fn(|cx| self.poll_flush(cx)).await
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_local_socket_takes_as_much_as_the_system_allows() {
+        let (plain, ours) = (tokio::net::UnixStream::pair().unwrap(), tokio::net::UnixStream::pair().unwrap());
+        let most = std::fs::read_to_string("/proc/sys/net/core/wmem_max").unwrap();
+        // The kernel counts twice what was wanted.
+        let expected = 2 * LOCAL_SEND_BUFFER.min(most.trim().parse().unwrap());
+        let usual = SockRef::from(&plain.0).send_buffer_size().unwrap();
+        let (_input, output) = local(ours.0);
+        let Output::Socket(DirectOutput::Local(stream)) = output else { panic!("it is a local socket") };
+        assert_eq!(SockRef::from(stream.as_ref()).send_buffer_size().unwrap(), expected.max(usual));
     }
 }
