@@ -73,6 +73,9 @@ impl Activated {
 
     /// What another broker told; something else than a text says nothing.
     pub fn read(payload: &Payload) -> Self {
+        if payload.bytes.is_empty() {
+            return Self::default();
+        }
         Self { failed: serde_json::from_slice::<String>(&payload.bytes).ok().map(Arc::from) }
     }
 }

@@ -53,7 +53,7 @@ struct Creation {
 
 /// What to do after a try.
 enum Next {
-    Created(Value),
+    Created(String),
     Failed(Failure),
     /// Try again now.
     Again,
@@ -64,19 +64,19 @@ enum Next {
 }
 
 impl Life {
-    /// Answers under `slot` with `{"id", "broker", "failed"}` when the worker's `onCreate` has ended. `failed`: what `onCreate` failed with,
-    /// where another broker made the worker. `chain`: the workers that wait for it.
+    /// Answers under `slot` with `{"id"}` when the worker's `onCreate` has ended; where that failed, with `{"id", "broker", "failed"}`: the
+    /// broker that made the worker, and what `onCreate` failed with. `chain`: the workers that wait for it.
     pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64, chain: Chain) {
         let life = self.clone();
         self.context.operate("create", slot, async move {
             match life.create_worker(request, timeout, chain).await {
-                Ok(created) => Event::done_json(slot, created.to_string()),
+                Ok(created) => Event::done_json(slot, created),
                 Err(failure) => Event::failed(slot, failure),
             }
         });
     }
 
-    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64, chain: Chain) -> Outcome<Value> {
+    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64, chain: Chain) -> Outcome<String> {
         let now = boot_millis();
         let mut creation = Creation {
             request,
@@ -206,12 +206,7 @@ impl Life {
         let failure = match raised {
             Raised::Yes(Activated { failed }) => {
                 self.directory.reports.worked(&to.owner.incarnation);
-                let broker = self
-                    .membership
-                    .members
-                    .open_connection(&to.owner)
-                    .map(|connection| connection.peer().broker.to_string());
-                return Next::Created(json!({ "id": to.id.as_str(), "broker": broker, "failed": failed.as_deref() }));
+                return Next::Created(self.creation_answer(to, failed.as_deref()));
             }
             Raised::Failed(failure) => return Next::Failed(failure),
             Raised::Elsewhere(_) => return Next::Busy(too_busy(creation)),
@@ -228,6 +223,15 @@ impl Life {
         creation.failed.push(to.owner.incarnation.clone());
         creation.problem = Some(failure);
         Next::Again
+    }
+
+    /// Who made the worker matters only where its `onCreate` failed: all other answers are as short as they can be.
+    fn creation_answer(&self, created: &Reservation, failed: Option<&str>) -> String {
+        let id = Value::from(created.id.as_str());
+        let Some(failed) = failed else { return format!("{{\"id\":{id}}}") };
+        let connection = self.membership.members.open_connection(&created.owner);
+        let broker = connection.map(|connection| connection.peer().broker.to_string());
+        json!({ "id": id, "broker": broker, "failed": failed }).to_string()
     }
 
     pub async fn withdraw_reservation(&self, reservation: &Reservation) -> Outcome<bool> {
