@@ -11,8 +11,9 @@ use dworker::coordination::*;
 use dworker::ids::*;
 use redis_server::RedisServer;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
-use tables::{join, opened, record, wish};
+use tables::{join, opened, record, wish, TTL};
 
 /// A figure of `INFO`.
 fn info(server: &RedisServer, section: &str, name: &str) -> u64 {
@@ -125,7 +126,7 @@ fn words(answer: &str) -> Vec<String> {
 }
 
 /// One broker's life: it takes what waits, gets new workers, which do all that workers do, and ends by leaving or dying.
-async fn live_and_end(coordinator: &RedisCoordinator, keeper: &BrokerRecord, life: usize, workers: usize) {
+async fn live_and_end(coordinator: &Arc<RedisCoordinator>, keeper: &BrokerRecord, life: usize, workers: usize) {
     let record = record(&format!("b{}", life % 10), &["Room", "Hall"]);
     let me = &record.incarnation;
     join(coordinator, &record).await;
@@ -139,16 +140,23 @@ async fn live_and_end(coordinator: &RedisCoordinator, keeper: &BrokerRecord, lif
         trial_over: true,
     };
     coordinator.claim(&claim).await.unwrap();
+    // Asked for at the same time, they go to the server in few commands.
+    let placing: Vec<_> = (0..workers)
+        .map(|n| {
+            let id = format!("{life}-{n}");
+            let request = PlaceRequest {
+                recoverable: n % 4 != 0,
+                attributes: "x".repeat(n % 3 * 60),
+                exclude: vec![keeper.incarnation.clone()],
+                ..wish(me, (n % 2 == 0).then_some(id.as_str()), if n % 5 == 0 { "Hall" } else { "Room" })
+            };
+            let coordinator = coordinator.clone();
+            tokio::spawn(async move { coordinator.place(&request).await })
+        })
+        .collect();
     let mut placed = Vec::new();
-    for n in 0..workers {
-        let id = format!("{life}-{n}");
-        let request = PlaceRequest {
-            recoverable: n % 4 != 0,
-            attributes: "x".repeat(n % 3 * 60),
-            exclude: vec![keeper.incarnation.clone()],
-            ..wish(me, (n % 2 == 0).then_some(id.as_str()), if n % 5 == 0 { "Hall" } else { "Room" })
-        };
-        let Placement::Reserved { id, epoch, .. } = coordinator.place(&request).await.unwrap() else { panic!() };
+    for (n, placement) in placing.into_iter().enumerate() {
+        let Placement::Reserved { id, epoch, .. } = placement.await.unwrap().unwrap() else { panic!() };
         if n % 7 == 0 {
             assert_eq!(coordinator.withdraw(me, &id, epoch).await, Ok(true));
         } else {
@@ -186,6 +194,12 @@ async fn live_and_end(coordinator: &RedisCoordinator, keeper: &BrokerRecord, lif
     ) {}
 }
 
+/// How many keys there are, and their memory.
+fn census(server: &RedisServer) -> String {
+    let keys = words(&server.ask(&["KEYS", "*"])).len();
+    format!("{keys} keys, {} KiB of memory", info(server, "memory", "used_memory") / 1024)
+}
+
 /// `DWORKER_TEST_LIVES` and `DWORKER_TEST_WORKERS` make it a longer history (`npm run history`).
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_of_brokers_and_workers_that_are_gone() {
@@ -193,7 +207,7 @@ async fn nothing_is_left_of_brokers_and_workers_that_are_gone() {
     let lives = from_environment("DWORKER_TEST_LIVES", 200);
     let workers = from_environment("DWORKER_TEST_WORKERS", 5_000);
     let server = RedisServer::start();
-    let coordinator = opened(&server).await;
+    let coordinator = Arc::new(opened(&server).await);
     let keeper = record("keeper", &["Room", "Hall"]);
     join(&coordinator, &keeper).await;
     let mut living = vec![keeper.incarnation.to_string()];
@@ -203,7 +217,10 @@ async fn nothing_is_left_of_brokers_and_workers_that_are_gone() {
         let Placement::Reserved { id, .. } = coordinator.place(&request).await.unwrap() else { panic!() };
         living.push(id.to_string());
     }
+    let before = census(&server);
     for life in 0..lives {
+        // A long history lasts longer than a lease.
+        coordinator.renew(&keeper.incarnation, TTL).await.unwrap();
         live_and_end(&coordinator, &keeper, life, workers / lives).await;
     }
     // Whoever is left claims what still waits, and lets it end.
@@ -231,6 +248,7 @@ async fn nothing_is_left_of_brokers_and_workers_that_are_gone() {
     }
     while coordinator.leave(&last.incarnation, Fate::Delete, CHUNK).await.unwrap() > 0 {}
 
+    println!("{lives} broker lives, {workers} workers: before {before}; after {}", census(&server));
     let keys = words(&server.ask(&["KEYS", "*"]));
     let left: Vec<_> =
         keys.iter().filter(|key| !is_current(key.strip_prefix("{dw}:").unwrap_or(key), &living)).collect();

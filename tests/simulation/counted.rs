@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 /// From a broker to the server and back.
 const NETWORK: Duration = Duration::from_micros(300);
@@ -31,11 +32,25 @@ pub type Tallies = BTreeMap<&'static str, Tally>;
 pub struct Server {
     pub store: MemoryStore,
     tallies: Arc<Mutex<Tallies>>,
+    /// When it has done everything that it was asked until now.
+    free_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Server {
     pub fn new(store: MemoryStore) -> Self {
-        Self { store, tallies: Arc::default() }
+        Self { store, tallies: Arc::default(), free_at: Arc::default() }
+    }
+
+    /// Waits until the server, which does one thing after the other, has worked for so long on this.
+    async fn work(&self, time: Duration) {
+        let done = {
+            let mut free_at = self.free_at.lock().expect("no test panics with it");
+            let now = Instant::now();
+            let done = free_at.map_or(now, |at| at.max(now)) + time;
+            *free_at = Some(done);
+            done
+        };
+        tokio::time::sleep_until(done).await;
     }
 
     pub fn tallies(&self) -> Tallies {
@@ -109,9 +124,22 @@ impl Counted {
         }
         let answer = asked.await;
         let size = answer.as_ref().map_or(0, bytes);
+        self.server.work(service_time(kind, items, size)).await;
         self.server.count(kind, items.div_ceil(CHUNK).max(1) as u64, size);
         answer
     }
+}
+
+/// How long Redis works on a command, as the headers of the scripts say.
+fn service_time(kind: &str, items: usize, bytes: usize) -> Duration {
+    let micros = match kind {
+        "evict" => 20 + 8 * CHUNK,
+        "claim" => 40 + bytes / 20,
+        "restore" => 20 + 4 * items,
+        "confirm" | "set_load" | "release" => 15 + 5 * items,
+        _ => 20,
+    };
+    Duration::from_micros(micros as u64)
 }
 
 #[async_trait]
