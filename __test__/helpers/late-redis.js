@@ -25,6 +25,9 @@ class LateRedis {
     this.server = net.createServer((near) => this.accept(near));
   }
 
+  /** Called with what a client sends; for tests to replace. */
+  asked() {}
+
   get url() {
     return `redis://127.0.0.1:${this.server.address().port}`;
   }
@@ -32,6 +35,7 @@ class LateRedis {
   accept(near) {
     const far = net.connect({ port: this.port, host: '127.0.0.1', noDelay: true });
     near.setNoDelay(true);
+    near.on('data', (bytes) => this.asked(bytes));
     near.pipe(far);
     far.on('data', (bytes) => {
       if (this.delay === 0) near.write(bytes);

@@ -127,13 +127,13 @@ impl Core {
         // From the registration on others connect, and ask whether this incarnation is there. By then it knows the
         // secret that they prove themselves by, and listens.
         if lock(&self.proofs).secrets.is_empty() {
-            let secret = life.context.coordinator.secret().await?;
+            let secret = life.context.ask_patiently(|| life.context.coordinator.secret()).await?;
             life.membership.members.learn_secret(&secret);
         }
         life.membership.members.equip();
         let address = self.listen(life).await?;
         life.membership.members.listens_on(address);
-        life.context.registry.listen_as(&life.context.incarnation).await?;
+        life.context.ask_patiently(|| life.context.registry.listen_as(&life.context.incarnation)).await?;
         life.membership.members.register().await?;
         // The database may have been wiped since the secret was read.
         life.membership.members.equip();

@@ -8,7 +8,7 @@ use crate::broker::context::tasks::Tasks;
 use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
 use crate::config::BrokerConfig;
-use crate::coordination::Coordinator;
+use crate::coordination::{CoordinationError, CoordinationResult, Coordinator};
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::{BrokerId, ClusterName, Incarnation};
 use crate::level::Level;
@@ -18,7 +18,10 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a start goes on asking a coordinator that was reached and answers late.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What every room of one incarnation shares. It holds no state that one room alone decides on.
 pub struct Context {
@@ -135,6 +138,24 @@ impl Context {
     pub fn backoff(&self) -> Backoff {
         let retries = &self.config.retries;
         Backoff::new(Duration::from_millis(retries.initial_interval), Duration::from_millis(retries.max_interval))
+    }
+
+    /// Asks the coordinator again while it cannot be reached or does not answer in time, up to [`START_PATIENCE`]: a start
+    /// does not fail because a server that is very busy answers late.
+    pub async fn ask_patiently<T, Asked>(&self, ask: impl Fn() -> Asked) -> CoordinationResult<T>
+    where
+        Asked: Future<Output = CoordinationResult<T>>,
+    {
+        let (begun, mut backoff) = (Instant::now(), self.backoff());
+        loop {
+            match ask().await {
+                Err(CoordinationError::Unavailable(text)) if begun.elapsed() < START_PATIENCE => {
+                    self.log(Level::Warn, format!("{text}. The broker is starting and asks again."));
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Writes a line of this broker's log. Of the lines that one place in the source writes, one a second is emitted.

@@ -49,8 +49,13 @@ impl Members {
         let ttl = self.context.config.lease.ttl();
         let mut rival = Rival::default();
         loop {
-            let sent = boot_millis();
-            let holder = match self.context.coordinator.register(&self.record(), ttl).await.map_err(Failure::from)? {
+            let record = self.record();
+            let ask = || async {
+                let sent = boot_millis();
+                Ok((sent, self.context.coordinator.register(&record, ttl).await?))
+            };
+            let (sent, registration) = self.context.ask_patiently(ask).await.map_err(Failure::from)?;
+            let holder = match registration {
                 Registration::Joined(joined) => {
                     self.registered(sent, &joined);
                     return Ok(());
