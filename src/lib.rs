@@ -28,6 +28,10 @@
 //! | claim, recover | take over a worker that waits to be made again; make it again |
 //! | lane | the sender's side of the order of messages to one worker |
 //!
+//! Rooms of the broker, the lower ones first: js, context, lease, membership, calls, output, directory, activation, messaging.
+//! A room calls only rooms below it; what it needs of one above is a narrow trait that the other one implements, or a
+//! notification that the other one waits for. `tests/directions.rs` fails where code departs from that.
+//!
 //! Directions: binding → broker → (coordination | transport) → wire → (ids, error, config, limits). Nothing imports binding;
 //! coordination and transport do not know each other.
 

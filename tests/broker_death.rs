@@ -4,8 +4,8 @@
 #[path = "support/host.rs"]
 mod host;
 
+use dworker::broker::home::Home;
 use dworker::broker::membership::death::Sign;
-use dworker::broker::start::Home;
 use dworker::config::BrokerConfig;
 use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::Registration;

@@ -6,7 +6,7 @@ mod host;
 #[path = "support/redis_server.rs"]
 mod redis_server;
 
-use dworker::broker::start::Home;
+use dworker::broker::home::Home;
 use dworker::config::BrokerConfig;
 use dworker::coordination::memory::MemoryStore;
 use dworker::transport::MemoryHub;

@@ -6,7 +6,7 @@ mod host;
 
 use bytes::Bytes;
 use dworker::broker::calls::table::Settled;
-use dworker::broker::start::Home;
+use dworker::broker::home::Home;
 use dworker::clock::boot_millis;
 use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::{Fate, PlaceRequest, Placement, Release};

@@ -6,7 +6,7 @@ mod host;
 #[path = "support/redis_server.rs"]
 mod redis_server;
 
-use dworker::broker::start::Home;
+use dworker::broker::home::Home;
 use dworker::config::BrokerConfig;
 use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::{EntryState, Held, Location, PlaceRequest, Placement, Registration, Restoration};
@@ -228,7 +228,7 @@ async fn what_the_audit_finds_is_created_where_it_was_taken_up_and_withdrawn_whe
     }
     let active = WorkerId::new("Room#active");
     life.context.coordinator.activate(&life.context.incarnation, &[active]).await.expect("the coordinator answers");
-    life.audit.notify_one();
+    life.activation.workers.audit();
     eventually("the active one is created", || a.count() == 1).await;
     a.ask("Room#active", "n", "1").await.expect("the worker answers");
     for _ in 0..100 {
@@ -256,10 +256,11 @@ async fn of_two_instances_of_a_worker_the_one_with_the_lower_epoch_ends() {
     other.broker = "other".into();
     let joined = life.context.coordinator.register(&other, Duration::from_secs(60)).await;
     assert!(matches!(joined, Ok(Registration::Joined(_))));
-    let entry =
-        life.residents.lock().expect("no test panics with it").iter().next().map(|(_, resident)| {
-            dworker::coordination::Entry { epoch: Epoch(epoch.0 + 1), ..(*resident.entry).clone() }
-        });
+    let entries = life.activation.workers.inspect(|(_, resident)| dworker::coordination::Entry {
+        epoch: Epoch(epoch.0 + 1),
+        ..(*resident.entry).clone()
+    });
+    let entry = entries.into_iter().next();
     let held = Held { entry: entry.expect("it lives here"), state: EntryState::Active, load: 1 };
     let restored = life.context.coordinator.restore(&other.incarnation, &[held]).await;
     assert_eq!(restored, Ok(Restoration::Restored(vec![true])));

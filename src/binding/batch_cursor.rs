@@ -1,6 +1,6 @@
 //! A broker as its JavaScript thread has it: the core, and the batch of events that JavaScript is working on.
 
-use crate::broker::broker::Core;
+use crate::broker::core::Core;
 use crate::broker::incarnation::Life;
 use crate::broker::js::batch::BatchWriter;
 use crate::broker::js::delivery::Delivery;
@@ -8,7 +8,6 @@ use crate::broker::js::event::{Event, Mark};
 use crate::broker::js::queue::Inbox;
 use crate::clock::boot_millis;
 use crate::limits::BATCH_EVENTS;
-use crate::lock::lock;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -45,14 +44,14 @@ impl Batch {
         if self.held.is_empty() {
             for mark in self.marks.drain(..) {
                 if let Some(life) = life {
-                    life.marked(mark);
+                    life.messages.marked(mark);
                 }
             }
         } else {
             // A mark passes after all that came before it.
             let marks: Vec<_> = self.marks.drain(..).map(Event::Mark).collect();
             if let Some(life) = life {
-                life.take_back_from_handlers(&self.held);
+                life.activation.workers.take_back_from_handlers(&self.held);
             }
             inbox.put_back(self.held.drain(..).chain(marks));
         }
@@ -93,20 +92,20 @@ impl Station {
             let more = self.core.inbox.take(BATCH_EVENTS, starts, gate, events);
             if events.is_empty() {
                 if let Some(life) = &life {
-                    marks.drain(..).for_each(|mark| life.marked(mark));
+                    marks.drain(..).for_each(|mark| life.messages.marked(mark));
                     life.output.flush();
                 }
                 return None;
             }
             let now = boot_millis();
-            let cancelled = life.as_ref().is_some_and(|life| lock(&life.inbound).has_cancelled());
+            let cancelled = life.as_ref().is_some_and(|life| life.activation.workers.has_cancelled());
             let is_wanted = |delivery: &Delivery, life: &Life| {
-                (!cancelled && delivery.deadline >= now) || life.is_wanted(delivery, now)
+                (!cancelled && delivery.deadline >= now) || life.activation.workers.is_wanted(delivery, now)
             };
             events.retain(|event| match event {
                 Event::Message(delivery) => {
                     let lost = life.as_ref().filter(|life| !is_wanted(delivery, life));
-                    lost.inspect(|life| life.drop_message(delivery)).is_none()
+                    lost.inspect(|life| life.activation.workers.drop_message(delivery)).is_none()
                 }
                 Event::Mark(mark) => {
                     marks.push(mark.clone());
@@ -120,7 +119,7 @@ impl Station {
                     self.core.inbox.nudge();
                 }
                 if let Some(life) = &life {
-                    life.hand_out(events);
+                    life.activation.workers.hand_out(events);
                 }
                 self.quiet.set(events.len() == 1);
                 writer.write(events);
@@ -189,7 +188,7 @@ impl Station {
             _ => return,
         };
         if let Ok(life) = self.core.life() {
-            life.refuse(delivery);
+            life.activation.workers.refuse(delivery);
         }
     }
 
@@ -198,12 +197,12 @@ impl Station {
         let batch = self.batch.borrow();
         match (self.core.life(), batch.events.get(index as usize)) {
             (Ok(life), Some(Event::Message(delivery)))
-                if !life.is_wanted(delivery, boot_millis() + u64::from(answer)) =>
+                if !life.activation.workers.is_wanted(delivery, boot_millis() + u64::from(answer)) =>
             {
-                life.drop_message(delivery);
+                life.activation.workers.drop_message(delivery);
                 false
             }
-            (Ok(life), Some(Event::Create { handle, .. })) => life.is_to_be_made(*handle),
+            (Ok(life), Some(Event::Create { handle, .. })) => life.activation.lifecycle.is_to_be_made(*handle),
             _ => true,
         }
     }

@@ -6,23 +6,21 @@ use crate::binding::protocol::CREATIONS;
 use crate::binding::strings;
 use crate::binding::wake::Waker;
 use crate::binding::{environment, event_loop, fast_calls, log, runtime};
-use crate::broker::broker::Core;
+use crate::broker::core::Core;
 use crate::broker::directory::inventory;
+use crate::broker::home::Home;
 use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
 use crate::broker::js::report::{Creation, Ended};
-use crate::broker::start::Home;
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
 use crate::coordination::{Cursor, Fate, PlaceRequest, WorkerFilter, WorkerState};
 use crate::error::Failure;
 use crate::ids::{BrokerId, ClassName, ClusterName, Incarnation, WorkerId};
-use crate::lock::lock;
 use napi::bindgen_prelude::Function;
 use napi::{Env, Error, JsString, Status};
 use napi_derive::napi;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,8 +133,9 @@ impl NativeBroker {
                     exclude: Vec::new(),
                     ttl: Duration::from_millis(self.core.config.ttl),
                 };
-                let chain = home.core.life().map(|home| home.chain_of_creation(inbound as u64, direct));
-                life.create(slot as u64, request, timeout as u64, chain.unwrap_or_default());
+                let chain =
+                    home.core.life().map(|home| home.activation.workers.chain_of_creation(inbound as u64, direct));
+                life.activation.creations.create(slot as u64, request, timeout as u64, chain.unwrap_or_default());
             }
         }
     }
@@ -145,7 +144,7 @@ impl NativeBroker {
     pub fn find(&self, slot: f64, id: String) {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => life.find(slot as u64, WorkerId::new(id)),
+            Ok(life) => life.activation.creations.find(slot as u64, WorkerId::new(id)),
         }
     }
 
@@ -161,7 +160,7 @@ impl NativeBroker {
     /// `false`: there is nothing to wait for.
     #[napi(catch_unwind)]
     pub fn finish(&self, handle: Handle, slot: f64) -> bool {
-        self.core.life().is_ok_and(|life| life.finish(handle, slot as u64))
+        self.core.life().is_ok_and(|life| life.activation.lifecycle.finish(handle, slot as u64))
     }
 
     /// Frees a quarantined worker.
@@ -169,7 +168,7 @@ impl NativeBroker {
     pub fn pardon(&self, slot: f64, id: String) {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => life.pardon(slot as u64, WorkerId::new(id)),
+            Ok(life) => life.activation.trials.pardon(slot as u64, WorkerId::new(id)),
         }
     }
 
@@ -178,7 +177,7 @@ impl NativeBroker {
     pub fn list_brokers(&self, slot: f64) {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => inventory::list_brokers(&life, slot as u64),
+            Ok(life) => inventory::list_brokers(&life.context, slot as u64),
         }
     }
 
@@ -203,7 +202,10 @@ impl NativeBroker {
         };
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => inventory::list_workers(&life, slot as u64, filter, cursor.map(Cursor), limit as usize),
+            Ok(life) => {
+                let members = &life.membership.members;
+                inventory::list_workers(&life.context, members, slot as u64, filter, cursor.map(Cursor), limit as usize)
+            }
         }
     }
 
@@ -212,7 +214,7 @@ impl NativeBroker {
     pub fn inspect(&self, slot: f64, id: String) {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
-            Ok(life) => inventory::inspect(&life, slot as u64, WorkerId::new(id)),
+            Ok(life) => inventory::inspect(&life.context, &life.membership.members, slot as u64, WorkerId::new(id)),
         }
     }
 
@@ -220,7 +222,7 @@ impl NativeBroker {
     #[napi(catch_unwind)]
     pub fn tried(&self, handle: Handle) {
         if let Ok(life) = self.core.life() {
-            life.end_trial(handle);
+            life.activation.trials.end_trial(handle);
         }
     }
 
@@ -233,7 +235,12 @@ impl NativeBroker {
             if creation == Creation::ClassMissing {
                 self.core.unhost(&life, handle);
             }
-            life.created(handle, creation, &message, (max_queue > 0).then_some(max_queue as usize));
+            life.activation.lifecycle.created(
+                handle,
+                creation,
+                &message,
+                (max_queue > 0).then_some(max_queue as usize),
+            );
         }
     }
 
@@ -241,8 +248,8 @@ impl NativeBroker {
     /// No handler of this worker starts any more. `recover`: it is to be made again elsewhere.
     pub fn destroying(&self, handle: Handle, recover: bool) {
         if let Ok(life) = self.core.life() {
-            let recover = recover && !life.no_recover.load(Ordering::Acquire);
-            life.destroying(handle, recover);
+            let recover = recover && life.hands_over();
+            life.activation.lifecycle.destroying(handle, recover);
         }
     }
 
@@ -252,24 +259,24 @@ impl NativeBroker {
         if let Ok(life) = self.core.life() {
             self.station.each_message_from(next, |delivery| {
                 if delivery.handle == handle {
-                    lock(&life.inbound).give_to(delivery.inbound, 0);
+                    life.activation.workers.not_started(delivery.inbound);
                 }
             });
-            let recover = recover && !life.no_recover.load(Ordering::Acquire);
+            let recover = recover && life.hands_over();
             let (fate, ended) = match (recover, by_itself) {
                 (true, true) => (Fate::Return, Ended::Moved),
                 (true, false) => (Fate::Recover, Ended::Moved),
                 (false, true) => (Fate::Delete, Ended::ByItself),
                 (false, false) => (Fate::Delete, Ended::Moved),
             };
-            life.destroyed(handle, fate, ended);
+            life.activation.lifecycle.destroyed(handle, fate, ended);
         }
     }
 
     #[napi(catch_unwind)]
     pub fn set_load(&self, handle: Handle, load: f64) {
         if let Ok(life) = self.core.life() {
-            life.set_load(handle, load as u64);
+            life.activation.workers.set_load(handle, load as u64);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What belongs to one JavaScript environment: its embedded coordinators, and its brokers, which end with it.
 
-use crate::broker::broker::Core;
-use crate::broker::start::Home;
+use crate::broker::core::Core;
+use crate::broker::home::Home;
 use crate::coordination::memory::MemoryStore;
 use crate::transport::MemoryHub;
 use napi::Env;

@@ -62,7 +62,7 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
             match station.core.life() {
                 Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
                 Ok(life) => {
-                    data.payload(|payload| life.ask(&worker, &method, payload, slot as u64, timeout as u64));
+                    data.payload(|payload| life.messages.ask(&worker, &method, payload, slot as u64, timeout as u64));
                     station.left_to_send(&life);
                 }
             }
@@ -90,8 +90,8 @@ unsafe extern "C" fn ask_for(env: sys::napi_env, info: sys::napi_callback_info) 
                         let (worker, method, chain) = (&*worker, &*method, Chain::EMPTY);
                         let outgoing = Outgoing { worker, method, payload, slot, ask: true, deadline, chain };
                         match home {
-                            Some(home) => life.ask_for(&home, inbound as u64, outgoing),
-                            None => life.send_ask(&outgoing, boot_millis()),
+                            Some(home) => life.messages.ask_for(&home.activation.workers, inbound as u64, outgoing),
+                            None => life.messages.send_ask(&outgoing, boot_millis()),
                         }
                     });
                     station.left_to_send(&life);
@@ -115,7 +115,7 @@ unsafe extern "C" fn tell(env: sys::napi_env, info: sys::napi_callback_info) -> 
                     station.core.inbox.push(Event::failed(slot as u64, failure));
                     false
                 }
-                Ok(life) => data.payload(|payload| life.tell(&worker, &method, payload, slot as u64)),
+                Ok(life) => data.payload(|payload| life.messages.tell(&worker, &method, payload, slot as u64)),
             })
         })
     }
@@ -128,7 +128,7 @@ unsafe extern "C" fn reply(env: sys::napi_env, info: sys::napi_callback_info) ->
         called::<4, ()>(env, info, |station, arguments| {
             let (inbound, data) = (arguments.get::<f64>(1)?, arguments.data(2)?);
             if let Ok(life) = station.core.life() {
-                data.payload(|payload| life.reply(inbound as u64, payload));
+                data.payload(|payload| life.messages.reply(inbound as u64, payload));
                 station.left_to_send(&life);
             }
             Ok(())

@@ -6,7 +6,6 @@ use crate::broker::js::delivery::Handle;
 use crate::broker::js::delivery::Origin;
 use crate::clock::boot_millis;
 use crate::error::Delivered;
-use crate::lock::lock;
 use napi_derive::napi;
 
 /// What is known of a message that is being handled.
@@ -25,14 +24,14 @@ impl NativeBroker {
     /// The caller's signal aborted an ask: `delivered` of its error, `null` when its outcome is on its way.
     #[napi(catch_unwind)]
     pub fn abort(&self, slot: f64) -> Option<&'static str> {
-        self.core.life().ok()?.abort(slot as u64).map(Delivered::as_str)
+        self.core.life().ok()?.activation.workers.abort(slot as u64).map(Delivered::as_str)
     }
 
     /// What is known of a message that is being handled, where its answer has not left yet.
     #[napi(catch_unwind)]
     pub fn call_context(&self, inbound: f64) -> Option<CallContext> {
         let life = self.core.life().ok()?;
-        let (deadline, origin, cancelled) = lock(&life.inbound).watch(inbound as u64)?;
+        let (deadline, origin, cancelled) = life.activation.workers.watch(inbound as u64)?;
         let left = match deadline {
             u64::MAX => f64::INFINITY,
             deadline => deadline as f64 - boot_millis() as f64,
@@ -57,21 +56,21 @@ impl NativeBroker {
     /// `onCreate` or `onDestroy` of this worker makes a call: the number that its calls name. [`NativeBroker::done`] gives it back.
     #[napi(catch_unwind)]
     pub fn open_step(&self, handle: Handle) -> f64 {
-        self.core.life().map_or(0.0, |life| life.open_step(handle) as f64)
+        self.core.life().map_or(0.0, |life| life.activation.workers.open_step(handle) as f64)
     }
 
     /// The handler of a tell ended, of a worker that takes one message at a time.
     #[napi(catch_unwind)]
     pub fn done(&self, inbound: f64) {
         if let Ok(life) = self.core.life() {
-            life.handled(inbound as u64);
+            life.activation.workers.handled(inbound as u64);
         }
     }
 
     #[napi(catch_unwind)]
     pub fn fail(&self, inbound: f64, message: String, body: String) {
         if let Ok(life) = self.core.life() {
-            life.fail(inbound as u64, &message, &body);
+            life.messages.fail(inbound as u64, &message, &body);
             self.station.left_to_send(&life);
         }
     }
@@ -80,13 +79,13 @@ impl NativeBroker {
     /// says so comes after all that it has been sent so far.
     #[napi(catch_unwind)]
     pub fn open_direct(&self, worker: Text, handle: Handle) -> bool {
-        self.core.life().is_ok_and(|life| life.open_direct(&worker, handle))
+        self.core.life().is_ok_and(|life| life.activation.workers.open_direct(&worker, handle))
     }
 
     /// Whether this broker can prove that it holds this worker, so that a handler may start or its answer count.
     #[napi(catch_unwind)]
     pub fn proves(&self, handle: Handle) -> bool {
-        self.core.life().is_ok_and(|life| life.proves(handle))
+        self.core.life().is_ok_and(|life| life.activation.workers.proves(handle))
     }
 
     /// A message of the current batch came for a worker that takes none: it goes back, or waits.

@@ -1,8 +1,16 @@
 //! What a broker decides: where messages go, who owns what, who is dead. Sockets and Redis are behind seams.
 //!
+//! Each folder is a room: it owns its tables, and calls only rooms below it, in this order: [`js`], [`context`], [`lease`],
+//! [`membership`], [`calls`], [`output`], [`directory`], [`activation`], [`messaging`]. Where a lower room needs something
+//! of an upper one it says so in a narrow trait ([`Holder`](lease::renewal::Holder),
+//! [`Observer`](membership::view::Observer), [`Local`](directory::routes::Local)), or it publishes what happened for
+//! whoever waits ([`Changes`](membership::changes::Changes), [`Waiting`](membership::waiting::Waiting)). [`incarnation`]
+//! wires the rooms of one incarnation.
+//!
 //! | what you look for | where |
 //! | --- | --- |
-//! | start, destroy, joining again after being fenced | [`broker`], [`start`] |
+//! | what the binding holds | [`core`]; where the state of its cluster lives: [`home`] |
+//! | start, destroy, joining again after being fenced | [`start`], [`lifetime`] |
 //! | hints of other brokers | [`signals`] |
 //! | all state of one incarnation | [`incarnation`] |
 //! | events to JavaScript | [`js`] |
@@ -16,15 +24,15 @@
 //! | asks, tells and answers | [`messaging`] |
 
 pub mod activation;
-// The file is named after what it is; `broker::broker` appears only in its importers.
-#[allow(clippy::module_inception)]
-pub mod broker;
 pub mod calls;
 pub mod context;
+pub mod core;
 pub mod directory;
+pub mod home;
 pub mod incarnation;
 pub mod js;
 pub mod lease;
+pub mod lifetime;
 pub mod membership;
 pub mod messaging;
 pub mod output;

@@ -13,7 +13,7 @@ pub async fn keep_signals(life: Arc<Life>) {
         match signals.recv().await {
             Ok(Signal::Members | Signal::Restart) => life.membership.members.changes.look_now(),
             Ok(Signal::Pending { cluster, class, waiting, worker }) => {
-                life.hear_of_waiting(&cluster, class, waiting, &worker);
+                life.activation.recovery.hear_of_waiting(&cluster, class, waiting, &worker);
             }
             Ok(Signal::Dead { incarnation, before, version }) => {
                 life.membership.view.hear_of_death(&incarnation, before, version).await;
@@ -43,7 +43,7 @@ pub async fn keep_signals(life: Arc<Life>) {
                 life.membership.members.check_server();
                 life.membership.members.changes.look_now();
                 life.membership.members.claim_everything();
-                life.audit.notify_one();
+                life.activation.workers.audit();
             }
             Err(RecvError::Closed) => return,
         }

@@ -1,18 +1,17 @@
 //! The start of a life: opens the coordinator, listens, registers, and starts the tasks.
 
-use crate::broker::broker::Core;
 use crate::broker::context::lease_thread;
 use crate::broker::context::registry::Registry;
 use crate::broker::context::tasks::Tasks;
+use crate::broker::core::Core;
+use crate::broker::home::Home;
 use crate::broker::incarnation::{Life, LifeParts};
 use crate::broker::js::event::Event;
 use crate::broker::membership::heartbeat::Watcher;
 use crate::broker::messaging::incoming::Receiver;
 use crate::broker::signals::keep_signals;
 use crate::clock::boot_millis;
-use crate::config::RedisConfig;
-use crate::coordination::memory::MemoryStore;
-use crate::coordination::{CoordinationError, Coordinator};
+use crate::coordination::CoordinationError;
 use crate::error::{Code, Failure, Outcome};
 use crate::ids::Endpoint;
 use crate::level::Level;
@@ -23,25 +22,6 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Where the cluster's state lives, and with it how brokers reach each other.
-#[derive(Clone)]
-pub enum Home {
-    Redis(Box<RedisConfig>),
-    /// The whole system in this process.
-    Memory {
-        store: MemoryStore,
-        hub: MemoryHub,
-    },
-    /// The same on any coordinator, e.g. one that counts what it is asked.
-    Embedded {
-        coordinator: NewCoordinator,
-        hub: MemoryHub,
-    },
-}
-
-/// Makes the coordinator of one life.
-pub type NewCoordinator = Arc<dyn Fn() -> Arc<dyn Coordinator> + Send + Sync>;
 
 /// How long a start waits for a `listen.port` that another process still listens on. A reload by PM2 ends the old
 /// process about 3 s (`listen_timeout`) after it started the new one, and kills it 1.6 s (`kill_timeout`) later.
@@ -89,7 +69,7 @@ impl Core {
         });
         (self.on_life)(&life.context.incarnation);
         let peers = PeerTable::new(&life.context.incarnation, self.config.max_peers);
-        let receiver = Arc::new(Receiver(Arc::downgrade(&life)));
+        let receiver = Arc::new(Receiver(Arc::downgrade(&life.messages)));
         let transport = self.make_transport(&life, Purpose::Messages, &peers, receiver);
         let watcher = Arc::new(Watcher(Arc::downgrade(&life.membership.watch)));
         let control = self.make_transport(&life, Purpose::Control, &peers, watcher);
@@ -149,22 +129,22 @@ impl Core {
 
     /// Starts the tasks of a life. Only now it takes up workers, and what JavaScript says about them finds this life.
     pub fn set_going(&self, life: &Arc<Life>) {
-        life.warn_of_server();
+        life.activation.restore.warn_of_server();
         life.context.tasks.spawn_on("lease", &lease_thread::handle(), life.lease.clone().keep(life.clone()));
         life.context.spawn("log", life.context.clone().keep_log());
         life.context.spawn("deadlines", life.clone().keep_deadlines());
-        life.context.spawn("registry", life.clone().keep_registry());
+        life.context.spawn("registry", life.activation.registration.clone().keep_registry());
         life.context.spawn("membership", life.membership.view.clone().keep(life.clone()));
         if self.config.health_check_interval > 0 {
             life.context.spawn("evictions", life.membership.deaths.clone().keep_evicting());
         }
         life.context.spawn("watch", life.membership.watch.clone().keep_watch());
         life.context.spawn("pings", life.membership.watch.clone().keep_pinging());
-        life.context.spawn("announcements", life.clone().keep_announcing());
+        life.context.spawn("announcements", life.activation.restore.clone().keep_announcing());
         life.context.spawn("signals", keep_signals(life.clone()));
         life.context.spawn("record", life.membership.view.clone().keep_record());
-        life.context.spawn("claims", life.clone().keep_claiming());
-        life.context.spawn("audit", life.clone().keep_audit());
+        life.context.spawn("claims", life.activation.recovery.clone().keep_claiming());
+        life.context.spawn("audit", life.activation.recovery.clone().keep_audit());
         // What was registered while this life was being made.
         for class in lock(&self.hosted).iter() {
             life.membership.members.host(class.clone());

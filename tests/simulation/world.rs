@@ -2,7 +2,7 @@
 
 use super::counted::{Counted, Server, Tallies, Tally};
 use super::host::{config, eventually, Host};
-use dworker::broker::start::Home;
+use dworker::broker::home::Home;
 use dworker::clock::{boot_millis, simulated};
 use dworker::config::BrokerConfig;
 use dworker::coordination::history::History;
@@ -183,7 +183,7 @@ impl World {
             let life = self.brokers[number].host.core.life().expect("it is active");
             let held: Vec<Held> = (0..each).map(|_| held(&mut self.workers)).collect();
             coordinator.restore(&life.context.incarnation, &held).await.expect("the workers are put there");
-            life.audit.notify_one();
+            life.activation.workers.audit();
         }
         eventually("the workers live there", || self.living() == wanted).await;
         self.pass(Duration::from_secs(2)).await;

@@ -1,11 +1,11 @@
 //! A broker whose JavaScript side is played by the test: it makes workers, hands messages to a handler, keeps results.
 
-use dworker::broker::broker::Core;
+use dworker::broker::core::Core;
+use dworker::broker::home::Home;
 use dworker::broker::js::delivery::Handle;
 use dworker::broker::js::event::{DestroyCause, Event};
 use dworker::broker::js::queue::Inbox;
 use dworker::broker::js::report::{Creation, Ended};
-use dworker::broker::start::Home;
 use dworker::clock::boot_millis;
 use dworker::config::{
     BrokerConfig, CoordinatorConfig, LeaseConfig, OnRedisLoss, RetriesConfig, RoutesConfig, Sockets, StallAction,
@@ -137,18 +137,20 @@ impl Host {
             attributes: "{}".into(),
             ttl: Duration::ZERO,
         };
-        self.run(|slot| life.create(slot, request, 3000, Chain::EMPTY)).await
+        self.run(|slot| life.activation.creations.create(slot, request, 3000, Chain::EMPTY)).await
     }
 
     /// The answer is `{"class"}`, or `null` when there is no such worker.
     pub async fn find(&self, worker: &str) -> Answer {
         let life = self.core.life()?;
-        self.run(|slot| life.find(slot, WorkerId::new(worker))).await
+        self.run(|slot| life.activation.creations.find(slot, WorkerId::new(worker))).await
     }
 
     pub async fn ask(&self, worker: &str, method: &str, json: &str) -> Answer {
         match self.core.life() {
-            Ok(life) => self.run(|slot| life.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000)).await,
+            Ok(life) => {
+                self.run(|slot| life.messages.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000)).await
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -158,9 +160,9 @@ impl Host {
         let slot = self.slots.fetch_add(1, Ordering::Relaxed) + 1;
         if let Ok(life) = self.core.life() {
             if ask {
-                life.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000);
+                life.messages.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000);
             } else {
-                life.tell(worker, method, PayloadRef::json(json.as_bytes()), slot);
+                life.messages.tell(worker, method, PayloadRef::json(json.as_bytes()), slot);
             }
             life.output.flush();
             self.inbox.nudge();
@@ -175,10 +177,10 @@ impl Host {
         };
         let (Some(handle), Ok(life)) = (handle, self.core.life()) else { return false };
         self.workers.lock().expect("no test panics with it").remove(&handle);
-        life.destroying(handle, true);
+        life.activation.lifecycle.destroying(handle, true);
         // As JavaScript does with a worker that ends by itself.
-        life.set_load(handle, 0);
-        life.destroyed(handle, Fate::Recover, Ended::Moved);
+        life.activation.workers.set_load(handle, 0);
+        life.activation.lifecycle.destroyed(handle, Fate::Recover, Ended::Moved);
         true
     }
 
@@ -238,22 +240,26 @@ impl Host {
                     Event::Create { handle, entry } => {
                         self.workers.lock().expect("no test panics with it").insert(handle, entry.id.to_string());
                         self.made.fetch_add(1, Ordering::Relaxed);
-                        life.created(handle, Creation::Done, "", None);
+                        life.activation.lifecycle.created(handle, Creation::Done, "", None);
                     }
                     Event::Destroy { handle, cause } => {
                         self.workers.lock().expect("no test panics with it").remove(&handle);
                         match cause {
-                            DestroyCause::System => life.destroyed(handle, Fate::Recover, Ended::Moved),
+                            DestroyCause::System => {
+                                life.activation.lifecycle.destroyed(handle, Fate::Recover, Ended::Moved)
+                            }
                             DestroyCause::Fenced => drop(self.fenced.fetch_add(1, Ordering::Relaxed)),
                         }
                     }
                     Event::BrokerDead { broker } => self.deaths.lock().expect("no test panics with it").push(broker),
-                    Event::Message(delivery) if delivery.deadline < boot_millis() => life.drop_message(&delivery),
+                    Event::Message(delivery) if delivery.deadline < boot_millis() => {
+                        life.activation.workers.drop_message(&delivery)
+                    }
                     Event::Message(delivery) => {
                         let worker =
                             self.workers.lock().expect("no test panics with it").get(&delivery.handle).cloned();
                         let Some(worker) = worker else {
-                            life.refuse(delivery);
+                            life.activation.workers.refuse(delivery);
                             continue;
                         };
                         let method = String::from_utf8_lossy(&delivery.envelope.method).into_owned();
@@ -262,14 +268,14 @@ impl Host {
                         if delivery.inbound > 0 {
                             let answer =
                                 result.as_deref().map_or(PayloadRef::ABSENT, |json| PayloadRef::json(json.as_bytes()));
-                            life.reply(delivery.inbound, answer);
+                            life.messages.reply(delivery.inbound, answer);
                         }
                     }
                     other => self.settle(other),
                 }
             }
             life.output.flush();
-            marks.into_iter().for_each(|mark| life.marked(mark));
+            marks.into_iter().for_each(|mark| life.messages.marked(mark));
         }
     }
 

@@ -2,7 +2,7 @@
  * Messages of a broker to its own workers that never leave JavaScript.
  *
  * Through the core an ask crosses N-API twice, and stands in two batch texts. Here is only what is simple: a worker that
- * handles messages side by side, to which nothing else is on its way (`src/broker/activation/direct.rs` says when). As soon as
+ * handles messages side by side, to which nothing else is on its way (`src/broker/activation/workers.rs` says when). As soon as
  * anything else is the case (the worker goes, the broker cannot prove that it lives, a call has a signal) what has not
  * started goes to the core, in its order, and so does what follows.
  */

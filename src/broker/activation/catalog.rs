@@ -103,6 +103,22 @@ impl Creator {
     }
 }
 
+/// How the making of a worker goes on, and who waits for it.
+#[derive(Default)]
+pub struct Making {
+    /// Who waits until it is there.
+    pub creators: Vec<Creator>,
+    /// Creators that came while it was leaving: answered when it is gone, in their order.
+    pub late_creators: Vec<Creator>,
+    /// What is said to its creators once it is active.
+    pub activated: Activated,
+    /// Its activation ended well and the registry is being told: creators wait until it knows.
+    pub confirming: bool,
+    /// Why it could not be made; its creators are told when it is given up in the registry, so that they find no trace.
+    pub failure: Option<Failure>,
+}
+
+/// A worker that lives here.
 pub struct Resident {
     /// As it was placed or claimed.
     pub entry: Arc<Entry>,
@@ -113,19 +129,12 @@ pub struct Resident {
     pub mailbox: Mailbox,
     /// Of a worker that takes one message at a time.
     pub turns: Option<Turns>,
-    pub creators: Vec<Creator>,
-    /// Creators that came while it was leaving: answered when it is gone, in their order.
-    pub late_creators: Vec<Creator>,
-    /// What is said to its creators once it is active.
-    pub activated: Activated,
-    /// Its activation ended well and the registry is being told: creators wait until it knows.
-    pub confirming: bool,
+    /// How its making goes on, and who waits for it.
+    pub making: Making,
     /// It ends for good: there is no next instance that its messages could wait for.
     pub ends: bool,
     /// As the registry has it.
     pub load: u64,
-    /// Why it could not be made; its creators are told when it is given up in the registry, so that they find no trace.
-    pub failure: Option<Failure>,
     /// The same worker again, which came to stand here before this one was gone.
     pub successor: Option<(Entry, Vec<Creator>)>,
     /// It ended for good: whatever becomes of this broker, it is not recovered.
@@ -157,7 +166,7 @@ impl Resident {
     /// that wait for it. `is_wanted`: whether the sender of a message still waits.
     pub fn chain_of_step(&self, is_wanted: impl Fn(&Delivery) -> bool) -> Chain {
         let now = boot_millis();
-        let creators = self.creators.iter().chain(&self.late_creators);
+        let creators = self.making.creators.iter().chain(&self.making.late_creators);
         let creators = creators.filter(|creator| creator.is_waiting(now)).map(|creator| &creator.chain);
         let messages = self.mailbox.first(MAX_CHAINS).filter(|delivery| is_wanted(delivery));
         let waiting = Chain::merged(creators.chain(messages.map(|delivery| &delivery.envelope.chain)));
@@ -288,13 +297,9 @@ impl Residents {
             state: State::Activating,
             mailbox: Mailbox::default(),
             turns: None,
-            creators,
-            late_creators: Vec::new(),
-            activated: Activated::default(),
-            confirming: false,
+            making: Making { creators, ..Making::default() },
             ends: false,
             load,
-            failure: None,
             successor: None,
             finished: false,
             since: boot_millis(),

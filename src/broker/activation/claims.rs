@@ -1,13 +1,19 @@
 //! Workers that are to be made again: claims this broker's share, and finds what was lost between registry and here.
 
 use crate::broker::activation::catalog::State;
-use crate::broker::incarnation::Life;
+use crate::broker::activation::lifecycle::Lifecycle;
+use crate::broker::activation::trials::Trials;
+use crate::broker::activation::workers::Workers;
+use crate::broker::context::shared::Context;
+use crate::broker::lease::room::Lease;
+use crate::broker::membership::members::Members;
 use crate::clock::boot_millis;
-use crate::coordination::{Claim, ClaimRequest, CHUNK};
-use crate::ids::{ClassName, ClusterName, Epoch, WorkerId};
+use crate::coordination::{Claim, ClaimRequest};
+use crate::ids::{ClassName, ClusterName, WorkerId};
 use crate::level::Level;
 use crate::lock::lock;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,23 +35,47 @@ const SUBSTITUTE_DELAY: Duration = Duration::from_millis(50);
 /// While too many are being made.
 const BUSY: Duration = Duration::from_millis(20);
 /// Between two tries while the coordinator does not answer, and before an audit: answers under way arrive first.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
-impl Life {
+/// Recovers workers: claims this broker's share of those that wait, and finds what got lost.
+pub struct Recovery {
+    pub(super) context: Arc<Context>,
+    pub(super) lease: Arc<Lease>,
+    pub(super) members: Arc<Members>,
+    pub(super) workers: Arc<Workers>,
+    pub(super) trials: Arc<Trials>,
+    pub(super) lifecycle: Arc<Lifecycle>,
+    /// Looks in a row at which the registry counted another load here than this broker.
+    pub(super) odd_looks: AtomicU32,
+}
+
+impl Recovery {
+    pub(super) fn new(lifecycle: &Arc<Lifecycle>) -> Arc<Self> {
+        Arc::new(Self {
+            context: lifecycle.context.clone(),
+            lease: lifecycle.workers.lease.clone(),
+            members: lifecycle.members.clone(),
+            workers: lifecycle.workers.clone(),
+            trials: lifecycle.trials.clone(),
+            lifecycle: lifecycle.clone(),
+            odd_looks: AtomicU32::new(0),
+        })
+    }
+
     /// A hint that workers wait. As many brokers as there are workers claim at once, and a few more soon; the others find at
     /// their next look what is still there then.
     pub fn hear_of_waiting(self: &Arc<Self>, cluster: &ClusterName, class: ClassName, waiting: u64, worker: &WorkerId) {
-        if *cluster != self.context.cluster || !self.membership.members.hosts(&class) {
+        if *cluster != self.context.cluster || !self.members.hosts(&class) {
             return;
         }
-        let rank = self.membership.members.claim_rank(&class, worker) as u64;
+        let rank = self.members.claim_rank(&class, worker) as u64;
         if rank < waiting {
-            self.membership.members.claim(class);
+            self.members.claim(class);
         } else if rank < waiting + SUBSTITUTES {
-            let life = self.clone();
+            let recovery = self.clone();
             self.context.spawn("substitute", async move {
                 tokio::time::sleep(SUBSTITUTE_DELAY).await;
-                life.membership.members.claim(class);
+                recovery.members.claim(class);
             });
         }
     }
@@ -53,12 +83,12 @@ impl Life {
     /// Claims whenever hinted or seen, as long as the life goes on.
     pub async fn keep_claiming(self: Arc<Self>) {
         loop {
-            self.membership.members.waiting().added().await;
+            self.members.waiting().added().await;
             let mut classes = BTreeSet::new();
             let mut overflow = 0;
             while !self.context.is_leaving() && !self.context.is_stalled() && self.lease.holds() {
                 // One class may go on waiting for a place or a trial: others that are hinted meanwhile do not wait for it.
-                self.membership.members.waiting().take_into(&mut classes);
+                self.members.waiting().take_into(&mut classes);
                 if classes.is_empty() {
                     break;
                 }
@@ -84,7 +114,7 @@ impl Life {
                 } else if claimed == 0 {
                     // It has its share. Where the others do not come to theirs, a part of it.
                     // The next suspect may be taken sooner.
-                    let _ = tokio::time::timeout(PATIENCE, self.trials.ended.notified()).await;
+                    let _ = tokio::time::timeout(PATIENCE, self.trials.ended()).await;
                     overflow = OVERFLOW_CLAIM_DIVISOR;
                 }
             }
@@ -97,7 +127,7 @@ impl Life {
     fn classes_without_place(&self) -> BTreeSet<ClassName> {
         let now = boot_millis();
         let mut running: HashMap<ClassName, usize> = HashMap::new();
-        for (_, resident) in lock(&self.residents).iter() {
+        for (_, resident) in lock(&self.workers.residents).iter() {
             if resident.state == State::Activating && now.saturating_sub(resident.since) < SLOW_ACTIVATION {
                 *running.entry(resident.class.clone()).or_default() += 1;
             }
@@ -116,90 +146,32 @@ impl Life {
             ttl: Duration::from_millis(self.context.config.ttl),
             trial_over: self.trials.are_over(),
         };
-        let turn = self.registrar.turn.read().await;
+        let turn = self.workers.registrar.turn.read().await;
         match self.context.coordinator.claim(&request).await {
             Ok(Claim::Claimed { entries, remaining, expired }) => {
                 let count = entries.len();
                 if count > 0 || expired > 0 {
                     self.context.log(Level::Info, format!("Recovering {count} workers; {expired} were too old."));
                 }
-                entries.into_iter().for_each(|entry| self.move_in(entry, Vec::new()));
+                entries.into_iter().for_each(|entry| self.lifecycle.move_in(entry, Vec::new()));
                 Some((count, remaining))
             }
             Ok(Claim::NotMember) => None,
             Ok(Claim::Unsettled) => {
                 drop(turn);
-                self.membership.members.check_server();
-                self.membership.members.changes.wait_to_settle(PAUSE).await;
-                self.membership.members.claim_everything();
+                self.members.check_server();
+                self.members.changes.wait_to_settle(PAUSE).await;
+                self.members.claim_everything();
                 None
             }
             Err(error) => {
                 // It may have been applied: then the audit finds what stands here without living here.
                 drop(turn);
                 self.context.log(Level::Warn, format!("Workers could not be claimed yet: {error}"));
-                self.audit.notify_one();
+                self.workers.audit();
                 tokio::time::sleep(PAUSE).await;
-                self.membership.members.claim_everything();
+                self.members.claim_everything();
                 None
-            }
-        }
-    }
-
-    /// Takes up what stands under this incarnation and does not live here, e.g. because an answer was lost. A reservation is
-    /// withdrawn instead: its creator is gone, or asks for it again.
-    pub async fn keep_audit(self: Arc<Self>) {
-        loop {
-            self.audit.notified().await;
-            tokio::time::sleep(PAUSE).await;
-            if self.context.is_leaving() {
-                return;
-            }
-            match self.read_own().await {
-                Ok(own) => {
-                    let missing: Vec<(WorkerId, Epoch)> = {
-                        let residents = lock(&self.residents);
-                        own.into_iter().filter(|(id, _)| residents.handle(id.as_str()).is_none()).collect()
-                    };
-                    for (id, epoch) in missing {
-                        self.resolve_missing(id, epoch).await;
-                    }
-                }
-                Err(error) => {
-                    self.context.log(Level::Debug, format!("The audit could not be made yet: {error}"));
-                    self.audit.notify_one();
-                }
-            }
-        }
-    }
-
-    /// The registry gives this worker to this broker, which does not run it.
-    async fn resolve_missing(&self, id: WorkerId, epoch: Epoch) {
-        match self.context.coordinator.withdraw(&self.context.incarnation, &id, epoch).await {
-            Ok(true) => {
-                self.context
-                    .log(Level::Info, format!("Nobody requested the reserved worker \"{id}\": it is not created."));
-            }
-            Ok(false) => {
-                let text = format!("Worker \"{id}\" is registered to this broker but not running; recreating it.");
-                self.context.log(Level::Warn, text);
-                self.registrar.take_up(id, None);
-            }
-            Err(error) => {
-                self.context.log(Level::Debug, format!("The worker \"{id}\" could not be looked after yet: {error}"));
-                self.audit.notify_one();
-            }
-        }
-    }
-
-    pub async fn read_own(&self) -> crate::coordination::CoordinationResult<HashMap<WorkerId, Epoch>> {
-        let mut own = HashMap::new();
-        loop {
-            let page = self.context.coordinator.owned(&self.context.incarnation, own.len(), CHUNK).await?;
-            let full = page.len() == CHUNK;
-            own.extend(page.into_iter().map(|owned| (owned.id, owned.epoch)));
-            if !full {
-                return Ok(own);
             }
         }
     }

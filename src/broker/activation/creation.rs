@@ -5,27 +5,19 @@
 
 use crate::backoff::Backoff;
 use crate::broker::activation::catalog::Activated;
+use crate::broker::activation::reservation::{Creations, Reservation};
 use crate::broker::activation::take_up::Raised;
 use crate::broker::directory::pending::is_of_another_class;
-use crate::broker::incarnation::Life;
 use crate::broker::js::event::Event;
 use crate::broker::membership::quarantine::{quarantined, waits};
 use crate::clock::boot_millis;
-use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
+use crate::coordination::{EntryState, Location, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
-use crate::ids::{ClassName, Epoch, Incarnation, WorkerId};
+use crate::ids::{ClassName, Incarnation, WorkerId};
 use crate::wire::call_chain::Chain;
 use serde_json::{json, Value};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A reservation: a worker that stands under its owner without having been taken up.
-#[derive(Clone)]
-pub struct Reservation {
-    pub id: WorkerId,
-    pub owner: Owner,
-    pub epoch: Epoch,
-}
 
 /// One call of `createWorker`.
 struct Creation {
@@ -63,13 +55,13 @@ enum Next {
     Busy(Failure),
 }
 
-impl Life {
+impl Creations {
     /// Answers under `slot` with `{"id"}` when the worker's `onCreate` has ended; where that failed, with `{"id", "broker", "failed"}`: the
     /// broker that made the worker, and what `onCreate` failed with. `chain`: the workers that wait for it.
     pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64, chain: Chain) {
-        let life = self.clone();
+        let creations = self.clone();
         self.context.operate("create", slot, async move {
-            match life.create_worker(request, timeout, chain).await {
+            match creations.create_worker(request, timeout, chain).await {
                 Ok(created) => Event::done_json(slot, created),
                 Err(failure) => Event::failed(slot, failure),
             }
@@ -114,17 +106,17 @@ impl Life {
     async fn pause_before_retry(&self, backoff: &mut Backoff, begun: u64) {
         const WAITED: u64 = 10;
         if boot_millis() < begun + WAITED {
-            self.membership.members.changes.wait_to_settle(backoff.next_wait()).await;
+            self.members.changes.wait_to_settle(backoff.next_wait()).await;
         } else {
             *backoff = self.context.backoff();
-            self.membership.members.changes.wait_to_settle(Duration::from_millis(1)).await;
+            self.members.changes.wait_to_settle(Duration::from_millis(1)).await;
         }
     }
 
     async fn try_to_create(self: &Arc<Self>, creation: &mut Creation) -> Next {
         creation.request.exclude.clone_from(&creation.failed);
         if !creation.use_avoided {
-            let avoided = self.directory.reports.avoided();
+            let avoided = self.reports.avoided();
             let more = avoided.into_iter().filter(|broker| !creation.failed.contains(broker)).collect::<Vec<_>>();
             creation.request.exclude.extend(more);
         }
@@ -137,12 +129,12 @@ impl Life {
         };
         match placement {
             Placement::NoBroker { cluster } => self.nobody_left(creation, &cluster.to_string()).await,
-            Placement::OtherClassWaits { id, class, cluster } => Next::Failed(
-                self.directory.reports.waits_as_another_class(&id, &creation.request.class, &class, &cluster),
-            ),
+            Placement::OtherClassWaits { id, class, cluster } => {
+                Next::Failed(self.reports.waits_as_another_class(&id, &creation.request.class, &class, &cluster))
+            }
             Placement::NotMember => {
                 // After a wipe the others may have restored the tables before this broker has announced itself.
-                self.membership.members.changes.announce();
+                self.members.changes.announce();
                 Next::Later(Failure::new(Code::Suspended, "This broker has no valid lease at the moment."))
             }
             Placement::Later { class, .. } | Placement::Quarantined { class, .. }
@@ -152,9 +144,9 @@ impl Life {
             }
             Placement::Later { deaths, .. } => Next::Later(waits(&given_id(&creation.request), deaths)),
             Placement::Quarantined { deaths, .. } => Next::Failed(quarantined(&given_id(&creation.request), deaths)),
-            Placement::Unsettled => Next::Later(self.membership.members.unsettled()),
+            Placement::Unsettled => Next::Later(self.members.unsettled()),
             Placement::Reserved { id, owner, epoch, .. } => {
-                self.membership.members.saw(&id, epoch);
+                self.members.saw(&id, epoch);
                 creation.request.id = Some(id.clone());
                 let reservation = Reservation { id, owner, epoch };
                 creation.reservation = Some(reservation.clone());
@@ -173,9 +165,9 @@ impl Life {
     /// No broker that can take the class is left, of those that were not excluded.
     async fn nobody_left(self: &Arc<Self>, creation: &mut Creation, cluster: &str) -> Next {
         // The class may have been registered here a moment ago, and the others not know it yet.
-        if !creation.published && self.membership.members.hosts(&creation.request.class) {
+        if !creation.published && self.members.hosts(&creation.request.class) {
             creation.published = true;
-            return match self.context.coordinator.update(&self.membership.members.record()).await {
+            return match self.context.coordinator.update(&self.members.record()).await {
                 Ok(_) => Next::Again,
                 Err(error) => Next::Failed(Failure::new(Code::Redis, error.to_string())),
             };
@@ -205,7 +197,7 @@ impl Life {
         let raised = self.have_taken_up(to, &creation.chain, until, reserved && !creation.patient).await;
         let failure = match raised {
             Raised::Yes(Activated { failed }) => {
-                self.directory.reports.worked(&to.owner.incarnation);
+                self.reports.worked(&to.owner.incarnation);
                 return Next::Created(self.creation_answer(to, failed.as_deref()));
             }
             Raised::Failed(failure) => return Next::Failed(failure),
@@ -229,15 +221,9 @@ impl Life {
     fn creation_answer(&self, created: &Reservation, failed: Option<&str>) -> String {
         let id = Value::from(created.id.as_str());
         let Some(failed) = failed else { return format!("{{\"id\":{id}}}") };
-        let connection = self.membership.members.open_connection(&created.owner);
+        let connection = self.members.open_connection(&created.owner);
         let broker = connection.map(|connection| connection.peer().broker.to_string());
         json!({ "id": id, "broker": broker, "failed": failed }).to_string()
-    }
-
-    pub async fn withdraw_reservation(&self, reservation: &Reservation) -> Outcome<bool> {
-        let Reservation { id, owner, epoch } = reservation;
-        let withdrawn = self.context.coordinator.withdraw(&owner.incarnation, id, *epoch).await;
-        withdrawn.map_err(|error| Failure::new(Code::Redis, error.to_string()).with_delivered(Delivered::Unknown))
     }
 
     /// What says that nothing was delivered leaves no reservation behind; where that cannot be told, it says so.
@@ -263,9 +249,9 @@ impl Life {
 
     /// Answers under `slot` with `{"class"}`, or `null` when there is no such worker.
     pub fn find(self: &Arc<Self>, slot: u64, id: WorkerId) {
-        let life = self.clone();
+        let creations = self.clone();
         self.context.operate("find", slot, async move {
-            match life.find_worker(&id).await {
+            match creations.find_worker(&id).await {
                 Ok(Some(class)) => Event::done_json(slot, json!({ "class": class.as_str() }).to_string()),
                 Ok(None) => Event::done_json(slot, "null".into()),
                 Err(failure) => Event::failed(slot, failure),
@@ -280,13 +266,13 @@ impl Life {
             let problem = match self.context.coordinator.locate(id).await {
                 Ok(Location::None) => return Ok(None),
                 Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
-                Ok(Location::Unsettled) => self.membership.members.unsettled(),
+                Ok(Location::Unsettled) => self.members.unsettled(),
                 Ok(Location::Pending { class, cluster }) => {
-                    self.membership.members.claim(class.clone());
-                    self.directory.reports.still_pending(id, &class, &cluster)
+                    self.members.claim(class.clone());
+                    self.reports.still_pending(id, &class, &cluster)
                 }
                 Ok(Location::Suspected { class, deaths }) => {
-                    self.membership.members.claim(class);
+                    self.members.claim(class);
                     waits(id, deaths)
                 }
                 Ok(Location::Quarantined { deaths, .. }) => return Err(quarantined(id, deaths)),
@@ -296,7 +282,7 @@ impl Life {
             if boot_millis() >= give_up || self.context.is_leaving() {
                 return Err(problem);
             }
-            self.membership.members.changes.wait_to_settle(backoff.next_wait()).await;
+            self.members.changes.wait_to_settle(backoff.next_wait()).await;
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What waits for a worker, bounded in number and bytes; whose turn it is at one that takes one message at a time.
 
-use crate::broker::js::delivery::Delivery;
-use crate::broker::js::delivery::Origin;
+use crate::broker::js::delivery::{Delivery, Origin};
 use crate::clock::boot_millis;
 use crate::ids::WorkerId;
 use crate::limits::{WAITING_BYTES, WAITING_MESSAGES};

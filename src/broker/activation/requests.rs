@@ -1,7 +1,6 @@
 //! Messages that JavaScript is handling: whom the answer goes to, what hangs on them.
 
-use crate::broker::js::delivery::Handle;
-use crate::broker::js::delivery::Origin;
+use crate::broker::js::delivery::{Handle, Origin};
 use crate::wire::call_chain::Chain;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,7 +3,12 @@
 //! Each renewal says which database answered. One that this incarnation has not put itself into grants it nothing: the
 //! gate closes when the last lease of the old one has run out, as others may by then have taken over what it holds.
 
-use crate::broker::incarnation::Life;
+use crate::broker::activation::lifecycle::Lifecycle;
+use crate::broker::activation::workers::Workers;
+use crate::broker::activation::write_back::WriteBack;
+use crate::broker::context::shared::Context;
+use crate::broker::lease::room::Lease;
+use crate::broker::membership::members::Members;
 use crate::clock::boot_millis;
 use crate::coordination::{CoordinationResult, Joined};
 use crate::level::Level;
@@ -13,13 +18,32 @@ use std::time::Duration;
 /// Between two looks whether the others have put back theirs.
 const LOOK: Duration = Duration::from_millis(100);
 
-impl Life {
+/// Puts back what this broker holds, in a database that does not know it.
+pub struct Restore {
+    pub(super) context: Arc<Context>,
+    pub(super) lease: Arc<Lease>,
+    pub(super) members: Arc<Members>,
+    pub(super) workers: Arc<Workers>,
+    pub(super) write_back: Arc<WriteBack>,
+}
+
+impl Restore {
+    pub(super) fn new(lifecycle: &Arc<Lifecycle>) -> Arc<Self> {
+        Arc::new(Self {
+            context: lifecycle.context.clone(),
+            lease: lifecycle.workers.lease.clone(),
+            members: lifecycle.members.clone(),
+            workers: lifecycle.workers.clone(),
+            write_back: WriteBack::new(lifecycle),
+        })
+    }
+
     /// Puts back whatever this broker holds whenever the database is another, as long as the life goes on.
     pub async fn keep_announcing(self: Arc<Self>) {
         loop {
             let again = tokio::select! {
-                () = self.membership.members.changes.database_changed() => false,
-                () = self.membership.members.changes.verification_wanted() => true,
+                () = self.members.changes.database_changed() => false,
+                () = self.members.changes.verification_wanted() => true,
             };
             let mut backoff = self.context.backoff();
             while !self.context.is_leaving() {
@@ -28,7 +52,7 @@ impl Life {
                     Ok(true) => break,
                     // The database changed once more.
                     Ok(false) if again => {
-                        self.membership.members.changes.announce();
+                        self.members.changes.announce();
                         break;
                     }
                     Ok(false) => {}
@@ -45,22 +69,22 @@ impl Life {
         if self.is_at_home().await? {
             return Ok(true);
         }
-        let writing = self.registrar.turn.write().await;
+        let writing = self.workers.registrar.turn.write().await;
         let sent = boot_millis();
-        let Some(joined) = self.membership.members.announce_alone().await? else {
+        let Some(joined) = self.members.announce_alone().await? else {
             self.step_aside();
             return Ok(true);
         };
         // Others may have taken over what it holds: the gate stays closed until all of them have spoken.
         let lapsed = !self.lease.holds();
         if !lapsed {
-            self.membership.members.restores_into(&joined);
+            self.members.restores_into(&joined);
         }
         self.lease.hear_time(sent, joined.now);
-        self.membership.members.accept_secret(&joined.secret);
-        let (current, stale) = self.compare_own().await?;
-        self.give_up_entries(&stale).await?;
-        if !self.write_back(current).await? {
+        self.members.accept_secret(&joined.secret);
+        let (current, stale) = self.write_back.compare_own().await?;
+        self.write_back.give_up_entries(&stale).await?;
+        if !self.write_back.write_back(current).await? {
             return Ok(false);
         }
         if !self.context.coordinator.settle(&self.context.incarnation, &joined).await? {
@@ -89,7 +113,7 @@ impl Life {
     async fn is_at_home(&self) -> CoordinationResult<bool> {
         let sighting = self.lease.find_member(&self.context.incarnation).await?;
         let server = self.context.coordinator.server();
-        let known = server.is_some_and(|server| self.membership.members.is_home(&sighting.generation, &server));
+        let known = server.is_some_and(|server| self.members.is_home(&sighting.generation, &server));
         Ok(sighting.member.is_some() && known && sighting.settled)
     }
 
@@ -99,13 +123,13 @@ impl Life {
     }
 
     fn moved_in_with(&self, joined: &Joined) {
-        self.membership.members.settled_in(joined);
+        self.members.settled_in(joined);
         self.lease.is_well();
-        self.membership.members.changes.verify_at_next_look();
+        self.members.changes.verify_at_next_look();
         self.context
             .log(Level::Info, "Redis lost what it knew, or is another: this broker has put back what it holds.");
-        self.membership.members.changes.look_now();
-        self.membership.members.changes.publish();
+        self.members.changes.look_now();
+        self.members.changes.publish();
         self.warn_of_server();
     }
 
@@ -118,8 +142,8 @@ impl Life {
 
     /// Others may have put back workers under higher epochs meanwhile: those end here.
     async fn restore_again(self: &Arc<Self>) -> CoordinationResult<bool> {
-        let _writing = self.registrar.turn.write().await;
-        let (current, _) = self.compare_own().await?;
-        self.write_back(current).await
+        let _writing = self.workers.registrar.turn.write().await;
+        let (current, _) = self.write_back.compare_own().await?;
+        self.write_back.write_back(current).await
     }
 }

@@ -1,9 +1,8 @@
 //! Telling the owner of a worker to take it up, and how long that may take before another broker is tried.
 
 use crate::broker::activation::catalog::{Activated, Creator};
-use crate::broker::activation::creation::Reservation;
+use crate::broker::activation::reservation::{Creations, Reservation};
 use crate::broker::calls::table::Settled;
-use crate::broker::incarnation::Life;
 use crate::clock::boot_millis;
 use crate::coordination::Owner;
 use crate::error::{Code, Failure, Outcome};
@@ -35,7 +34,7 @@ pub enum Raised {
     Failed(Failure),
 }
 
-impl Life {
+impl Creations {
     /// `chain`: the workers that wait for it. `until`: how long `onCreate` is waited for, on the local clock. `hasty`: another broker may be tried instead.
     pub async fn have_taken_up(
         self: &Arc<Self>,
@@ -52,7 +51,7 @@ impl Life {
             Ok(connection) => connection,
             Err(failure) => return Raised::Undelivered(failure),
         };
-        let mut raising = pin!(self.directory.routes.raise(&connection, id, *epoch, chain.clone(), until));
+        let mut raising = pin!(self.routes.raise(&connection, id, *epoch, chain.clone(), until));
         if hasty {
             if let Ok(settled) = tokio::time::timeout(TAKE_UP_PATIENCE, &mut raising).await {
                 return self.read_answer(owner, id, settled);
@@ -62,7 +61,7 @@ impl Life {
                 let broker = &connection.peer().broker;
                 let text = format!("The broker \"{broker}\" did not take the worker up within {millis} ms.");
                 let failure = Failure::new(Code::Timeout, text).with_delivered(crate::error::Delivered::No);
-                self.directory.reports.complain(owner, &failure);
+                self.reports.complain(owner, &failure);
                 return Raised::Withdrawn(failure);
             }
         }
@@ -76,7 +75,7 @@ impl Life {
         };
         match failure.code {
             Code::Unreachable | Code::Overloaded | Code::PeerLost => {
-                self.directory.reports.complain(owner, &failure);
+                self.reports.complain(owner, &failure);
                 Raised::Undelivered(failure)
             }
             // The broker is leaving.
@@ -90,19 +89,19 @@ impl Life {
     /// Where another broker may be tried, the attempt goes on beside it when it takes long.
     async fn connect_within(self: &Arc<Self>, owner: &Owner, hasty: bool) -> Outcome<Arc<Connection>> {
         let (sender, receiver) = oneshot::channel();
-        if let Some(connection) = self.membership.members.open_connection(owner) {
+        if let Some(connection) = self.members.open_connection(owner) {
             return Ok(connection);
         }
-        let (life, owner) = (self.clone(), owner.clone());
+        let (creations, owner) = (self.clone(), owner.clone());
         self.context.spawn("connect", async move {
-            let connected = life.membership.members.connect(&owner).await;
+            let connected = creations.members.connect(&owner).await;
             match &connected {
-                Ok(_) => life.directory.reports.worked(&owner.incarnation),
+                Ok(_) => creations.reports.worked(&owner.incarnation),
                 // A limit was reached, here or there: whose it is logs that by itself, and nobody is unreachable.
                 Err(failure) if failure.code == Code::Overloaded => {
-                    life.directory.reports.avoid(&owner, failure);
+                    creations.reports.avoid(&owner, failure);
                 }
-                Err(failure) => life.directory.reports.complain(&owner, failure),
+                Err(failure) => creations.reports.complain(&owner, failure),
             }
             // Whoever waited may have tried another broker meanwhile.
             let _ = sender.send(connected);
@@ -127,11 +126,11 @@ impl Life {
             return Raised::Failed(Failure::new(Code::State, "The broker is leaving."));
         }
         let (creator, receiver) = Creator::internal(chain.clone());
-        let here = lock(&self.residents).handle(id.as_str()).is_some();
+        let here = lock(&self.workers.residents).handle(id.as_str()).is_some();
         if here {
-            self.join_creators(id, creator);
+            self.creators.join_creators(id, creator);
         } else {
-            self.registrar.take_up(id.clone(), Some(creator));
+            self.workers.registrar.take_up(id.clone(), Some(creator));
         }
         let left = Duration::from_millis(until.saturating_sub(boot_millis()));
         match tokio::time::timeout(left, receiver).await {

@@ -1,13 +1,16 @@
 //! Workers that take one message at a time: when a turn begins, how it ends, what comes next.
 
-use crate::broker::activation::catalog::Refusal;
-use crate::broker::incarnation::Life;
-use crate::broker::js::delivery::Origin;
-use crate::broker::js::delivery::{Delivery, Handle};
+use crate::broker::activation::catalog::{Admission, Refusal};
+use crate::broker::activation::workers::Workers;
+use crate::broker::calls::table::Place;
+use crate::broker::directory::lane::Parked;
+use crate::broker::js::delivery::{Delivery, Handle, Origin};
 use crate::broker::js::event::Event;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
+use crate::ids::{Epoch, WorkerId};
 use crate::lock::lock;
+use crate::wire::message::Envelope;
 use std::sync::atomic::Ordering;
 
 /// What the sender of a message is told that its own turn's worker would have to take.
@@ -34,7 +37,7 @@ pub fn ending(delivery: &Delivery, refusal: Refusal) -> Failure {
     }
 }
 
-impl Life {
+impl Workers {
     /// A message is the worker's from now on: before JavaScript can hear of it.
     pub fn begin_turn(&self, delivery: &Delivery) {
         if delivery.turn {
@@ -92,6 +95,66 @@ impl Life {
             free_place(&closed.origin);
         }
     }
+
+    /// A message of this broker to a worker in this broker: no socket, still a copy, still its mailbox.
+    pub fn deliver_here(&self, worker: &str, epoch: Epoch, parked: &Parked) -> Admission {
+        let origin = Origin::Local { slot: parked.call };
+        let inbound = if parked.call > 0 {
+            lock(&self.inbound).open(origin.clone(), parked.deadline, parked.chain.clone())
+        } else {
+            0
+        };
+        let delivery = Delivery {
+            handle: 0,
+            inbound,
+            turn: false,
+            origin,
+            deadline: if parked.call > 0 { parked.deadline } else { u64::MAX },
+            envelope: Envelope {
+                worker: WorkerId::new(worker),
+                epoch,
+                sequence: parked.sequence,
+                method: parked.method.clone(),
+                chain: parked.chain.clone(),
+                payload: parked.payload.clone(),
+            },
+        };
+        // A call that is in the worker's hands may have run: it counts as written.
+        self.calls.route(parked.call, Place::Here { inbound });
+        let admission = lock(&self.residents).admit(delivery);
+        match admission {
+            Admission::Ready(delivery) => {
+                self.begin_turn(&delivery);
+                self.context.inbox.push_quietly(Event::Message(delivery.clone()));
+                Admission::Ready(delivery)
+            }
+            Admission::Held => Admission::Held,
+            back => {
+                lock(&self.inbound).close(inbound);
+                self.calls.route(parked.call, Place::Nowhere);
+                back
+            }
+        }
+    }
+
+    /// JavaScript is given these events.
+    pub fn hand_out(&self, events: &[Event]) {
+        let mut inbound = lock(&self.inbound);
+        asks(events).for_each(|delivery| inbound.give_to(delivery.inbound, delivery.handle));
+    }
+
+    /// No handler was started for these.
+    pub fn take_back_from_handlers(&self, events: &[Event]) {
+        let mut inbound = lock(&self.inbound);
+        asks(events).for_each(|delivery| inbound.give_to(delivery.inbound, 0));
+    }
+}
+
+fn asks(events: &[Event]) -> impl Iterator<Item = &Delivery> {
+    events.iter().filter_map(|event| match event {
+        Event::Message(delivery) if delivery.origin.is_ask() => Some(delivery),
+        _ => None,
+    })
 }
 
 /// One call less of this peer's is in flight.

@@ -3,7 +3,9 @@
 //! Both go in pages. Between two pages no lock is held, so a broker with very many workers serves them meanwhile.
 
 use crate::broker::activation::catalog::{Resident, State};
-use crate::broker::incarnation::Life;
+use crate::broker::activation::lifecycle::Lifecycle;
+use crate::broker::activation::workers::Workers;
+use crate::broker::context::shared::Context;
 use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::{DestroyCause, Event};
 use crate::coordination::{
@@ -42,7 +44,19 @@ fn is_current(resident: &Resident, owned: &Owned) -> bool {
         && (owned.cause, owned.attempt) == activation(resident)
 }
 
-impl Life {
+/// Compares the registry with what lives here, and writes what differs.
+pub struct WriteBack {
+    context: Arc<Context>,
+    workers: Arc<Workers>,
+    lifecycle: Arc<Lifecycle>,
+}
+
+impl WriteBack {
+    pub(super) fn new(lifecycle: &Arc<Lifecycle>) -> Arc<Self> {
+        let (context, workers) = (lifecycle.context.clone(), lifecycle.workers.clone());
+        Arc::new(Self { context, workers, lifecycle: lifecycle.clone() })
+    }
+
     /// Reads what stands under this incarnation: the workers whose entries are as they have to be, and the entries of
     /// workers that do not live here any more.
     pub async fn compare_own(&self) -> CoordinationResult<(FxHashSet<Handle>, Vec<Release>)> {
@@ -51,7 +65,7 @@ impl Life {
             let page = self.context.coordinator.owned(&self.context.incarnation, offset, CHUNK).await?;
             offset += page.len();
             let is_last = page.len() < CHUNK;
-            let mut residents = lock(&self.residents);
+            let mut residents = lock(&self.workers.residents);
             for owned in page {
                 match residents.by_id_mut(owned.id.as_str()) {
                     Some((handle, resident)) if is_current(resident, &owned) => {
@@ -77,7 +91,7 @@ impl Life {
 
     /// Writes all workers but those whose entries are `current`. `false`: this incarnation is not a member (any more).
     pub async fn write_back(self: &Arc<Self>, current: FxHashSet<Handle>) -> CoordinationResult<bool> {
-        let mut handles: Vec<Handle> = lock(&self.residents).iter().map(|(handle, _)| handle).collect();
+        let mut handles: Vec<Handle> = lock(&self.workers.residents).iter().map(|(handle, _)| handle).collect();
         handles.retain(|handle| !current.contains(handle));
         // Two calls at a time: while the coordinator works on one the next is written.
         for both in handles.chunks(2 * RESTORED) {
@@ -92,7 +106,7 @@ impl Life {
 
     async fn write_some(self: &Arc<Self>, handles: &[Handle]) -> CoordinationResult<bool> {
         let (handles, workers): (Vec<Handle>, Vec<Held>) = {
-            let mut residents = lock(&self.residents);
+            let mut residents = lock(&self.workers.residents);
             let living = handles.iter().filter_map(|handle| Some((*handle, held(residents.get_mut(*handle)?))));
             living.unzip()
         };
@@ -111,18 +125,18 @@ impl Life {
 
     /// Another instance has a higher epoch: this one ends.
     fn fence(self: &Arc<Self>, handle: Handle) {
-        if let Some(resident) = lock(&self.residents).get_mut(handle) {
+        if let Some(resident) = lock(&self.workers.residents).get_mut(handle) {
             // From now on what arrives waits in the mailbox, behind what is in the queue already.
             resident.state = State::Leaving;
             self.context
                 .log(Level::Error, format!("The worker \"{}\" lives elsewhere too: this instance ends.", resident.id));
         }
         for delivery in self.context.inbox.forget(|gone| gone == handle) {
-            self.send_back(delivery, Code::WorkerNotFound);
+            self.workers.send_back(delivery, Code::WorkerNotFound);
         }
-        let (asks, _) = lock(&self.inbound).handled_by(handle);
-        self.cut_asks(handle, &asks);
+        let (asks, _) = lock(&self.workers.inbound).handled_by(handle);
+        self.lifecycle.cut_asks(handle, &asks);
         self.context.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
-        self.move_out(handle);
+        self.lifecycle.move_out(handle);
     }
 }

@@ -10,13 +10,24 @@ const FIRST_INTERNAL_CALL: u64 = 1 << 52;
 #[derive(Clone)]
 pub struct Numbers {
     /// The last worker instance.
-    pub handles: Arc<AtomicU32>,
+    handles: Arc<AtomicU32>,
     /// The last ask that JavaScript was given.
-    pub inbound: Arc<AtomicU64>,
+    inbound: Arc<AtomicU64>,
     calls: Arc<AtomicU64>,
 }
 
 impl Numbers {
+    /// The counter of worker instances.
+    pub fn handles(&self) -> Arc<AtomicU32> {
+        self.handles.clone()
+    }
+
+    /// The counter of asks that JavaScript was given.
+    pub fn inbound(&self) -> Arc<AtomicU64> {
+        self.inbound.clone()
+    }
+
+    /// A number for a call that the core itself makes.
     pub fn next_call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::Relaxed)
     }

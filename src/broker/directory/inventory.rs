@@ -1,7 +1,8 @@
 //! What people ask about the cluster: its brokers, its workers, and one worker. The answers are JSON text for JavaScript.
 
-use crate::broker::incarnation::Life;
+use crate::broker::context::shared::Context;
 use crate::broker::js::event::Event;
+use crate::broker::membership::members::Members;
 use crate::broker::membership::quarantine;
 use crate::coordination::{CoordinationError, Cursor, ListedBroker, ListedWorker, WorkerFilter, WorkerState};
 use crate::error::{Code, Failure};
@@ -73,7 +74,7 @@ struct WorkerView<'a> {
 }
 
 impl<'a> WorkerView<'a> {
-    fn of(life: &Life, worker: &'a ListedWorker) -> Self {
+    fn of(members: &Members, worker: &'a ListedWorker) -> Self {
         let entry = &worker.entry;
         Self {
             id: entry.id.as_str(),
@@ -82,7 +83,7 @@ impl<'a> WorkerView<'a> {
             broker: worker.owner.as_ref().and_then(|(_, broker)| broker.as_ref()).map(|broker| broker.as_str()),
             epoch: entry.epoch.to_string(),
             state: worker.state.as_str(),
-            reason: reason(life, worker),
+            reason: reason(members, worker),
             created_at: entry.created.0,
             load: worker.load,
             recoverable: entry.recoverable,
@@ -92,7 +93,7 @@ impl<'a> WorkerView<'a> {
 }
 
 /// Why a worker has no owner.
-fn reason(life: &Life, worker: &ListedWorker) -> Option<String> {
+fn reason(members: &Members, worker: &ListedWorker) -> Option<String> {
     let (class, cluster, history) = (&worker.entry.class, &worker.entry.cluster, worker.entry.history);
     match worker.state {
         WorkerState::Placing | WorkerState::Active => None,
@@ -103,7 +104,7 @@ fn reason(life: &Life, worker: &ListedWorker) -> Option<String> {
                 "{deaths} processes ended shortly after they activated it: it is retried alone, after a pause"
             ))
         }
-        WorkerState::Pending if !life.membership.members.is_hosted(class, cluster) => {
+        WorkerState::Pending if !members.is_hosted(class, cluster) => {
             Some(format!("no broker of the cluster \"{cluster}\" hosts the class \"{class}\""))
         }
         WorkerState::Pending => Some("it is being recovered".to_owned()),
@@ -127,9 +128,9 @@ fn failed(slot: u64, error: &CoordinationError) -> Event {
 }
 
 /// Answers under `slot` with all brokers of the namespace.
-pub fn list_brokers(life: &Arc<Life>, slot: u64) {
-    let coordinator = life.context.coordinator.clone();
-    life.context.operate("list brokers", slot, async move {
+pub fn list_brokers(context: &Arc<Context>, slot: u64) {
+    let coordinator = context.coordinator.clone();
+    context.operate("list brokers", slot, async move {
         match coordinator.list_brokers().await {
             Ok((now, brokers)) => {
                 answer(slot, &brokers.iter().map(|broker| BrokerView::of(now, broker)).collect::<Vec<_>>())
@@ -140,12 +141,19 @@ pub fn list_brokers(life: &Arc<Life>, slot: u64) {
 }
 
 /// Answers under `slot` with a page of workers.
-pub fn list_workers(life: &Arc<Life>, slot: u64, filter: WorkerFilter, cursor: Option<Cursor>, limit: usize) {
-    let caller = life.clone();
-    life.context.operate("list workers", slot, async move {
-        match caller.context.coordinator.list_workers(&filter, cursor.as_ref(), limit).await {
+pub fn list_workers(
+    context: &Arc<Context>,
+    members: &Arc<Members>,
+    slot: u64,
+    filter: WorkerFilter,
+    cursor: Option<Cursor>,
+    limit: usize,
+) {
+    let (coordinator, members) = (context.coordinator.clone(), members.clone());
+    context.operate("list workers", slot, async move {
+        match coordinator.list_workers(&filter, cursor.as_ref(), limit).await {
             Ok(Some(page)) => {
-                let workers = page.workers.iter().map(|worker| WorkerView::of(&caller, worker)).collect();
+                let workers = page.workers.iter().map(|worker| WorkerView::of(&members, worker)).collect();
                 answer(slot, &PageView { workers, cursor: page.cursor.as_ref().map(|cursor| cursor.0.as_str()) })
             }
             Ok(None) => {
@@ -159,11 +167,11 @@ pub fn list_workers(life: &Arc<Life>, slot: u64, filter: WorkerFilter, cursor: O
 }
 
 /// Answers under `slot` with one worker and its attributes, or `null`.
-pub fn inspect(life: &Arc<Life>, slot: u64, id: WorkerId) {
-    let caller = life.clone();
-    life.context.operate("inspect", slot, async move {
-        match caller.context.coordinator.describe(&id).await {
-            Ok(worker) => answer(slot, &worker.as_ref().map(|worker| WorkerView::of(&caller, worker))),
+pub fn inspect(context: &Arc<Context>, members: &Arc<Members>, slot: u64, id: WorkerId) {
+    let (coordinator, members) = (context.coordinator.clone(), members.clone());
+    context.operate("inspect", slot, async move {
+        match coordinator.describe(&id).await {
+            Ok(worker) => answer(slot, &worker.as_ref().map(|worker| WorkerView::of(&members, worker))),
             Err(error) => failed(slot, &error),
         }
     });

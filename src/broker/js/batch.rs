@@ -3,8 +3,7 @@
 //! Payloads are copied as the bytes they are: whatever came from a socket was checked to be exactly one JSON value
 //! ([`is_one_json_value`]) or is large and stands apart, where JavaScript parses it alone.
 
-use crate::broker::js::delivery::Delivery;
-use crate::broker::js::delivery::Origin;
+use crate::broker::js::delivery::{Delivery, Origin};
 use crate::broker::js::event::Event;
 use crate::broker::js::protocol::{EventKind, APART, FORMS, FORM_STRING};
 use crate::error::Failure;

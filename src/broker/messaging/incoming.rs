@@ -4,17 +4,15 @@ use crate::broker::activation::catalog::{Admission, CreationPlace, Creator, Requ
 use crate::broker::activation::requests::MAX_PER_CONNECTION;
 use crate::broker::activation::turns::{cycle, ending};
 use crate::broker::calls::table::Settled;
-use crate::broker::incarnation::Life;
 use crate::broker::js::batch::{is_one_json_value, plain_string, LARGE};
-use crate::broker::js::delivery::Delivery;
-use crate::broker::js::delivery::Origin;
+use crate::broker::js::delivery::{Delivery, Origin};
 use crate::broker::js::event::{Event, Mark};
 use crate::broker::membership::death::Sign;
+use crate::broker::messaging::outgoing::Messages;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::ids::WorkerId;
 use crate::level::Level;
-use crate::lock::lock;
 use crate::transport::{CloseReason, Connection, Events, Incident};
 use crate::wire::call_chain::Chain;
 use crate::wire::message::{Encoding, Envelope, Message, Payload};
@@ -24,51 +22,51 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-/// The transport's events, for a life. Weak: the life owns the transport.
-pub struct Receiver(pub Weak<Life>);
+/// The events of the transport, for one incarnation. Weak: the incarnation owns the transport.
+pub struct Receiver(pub Weak<Messages>);
 
 impl Events for Receiver {
     fn on_open(&self, connection: &Arc<Connection>) {
-        let Some(life) = self.0.upgrade() else { return };
+        let Some(messages) = self.0.upgrade() else { return };
         if connection.is_control() {
-            life.membership.watch.control_opened(connection);
+            messages.watch.control_opened(connection);
         } else {
-            life.membership.members.peers.opened(connection);
+            messages.members.peers.opened(connection);
         }
     }
 
     fn on_message(&self, connection: &Arc<Connection>, message: Message) {
-        let Some(life) = self.0.upgrade() else { return };
+        let Some(messages) = self.0.upgrade() else { return };
         if connection.is_control() {
-            life.membership.watch.control_heard(connection, &message);
+            messages.watch.control_heard(connection, &message);
         } else {
-            life.receive(connection, message);
+            messages.receive(connection, message);
         }
     }
 
     fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
-        let Some(life) = self.0.upgrade() else { return };
+        let Some(messages) = self.0.upgrade() else { return };
         if connection.is_control() {
-            life.membership.watch.control_closed(connection, &reason);
+            messages.watch.control_closed(connection, &reason);
         } else {
-            life.disconnected(connection, &reason, unsent);
+            messages.disconnected(connection, &reason, unsent);
         }
     }
 
     fn is_waiting(&self, connection: &Arc<Connection>) -> bool {
-        self.0.upgrade().is_some_and(|life| life.calls.has_in_flight(connection.id()))
+        self.0.upgrade().is_some_and(|messages| messages.calls.has_in_flight(connection.id()))
     }
 
     fn is_ready(&self) -> bool {
-        self.0.upgrade().is_none_or(|life| !life.context.inbox.is_full())
+        self.0.upgrade().is_none_or(|messages| !messages.context.inbox.is_full())
     }
 
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let life = self.0.upgrade();
+        let messages = self.0.upgrade();
         Box::pin(async move {
-            if let Some(life) = life {
-                let inbox = life.context.inbox.clone();
-                drop(life);
+            if let Some(messages) = messages {
+                let inbox = messages.context.inbox.clone();
+                drop(messages);
                 inbox.room().await;
             }
         })
@@ -89,7 +87,7 @@ fn flaw(payload: &Payload) -> Option<&'static str> {
     }
 }
 
-impl Life {
+impl Messages {
     fn receive(self: &Arc<Self>, from: &Arc<Connection>, message: Message) {
         match message {
             Message::Ask { call, time_left, envelope } => self.receive_message(from, call, time_left, envelope),
@@ -118,15 +116,15 @@ impl Life {
             Message::Sync { call, worker } => {
                 self.refusals.passed(from.id(), &worker);
                 // What a worker that moves out sends back is written by now: that happens under this lock.
-                drop(lock(&self.residents));
+                self.workers.wait_for_departures();
                 let connection = from.clone();
                 self.context.inbox.push(Event::Mark(Mark::Remote { connection, sync: call }));
             }
             Message::Synced { call } => self.fence_passed(call),
             Message::Cancel { call } => {
-                let inbound = lock(&self.inbound).find(from.id(), call);
+                let inbound = self.workers.find_ask(from.id(), call);
                 if let Some(inbound) = inbound {
-                    self.cancel(inbound);
+                    self.workers.cancel(inbound);
                 }
             }
             Message::Unknown { kind, call } => {
@@ -140,7 +138,7 @@ impl Life {
     }
 
     fn note_bad_payload(&self, from: &Connection) {
-        self.membership.members.transports.note(Incident::BadPayload, &from.remote(), &"a message was dropped");
+        self.members.transports.note(Incident::BadPayload, &from.remote(), &"a message was dropped");
     }
 
     /// A mark has passed through the inbox.
@@ -152,9 +150,9 @@ impl Life {
     }
 
     fn fence_passed(self: &Arc<Self>, sync: u64) {
-        let worker = self.directory.routes.lanes().passed(sync);
+        let worker = self.routes.lanes().passed(sync);
         if let Some(worker) = worker {
-            self.directory.routes.look_for_route(&worker);
+            self.routes.look_for_route(&worker);
         }
     }
 
@@ -174,30 +172,30 @@ impl Life {
                 self.output.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
                 return;
             }
-            lock(&self.inbound).open(origin.clone(), deadline, envelope.chain.clone())
+            self.workers.open_ask(origin.clone(), deadline, envelope.chain.clone())
         } else {
             0
         };
         let delivery = Delivery { handle: 0, inbound, turn: false, origin, deadline, envelope };
         let Envelope { worker, epoch, .. } = &delivery.envelope;
         if let Some(code) = self.refusals.refuses(from.id(), worker, *epoch) {
-            return self.send_back(delivery, code);
+            return self.workers.send_back(delivery, code);
         }
         // Tells are let in: they wait.
         if call > 0 && self.lease.is_suspended() {
             return self.refuse_from(from, delivery, Code::Suspended);
         }
-        let admission = lock(&self.residents).admit(delivery);
+        let admission = self.workers.admit(delivery);
         match admission {
             Admission::Ready(delivery) => {
-                self.begin_turn(&delivery);
+                self.workers.begin_turn(&delivery);
                 self.context.inbox.push(Event::Message(delivery));
             }
             Admission::Held => {}
-            Admission::Full(delivery) => self.send_back(delivery, Code::Overloaded),
+            Admission::Full(delivery) => self.workers.send_back(delivery, Code::Overloaded),
             Admission::Absent(delivery) => self.refuse_from(from, delivery, Code::WorkerNotFound),
-            Admission::Cycle(delivery) => self.refuse_ask(&delivery, cycle(&delivery)),
-            Admission::Ending(delivery, refusal) => self.refuse_ask(&delivery, ending(&delivery, refusal)),
+            Admission::Cycle(delivery) => self.workers.refuse_ask(&delivery, cycle(&delivery)),
+            Admission::Ending(delivery, refusal) => self.workers.refuse_ask(&delivery, ending(&delivery, refusal)),
         }
     }
 
@@ -205,22 +203,9 @@ impl Life {
     fn refuse_from(self: &Arc<Self>, from: &Arc<Connection>, delivery: Delivery, code: Code) {
         let Envelope { worker, epoch, .. } = &delivery.envelope;
         let bounded = self.refusals.refuse(from.id(), worker, *epoch, code);
-        self.send_back(delivery, code);
+        self.workers.send_back(delivery, code);
         if !bounded {
             from.close(Code::Overloaded, "too many messages came back and were not asked for");
-        }
-    }
-
-    /// An ask that never starts: its caller is told why.
-    pub fn refuse_ask(&self, delivery: &Delivery, failure: Failure) {
-        let closed = lock(&self.inbound).close(delivery.inbound);
-        match closed.map(|closed| closed.origin) {
-            None => {}
-            Some(Origin::Local { slot }) => self.calls.fail(slot, failure.with_delivered(Delivered::No)),
-            Some(Origin::Remote { connection, call }) => {
-                connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-                self.output.refuse_call(&connection, call, failure.code, &failure.message);
-            }
         }
     }
 
@@ -230,7 +215,7 @@ impl Life {
         if from.in_flight().fetch_add(1, Ordering::AcqRel) < MAX_PER_CONNECTION {
             return true;
         }
-        let gone = lock(&self.inbound).forget_expired(from.id(), boot_millis());
+        let gone = self.workers.forget_expired(from.id());
         from.in_flight().fetch_sub(gone, Ordering::AcqRel);
         gone > 0
     }
@@ -253,32 +238,32 @@ impl Life {
         };
         let deadline = boot_millis() + u64::from(time_left);
         let creator = Creator { requester: Requester::Remote { place, call, deadline }, chain };
-        if self.context.is_leaving() && lock(&self.residents).handle(worker.as_str()).is_none() {
+        if self.context.is_leaving() && !self.workers.is_here(&worker) {
             let failure = Failure::new(Code::State, "The broker is leaving.");
-            self.tell_creators(vec![creator], &Err(failure));
-        } else if lock(&self.residents).handle(worker.as_str()).is_some() {
-            self.join_creators(&worker, creator);
+            self.creators.tell_creators(vec![creator], &Err(failure));
+        } else if self.workers.is_here(&worker) {
+            self.creators.join_creators(&worker, creator);
         } else {
-            self.registrar.take_up(worker, Some(creator));
+            self.workers.take_up(worker, Some(creator));
         }
     }
 
     fn disconnected(self: &Arc<Self>, connection: &Arc<Connection>, reason: &CloseReason, unsent: Vec<Message>) {
         self.refusals.closed(connection.id());
         self.context.log(Level::Debug, format!("The connection to {} ended: {reason}", connection.peer().broker));
-        self.membership.members.peers.closed(connection);
-        let mut waiting = self.directory.routes.lanes().disconnected(connection.id());
+        self.members.peers.closed(connection);
+        let mut waiting = self.routes.lanes().disconnected(connection.id());
         for message in unsent {
             waiting.extend(self.take_back(message));
         }
-        self.callers_lost(connection.id());
+        self.workers.callers_lost(connection.id());
         let text = format!("The connection to the broker \"{}\" broke.", connection.peer().broker);
         self.calls.fail_lost(connection.id(), &Failure::new(Code::PeerLost, text));
         for worker in waiting {
-            self.directory.routes.look_for_route(&worker);
+            self.routes.look_for_route(&worker);
         }
         if let CloseReason::Lost(_) = reason {
-            self.membership.deaths.suspect(&connection.peer().incarnation, Sign::Broken);
+            self.deaths.suspect(&connection.peer().incarnation, Sign::Broken);
         }
     }
 }

@@ -5,10 +5,10 @@
 //! | an ask or tell on its way out | [`outgoing`] |
 //! | what arrives from peers | [`incoming`] |
 //! | messages that come back unhandled | [`bounces`], [`refusals`] |
-//! | calls that end before their answer | [`cancellation`] |
+//! | what handlers answer | [`answers`] |
 
+pub mod answers;
 pub mod bounces;
-pub mod cancellation;
 pub mod incoming;
 pub mod outgoing;
 pub mod refusals;

@@ -1,23 +1,32 @@
 //! The way of a message out: on the JavaScript thread, straight into the peer's outbox where the route is known.
 
+use crate::broker::activation::cancellation::aborted;
 use crate::broker::activation::catalog::Admission;
+use crate::broker::activation::creators::Creators;
 use crate::broker::activation::turns::{cycle, ending};
+use crate::broker::activation::workers::Workers;
+use crate::broker::calls::in_flight::InFlight;
 use crate::broker::calls::table::{time_left, Place, Waiter};
+use crate::broker::context::shared::Context;
 use crate::broker::directory::lane::{Parked, Route};
-use crate::broker::incarnation::Life;
-use crate::broker::js::delivery::Delivery;
-use crate::broker::js::delivery::Origin;
+use crate::broker::directory::routes::Routes;
 use crate::broker::js::event::{Event, Mark};
+use crate::broker::lease::room::Lease;
+use crate::broker::membership::eviction::Deaths;
+use crate::broker::membership::heartbeat::Watch;
+use crate::broker::membership::members::Members;
+use crate::broker::messaging::refusals::Refusals;
 use crate::broker::output::failure::send_failure;
+use crate::broker::output::gate::Output;
 use crate::clock::boot_millis;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Code, Delivered, Failure, Outcome};
 use crate::ids::{Epoch, WorkerId};
-use crate::lock::lock;
 use crate::transport::{Connection, SendError};
 use crate::wire::call_chain::Chain;
 use crate::wire::codec::{self, Address};
-use crate::wire::message::{Envelope, PayloadRef};
+use crate::wire::message::PayloadRef;
 use bytes::Bytes;
+use std::ptr;
 use std::sync::Arc;
 
 /// A message as JavaScript gives it.
@@ -56,7 +65,51 @@ pub enum Sent {
     Parked,
 }
 
-impl Life {
+/// Asks, tells and answers of one incarnation.
+pub struct Messages {
+    pub(super) context: Arc<Context>,
+    pub(super) lease: Arc<Lease>,
+    pub(super) members: Arc<Members>,
+    pub(super) watch: Arc<Watch>,
+    pub(super) deaths: Arc<Deaths>,
+    pub(super) calls: Arc<InFlight>,
+    pub(super) output: Arc<Output>,
+    pub(super) routes: Arc<Routes>,
+    pub(super) workers: Arc<Workers>,
+    pub(super) creators: Arc<Creators>,
+    /// Whose messages go back because this incarnation was suspended, or the worker was not here.
+    pub(super) refusals: Refusals,
+}
+
+impl Messages {
+    #[allow(clippy::too_many_arguments)] // Each is a room below, handed over once.
+    pub fn new(
+        context: &Arc<Context>,
+        lease: &Arc<Lease>,
+        members: &Arc<Members>,
+        watch: &Arc<Watch>,
+        deaths: &Arc<Deaths>,
+        calls: &Arc<InFlight>,
+        output: &Arc<Output>,
+        routes: &Arc<Routes>,
+        workers: &Arc<Workers>,
+        creators: &Arc<Creators>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            context: context.clone(),
+            lease: lease.clone(),
+            members: members.clone(),
+            watch: watch.clone(),
+            deaths: deaths.clone(),
+            calls: calls.clone(),
+            output: output.clone(),
+            routes: routes.clone(),
+            workers: workers.clone(),
+            creators: creators.clone(),
+            refusals: Refusals::default(),
+        })
+    }
+
     /// Asks: the answer comes as an event under the slot.
     pub fn ask(self: &Arc<Self>, worker: &str, method: &str, payload: PayloadRef<'_>, slot: u64, timeout: u64) {
         let now = boot_millis();
@@ -90,7 +143,7 @@ impl Life {
         if size > self.context.config.max_message_bytes {
             return Err(send_failure(SendError::TooLarge { length: size, max: self.context.config.max_message_bytes }));
         }
-        let mut lanes = self.directory.routes.lanes();
+        let mut lanes = self.routes.lanes();
         let lane = lanes.lane(outgoing.worker, now);
         let mut sequence = None;
         if lane.queue.is_empty() {
@@ -118,7 +171,7 @@ impl Life {
                     if self.context.inbox.is_full() {
                         return Err(Failure::new(Code::Overloaded, "Too many messages wait for this process."));
                     }
-                    match self.deliver_here(outgoing.worker, epoch, &outgoing.parked(number)) {
+                    match self.workers.deliver_here(outgoing.worker, epoch, &outgoing.parked(number)) {
                         Admission::Ready(_) | Admission::Held => {
                             lane.wrote(number);
                             return Ok(Sent::HandedOver);
@@ -148,11 +201,11 @@ impl Life {
         lane.resolving |= resolve;
         lanes.park(outgoing.worker, outgoing.parked(sequence));
         if !outgoing.ask {
-            self.directory.routes.watch_fence(&mut lanes, outgoing.worker);
+            self.routes.watch_fence(&mut lanes, outgoing.worker);
         }
         drop(lanes);
         if resolve {
-            self.context.spawn("resolve", self.directory.routes.clone().resolve(WorkerId::new(outgoing.worker)));
+            self.context.spawn("resolve", self.routes.clone().resolve(WorkerId::new(outgoing.worker)));
         }
         Ok(Sent::Parked)
     }
@@ -185,44 +238,31 @@ impl Life {
         Ok(())
     }
 
-    /// A message of this broker to a worker in this broker: no socket, still a copy, still its mailbox.
-    pub fn deliver_here(&self, worker: &str, epoch: Epoch, parked: &Parked) -> Admission {
-        let origin = Origin::Local { slot: parked.call };
-        let inbound = if parked.call > 0 {
-            lock(&self.inbound).open(origin.clone(), parked.deadline, parked.chain.clone())
-        } else {
-            0
-        };
-        let delivery = Delivery {
-            handle: 0,
-            inbound,
-            turn: false,
-            origin,
-            deadline: if parked.call > 0 { parked.deadline } else { u64::MAX },
-            envelope: Envelope {
-                worker: WorkerId::new(worker),
-                epoch,
-                sequence: parked.sequence,
-                method: parked.method.clone(),
-                chain: parked.chain.clone(),
-                payload: parked.payload.clone(),
-            },
-        };
-        // A call that is in the worker's hands may have run: it counts as written.
-        self.calls.route(parked.call, Place::Here { inbound });
-        let admission = lock(&self.residents).admit(delivery);
-        match admission {
-            Admission::Ready(delivery) => {
-                self.begin_turn(&delivery);
-                self.context.inbox.push_quietly(Event::Message(delivery.clone()));
-                Admission::Ready(delivery)
+    /// An ask of the handler of `inbound`, which a broker of the same process handles: it ends with the call that is being
+    /// handled, and names the workers that wait for it. `home`: the workers of the handler's broker.
+    pub fn ask_for(self: &Arc<Self>, home: &Workers, inbound: u64, mut outgoing: Outgoing<'_>) {
+        let now = boot_millis();
+        let scope = home.scope(inbound);
+        if let Some(scope) = scope {
+            outgoing.deadline = outgoing.deadline.min(scope.deadline);
+            let failure = if scope.cancelled {
+                Some(aborted("Nobody waits any more for the call that is being handled.", Delivered::No))
+            } else if outgoing.deadline <= now {
+                let text = "The call that is being handled has no time left.";
+                Some(Failure::new(Code::Timeout, text).with_delivered(Delivered::No))
+            } else {
+                None
+            };
+            if let Some(failure) = failure {
+                self.context.inbox.push(Event::failed(outgoing.slot, failure));
+                return;
             }
-            Admission::Held => Admission::Held,
-            back => {
-                lock(&self.inbound).close(inbound);
-                self.calls.route(parked.call, Place::Nowhere);
-                back
+            outgoing.chain = home.chain_of_ask(inbound, &scope);
+            // A call of another broker ends at its deadline: its number means nothing to the handler's own.
+            if ptr::eq(&*self.workers, home) {
+                home.add_call(inbound, outgoing.slot);
             }
         }
+        self.send_ask(&outgoing, now);
     }
 }

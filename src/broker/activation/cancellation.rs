@@ -1,20 +1,18 @@
 //! Calls that end before their answer: by the caller's signal, their deadline, or the end of whom they were made for.
 
 use crate::broker::activation::requests::Scope;
+use crate::broker::activation::workers::Workers;
 use crate::broker::calls::table::Place;
-use crate::broker::incarnation::Life;
 use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::Event;
-use crate::broker::messaging::outgoing::Outgoing;
 use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::lock::lock;
 use crate::wire::call_chain::{Chain, Link};
 use crate::wire::message::Message;
 use std::collections::HashMap;
-use std::sync::Arc;
 
-impl Life {
+impl Workers {
     /// The caller's signal aborted this call: whether it may have run; `None` when it has ended already.
     pub fn abort(&self, call: u64) -> Option<Delivered> {
         let ended = self.calls.end(call)?;
@@ -47,7 +45,7 @@ impl Life {
         if there.is_empty() {
             return;
         }
-        let mut peers = self.membership.members.peers.connections();
+        let mut peers = self.members.peers.connections();
         peers.retain(|connection| there.contains_key(&connection.id()));
         for connection in peers {
             for call in there.get(&connection.id()).into_iter().flatten() {
@@ -84,7 +82,7 @@ impl Life {
 
     /// The workers that wait for an ask of this handler. A parallel worker is named only where another one waits: it blocks
     /// no message itself.
-    fn chain_of_ask(&self, inbound: u64, scope: &Scope) -> Chain {
+    pub fn chain_of_ask(&self, inbound: u64, scope: &Scope) -> Chain {
         if scope.chain.is_empty() && scope.turn_of == 0 && !scope.step {
             return Chain::EMPTY;
         }
@@ -114,37 +112,9 @@ impl Life {
             None => Chain::EMPTY,
         }
     }
-
-    /// An ask of the handler of `inbound`, which a broker of the same process handles: it ends with the call that is being
-    /// handled, and names the workers that wait for it. `home`: the life of the handler's broker.
-    pub fn ask_for(self: &Arc<Self>, home: &Arc<Life>, inbound: u64, mut outgoing: Outgoing<'_>) {
-        let now = boot_millis();
-        let scope = lock(&home.inbound).scope(inbound);
-        if let Some(scope) = scope {
-            outgoing.deadline = outgoing.deadline.min(scope.deadline);
-            let failure = if scope.cancelled {
-                Some(aborted("Nobody waits any more for the call that is being handled.", Delivered::No))
-            } else if outgoing.deadline <= now {
-                let text = "The call that is being handled has no time left.";
-                Some(Failure::new(Code::Timeout, text).with_delivered(Delivered::No))
-            } else {
-                None
-            };
-            if let Some(failure) = failure {
-                self.context.inbox.push(Event::failed(outgoing.slot, failure));
-                return;
-            }
-            outgoing.chain = home.chain_of_ask(inbound, &scope);
-            // A call of another broker ends at its deadline: its number means nothing to the handler's own.
-            if Arc::ptr_eq(self, home) {
-                let is_waiting = |call| self.calls.is_waiting(call);
-                lock(&self.inbound).add_call(inbound, outgoing.slot, is_waiting);
-            }
-        }
-        self.send_ask(&outgoing, now);
-    }
 }
 
-fn aborted(text: &str, delivered: Delivered) -> Failure {
+/// The failure of a call that ends before its answer.
+pub fn aborted(text: &str, delivered: Delivered) -> Failure {
     Failure::new(Code::Aborted, text).with_delivered(delivered)
 }

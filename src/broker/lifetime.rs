@@ -1,97 +1,27 @@
-//! A broker through all its lives: started, fenced and joined again, destroyed. What the binding holds.
+//! The life of a broker: started, fenced and joined again, destroyed.
 
-use crate::broker::activation::catalog::{Resident, State};
-use crate::broker::context::numbers::Numbers;
+use crate::broker::core::Core;
 use crate::broker::incarnation::Life;
-use crate::broker::js::delivery;
 use crate::broker::js::event::{DestroyCause, Event};
-use crate::broker::js::queue::Inbox;
-use crate::broker::membership::proofs::Proofs;
-use crate::broker::start::Home;
 use crate::clock::boot_millis;
-use crate::config::{BrokerConfig, Credentials};
-use crate::coordination::{Fate, Held, CHUNK};
+use crate::coordination::{Fate, CHUNK};
 use crate::error::{Code, Failure};
-use crate::ids::{ClassName, Incarnation};
 use crate::level::Level;
 use crate::lock::lock;
-use crate::transport::{SocketLoop, Tls};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::{pin, Pin};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{channel, Receiver};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 
 /// How long leaving waits for the coordinator, beyond `destroyTimeout`; then the lease runs out by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long leaving waits until the others know of it, before workers end: a slow answer must not use up their time.
 const PLACEMENTS_STOP: Duration = Duration::from_millis(500);
 
-/// Is told of a new incarnation.
-pub type OnLife = Box<dyn Fn(&Incarnation) + Send + Sync>;
-
-/// See the module.
-pub struct Core {
-    pub config: Arc<BrokerConfig>,
-    pub inbox: Arc<Inbox>,
-    pub home: Home,
-    pub proofs: Arc<Mutex<Proofs>>,
-    pub runtime: Handle,
-    /// Where connections that carry messages are served; `None`: on the runtime.
-    pub sockets: Option<Arc<dyn SocketLoop>>,
-    pub numbers: Numbers,
-    pub hosted: Mutex<BTreeSet<ClassName>>,
-    /// Told of every new incarnation before anything happens under it.
-    pub on_life: OnLife,
-    life: Mutex<Option<Arc<Life>>>,
-    /// Grows with every start and every end: whoever joins meanwhile finds out that nobody wants that any more.
-    term: AtomicU64,
-}
-
 impl Core {
-    pub fn new(
-        config: BrokerConfig,
-        inbox: Arc<Inbox>,
-        home: Home,
-        runtime: Handle,
-        sockets: Option<Arc<dyn SocketLoop>>,
-        on_life: OnLife,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            config: Arc::new(config),
-            inbox,
-            home,
-            proofs: Arc::default(),
-            runtime,
-            sockets,
-            numbers: Numbers::default(),
-            hosted: Mutex::default(),
-            on_life,
-            life: Mutex::default(),
-            term: AtomicU64::new(0),
-        })
-    }
-
-    /// From now on this broker proves itself by these; connections that are open stay.
-    /// An error: nothing changed.
-    pub fn set_credentials(&self, credentials: Credentials) -> Result<(), String> {
-        let secrets = credentials.secrets.into_iter().map(|secret| secret.0.into_bytes()).collect();
-        let tls = credentials.tls.map(|tls| Tls::new(&tls.key.0, &tls.cert, &tls.ca)).transpose()?;
-        *lock(&self.proofs) = Proofs { secrets, tls: tls.map(Arc::new) };
-        if let Ok(life) = self.life() {
-            life.membership.members.equip();
-        }
-        Ok(())
-    }
-
-    /// The life that goes on; an error for the caller where there is none.
-    pub fn life(&self) -> Result<Arc<Life>, Failure> {
-        lock(&self.life).clone().ok_or_else(|| Failure::new(Code::State, "The broker is not active."))
-    }
-
     /// Joins; answers under `slot` with `{"listening", "incarnation"}`.
     pub fn start(self: &Arc<Self>, slot: u64) {
         let core = self.clone();
@@ -161,7 +91,7 @@ impl Core {
                 }
                 *current = None;
             }
-            let handles: Vec<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
+            let handles = life.activation.workers.handles();
             for handle in handles {
                 self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
             }
@@ -205,9 +135,7 @@ impl Core {
 
     async fn leave(&self, life: &Arc<Life>, no_recover: bool) {
         let give_up = boot_millis() + self.config.destroy_timeout;
-        life.no_recover.store(no_recover, Ordering::Release);
-        life.context.set_leaving();
-        lock(&life.inbound).await_no_end();
+        life.leaves(no_recover);
         // First of all nobody places anything here any more.
         let told =
             tokio::time::timeout(PLACEMENTS_STOP, life.context.coordinator.update(&life.membership.members.record()))
@@ -215,27 +143,23 @@ impl Core {
         if !matches!(told, Ok(Ok(_))) {
             life.membership.members.changes.publish();
         }
-        let handles: Vec<_> = lock(&life.residents)
-            .iter()
-            .filter(|(_, resident)| resident.state == State::Active)
-            .map(|(handle, _)| handle)
-            .collect();
+        let handles = life.activation.workers.active();
         for handle in handles {
             // What arrives from now on waits, and goes back when the worker is gone.
-            life.destroying(handle, !no_recover);
+            life.activation.lifecycle.destroying(handle, !no_recover);
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
         }
         loop {
             // Before the look: no departure after it is missed.
-            let mut departed = pin!(life.departed.notified());
+            let mut departed = pin!(life.activation.workers.next_departure());
             departed.as_mut().enable();
             let left = give_up.saturating_sub(boot_millis());
-            if lock(&life.residents).is_empty() || left == 0 {
+            if life.activation.workers.count() == 0 || left == 0 {
                 break;
             }
             let _ = tokio::time::timeout(Duration::from_millis(left), departed).await;
         }
-        let left = lock(&life.residents).len();
+        let left = life.activation.workers.count();
         if left > 0 {
             life.context
                 .log(Level::Warn, format!("{left} workers did not end in time: the broker leaves without them."));
@@ -268,10 +192,7 @@ impl Core {
         if let Some(life) = life {
             life.context.tasks.end();
             abort(&life);
-            let finished: Vec<Held> = {
-                let mut residents = lock(&life.residents);
-                residents.iter_mut().filter(|resident| resident.finished).map(Resident::finish).collect()
-            };
+            let finished = life.activation.workers.finished();
             self.runtime.spawn(async move {
                 let leaving = async {
                     // What ended for good is not to be recovered, even if its end was not yet written.
@@ -290,20 +211,6 @@ impl Core {
             });
         }
         gone
-    }
-
-    pub fn host(&self, class: ClassName) {
-        lock(&self.hosted).insert(class.clone());
-        if let Ok(life) = self.life() {
-            life.membership.members.host(class);
-        }
-    }
-
-    /// The class of this worker turned out to be missing: nothing more of it is wanted here.
-    pub fn unhost(&self, life: &Life, handle: delivery::Handle) {
-        if let Some(class) = life.unhost(handle) {
-            lock(&self.hosted).remove(&class);
-        }
     }
 }
 
@@ -337,7 +244,7 @@ async fn end(life: &Arc<Life>, politely: bool) {
     life.context.tasks.join().await;
     life.context.close_log();
     life.context.registry.close().await;
-    let gone: HashSet<_> = lock(&life.residents).iter().map(|(handle, _)| handle).collect();
+    let gone: HashSet<_> = life.activation.workers.handles().into_iter().collect();
     life.context.inbox.forget(|handle| gone.contains(&handle));
     life.context.fail_operations();
     life.directory.routes.fail_everything();
