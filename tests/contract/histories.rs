@@ -190,9 +190,12 @@ pub async fn a_worker_that_comes_back_again_and_again_waits_longer_each_time(clu
         epoch = claimed[0].epoch;
     }
     assert!(owner.release("r", epoch, Fate::Return).await);
-    assert_eq!((owner.claim(&owner.appetite()).await, owner.scan().await.claimable), ((vec![], 0, 0), 0));
-    let told = owner.place(&owner.wish("Room", Some("r"))).await;
-    assert_eq!(told, Placement::Later { class: "Room".into(), deaths: 0 });
+    // A clock that goes on by itself may have gone on for the whole wait before this is looked at.
+    if cluster.clock_stands() {
+        assert_eq!((owner.claim(&owner.appetite()).await, owner.scan().await.claimable), ((vec![], 0, 0), 0));
+        let told = owner.place(&owner.wish("Room", Some("r"))).await;
+        assert_eq!(told, Placement::Later { class: "Room".into(), deaths: 0 });
+    }
     cluster.pass(1_000).await;
     owner.register(LEASE).await;
     assert_eq!(owner.scan().await.claimable, 1);
