@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-/// See the module. Locks are taken in the order of the fields, and never held across an await.
+/// One incarnation of a broker, from its start to its end: its rooms, wired.
 pub struct Life {
     pub context: Arc<Context>,
     pub lease: Arc<Lease>,

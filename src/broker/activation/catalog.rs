@@ -262,7 +262,7 @@ pub enum Admission {
     Ending(Delivery, Refusal),
 }
 
-/// See the module.
+/// The workers that live in this broker, by handle and by id.
 pub struct Residents {
     by_id: HashMap<WorkerId, Handle>,
     by_handle: FxHashMap<Handle, Resident>,

@@ -52,17 +52,19 @@ impl Lifecycle {
             // What the handler asked ends with it, and its context tells.
             self.workers.withdraw([(0, Place::Here { inbound: *inbound })]);
             let closed = lock(&self.workers.inbound).close(*inbound);
-            match closed.map(|closed| closed.origin) {
+            match closed.as_ref().map(|closed| closed.place.origin()) {
                 None => {}
-                Some(Origin::Local { slot }) if !unwanted => self.calls.fail(slot, Failure::new(Code::PeerLost, &text)),
+                Some(Origin::Local { slot }) if !unwanted => {
+                    self.calls.fail(*slot, Failure::new(Code::PeerLost, &text))
+                }
                 Some(Origin::Local { .. }) => {}
                 Some(Origin::Remote { connection, call }) => {
                     if !unwanted {
                         let message = Bytes::copy_from_slice(text.as_bytes());
-                        self.output.write_failure(&connection, call, Code::PeerLost, message, Bytes::new());
+                        self.output.write_failure(connection, *call, Code::PeerLost, message, Bytes::new());
                     }
-                    self.output.answered(&connection);
-                    self.output.flush_to(&connection);
+                    self.output.mark_dirty(connection);
+                    self.output.flush_to(connection);
                 }
             }
         }

@@ -12,7 +12,7 @@ pub const MAX_MAILBOX: usize = WAITING_MESSAGES;
 /// Bytes that one worker's mailbox holds at most: as much as one peer's outbox.
 const MAX_BYTES: usize = WAITING_BYTES;
 
-/// See the module.
+/// The messages that wait for one worker, bounded in number and bytes.
 #[derive(Default)]
 pub struct Mailbox {
     queue: VecDeque<Delivery>,

@@ -19,7 +19,7 @@ pub(super) struct Work {
     pub(super) loads: HashMap<WorkerId, (Epoch, u64)>,
 }
 
-/// See the module.
+/// What is to be written into the registry about the workers of this broker, until it is sent.
 #[derive(Default)]
 pub struct Registrar {
     pub(super) work: Mutex<Work>,

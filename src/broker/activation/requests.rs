@@ -7,15 +7,50 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// Asks that one connection may have in flight here at most (DESIGN 5); beyond it the caller gets OVERLOADED.
+/// Asks that one connection may have in flight here at most; beyond it the caller gets OVERLOADED.
 pub const MAX_PER_CONNECTION: usize = 4096;
 /// Workers that one connection may be waiting for to be taken up here; beyond it the caller gets OVERLOADED.
 pub const MAX_CREATING_PER_CONNECTION: usize = 16_384;
 /// Calls of one handler that are remembered at least before those are looked for which have ended.
 const SWEEP: usize = 64;
 
+/// The place of a message among those that JavaScript handles. An ask of a peer counts against the limit of its connection
+/// until its place is dropped.
+pub struct AskPlace(Origin);
+
+impl AskPlace {
+    /// `None`: the peer has too many asks in flight here.
+    pub fn take(origin: Origin) -> Option<Self> {
+        let before = origin.asker().map(|connection| connection.in_flight().fetch_add(1, Ordering::AcqRel));
+        // A place that is not to be had is given back as it is dropped.
+        let place = Self(origin);
+        before.is_none_or(|before| before < MAX_PER_CONNECTION).then_some(place)
+    }
+
+    /// A place beyond the limit.
+    pub fn beyond_limit(origin: Origin) -> Self {
+        if let Some(connection) = origin.asker() {
+            connection.in_flight().fetch_add(1, Ordering::AcqRel);
+        }
+        Self(origin)
+    }
+
+    /// Where the message came from.
+    pub fn origin(&self) -> &Origin {
+        &self.0
+    }
+}
+
+impl Drop for AskPlace {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.asker() {
+            connection.in_flight().fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
 struct Open {
-    origin: Origin,
+    place: AskPlace,
     /// On the local clock: nobody waits for the answer after it.
     deadline: u64,
     /// The worker whose handler JavaScript was given it for; 0: of none yet.
@@ -36,7 +71,8 @@ struct Open {
 
 /// What ended.
 pub struct Closed {
-    pub origin: Origin,
+    /// Whom to answer; given back when it is dropped.
+    pub place: AskPlace,
     /// Nobody waits for the answer.
     pub cancelled: bool,
     /// The worker whose turn it was; 0: of none.
@@ -62,7 +98,7 @@ pub struct Cancelled {
     pub calls: Vec<u64>,
 }
 
-/// See the module. Numbers grow and are never used again while the process lives.
+/// The messages that JavaScript is handling, by number. Numbers grow and are never used again while the process lives.
 pub struct Inbound {
     open: FxHashMap<u64, Open>,
     by_call: FxHashMap<(u64, u64), u64>,
@@ -85,24 +121,24 @@ impl Inbound {
         }
     }
 
-    pub fn open(&mut self, origin: Origin, deadline: u64, chain: Chain) -> u64 {
+    pub fn open(&mut self, place: AskPlace, deadline: u64, chain: Chain) -> u64 {
         let inbound = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        self.insert(inbound, origin, deadline, chain, 0);
+        self.insert(inbound, place, deadline, chain, 0);
         inbound
     }
 
-    fn insert(&mut self, inbound: u64, origin: Origin, deadline: u64, chain: Chain, turn_of: Handle) {
-        if let Some(key) = origin.key() {
+    fn insert(&mut self, inbound: u64, place: AskPlace, deadline: u64, chain: Chain, turn_of: Handle) {
+        if let Some(key) = place.origin().key() {
             self.by_call.insert(key, inbound);
         }
         let (cancelled, watched, calls) = (false, false, Vec::new());
         let (worker, step) = (0, false);
-        self.open.insert(inbound, Open { origin, deadline, worker, turn_of, step, chain, cancelled, watched, calls });
+        self.open.insert(inbound, Open { place, deadline, worker, turn_of, step, chain, cancelled, watched, calls });
     }
 
     /// `onCreate` or `onDestroy` of this worker begins to make calls.
     pub fn open_step(&mut self, worker: Handle) -> u64 {
-        let inbound = self.open(Origin::Local { slot: 0 }, u64::MAX, Chain::EMPTY);
+        let inbound = self.open(AskPlace::beyond_limit(Origin::Local { slot: 0 }), u64::MAX, Chain::EMPTY);
         if let Some(open) = self.open.get_mut(&inbound) {
             (open.worker, open.step) = (worker, true);
         }
@@ -113,7 +149,9 @@ impl Inbound {
     pub fn begin(&mut self, inbound: u64, worker: Handle, origin: &Origin) {
         match self.open.get_mut(&inbound) {
             Some(open) => open.turn_of = worker,
-            None if !origin.is_ask() => self.insert(inbound, origin.clone(), u64::MAX, Chain::EMPTY, worker),
+            None if !origin.is_ask() => {
+                self.insert(inbound, AskPlace::beyond_limit(origin.clone()), u64::MAX, Chain::EMPTY, worker)
+            }
             None => {}
         }
     }
@@ -122,19 +160,19 @@ impl Inbound {
     pub fn close(&mut self, inbound: u64) -> Option<Closed> {
         let open = self.open.remove(&inbound)?;
         self.cancelled -= usize::from(open.cancelled);
-        if let Some((left, ended)) = self.awaited.get_mut(&open.worker).filter(|_| open.origin.is_ask()) {
+        if let Some((left, ended)) = self.awaited.get_mut(&open.worker).filter(|_| open.place.origin().is_ask()) {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 ended.notify_one();
             }
         }
-        if let Some(key) = open.origin.key() {
+        if let Some(key) = open.place.origin().key() {
             // A peer may have used the number again.
             if self.by_call.get(&key) == Some(&inbound) {
                 self.by_call.remove(&key);
             }
         }
-        Some(Closed { origin: open.origin, cancelled: open.cancelled, turn_of: open.turn_of })
+        Some(Closed { place: open.place, cancelled: open.cancelled, turn_of: open.turn_of })
     }
 
     /// JavaScript is given it for a handler of this worker; 0: that did not start after all.
@@ -146,7 +184,7 @@ impl Inbound {
 
     /// The asks that this worker handles, and when nobody waits any more for the last of them.
     pub fn handled_by(&self, worker: Handle) -> (Vec<u64>, u64) {
-        let asks = self.open.iter().filter(|(_, open)| open.worker == worker && open.origin.is_ask());
+        let asks = self.open.iter().filter(|(_, open)| open.worker == worker && open.place.origin().is_ask());
         asks.fold((Vec::new(), 0), |(mut numbers, deadline), (inbound, open)| {
             numbers.push(*inbound);
             (numbers, deadline.max(open.deadline))
@@ -217,12 +255,12 @@ impl Inbound {
     pub fn watch(&mut self, inbound: u64) -> Option<(u64, Origin, bool)> {
         let open = self.open.get_mut(&inbound)?;
         open.watched = true;
-        Some((open.deadline, open.origin.clone(), open.cancelled))
+        Some((open.deadline, open.place.origin().clone(), open.cancelled))
     }
 
     /// Forgets asks of this connection that nobody waits for any more; they still are somebody's turn.
     pub fn forget_expired(&mut self, connection: u64, now: u64) -> usize {
-        let gone = |open: &Open| match &open.origin {
+        let gone = |open: &Open| match open.place.origin() {
             Origin::Remote { connection: from, .. } => {
                 from.id() == connection && now > open.deadline && open.turn_of == 0
             }
@@ -239,7 +277,7 @@ impl Inbound {
 
     /// All that came over this connection.
     pub fn of_connection(&self, connection: u64) -> Vec<u64> {
-        let from = |open: &Open| matches!(&open.origin, Origin::Remote { connection: from, call } if *call > 0 && from.id() == connection);
+        let from = |open: &Open| matches!(open.place.origin(), Origin::Remote { connection: from, call } if *call > 0 && from.id() == connection);
         self.open.iter().filter(|(_, open)| from(open)).map(|(inbound, _)| *inbound).collect()
     }
 }

@@ -12,7 +12,6 @@ use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::lock::lock;
 use crate::wire::message::Message;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 impl Workers {
@@ -35,9 +34,6 @@ impl Workers {
         }
         match delivery.origin {
             Origin::Remote { connection, call } => {
-                if call > 0 {
-                    connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-                }
                 let time_left = time_left(delivery.deadline, boot_millis());
                 let bounce = Message::Bounce { call, time_left, code, envelope: delivery.envelope };
                 // A connection that is closed or full has told, or tells, its peer by itself.
@@ -75,12 +71,11 @@ impl Workers {
     /// An ask that never starts: its caller is told why.
     pub fn refuse_ask(&self, delivery: &Delivery, failure: Failure) {
         let closed = lock(&self.inbound).close(delivery.inbound);
-        match closed.map(|closed| closed.origin) {
+        match closed.as_ref().map(|closed| closed.place.origin()) {
             None => {}
-            Some(Origin::Local { slot }) => self.calls.fail(slot, failure.with_delivered(Delivered::No)),
+            Some(Origin::Local { slot }) => self.calls.fail(*slot, failure.with_delivered(Delivered::No)),
             Some(Origin::Remote { connection, call }) => {
-                connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-                self.output.refuse_call(&connection, call, failure.code, &failure.message);
+                self.output.refuse_call(connection, *call, failure.code, &failure.message);
             }
         }
     }

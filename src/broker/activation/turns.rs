@@ -1,6 +1,7 @@
 //! Workers that take one message at a time: when a turn begins, how it ends, what comes next.
 
 use crate::broker::activation::catalog::{Admission, Refusal};
+use crate::broker::activation::requests::AskPlace;
 use crate::broker::activation::workers::Workers;
 use crate::broker::calls::table::Place;
 use crate::broker::directory::lane::Parked;
@@ -11,7 +12,6 @@ use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
 use crate::lock::lock;
 use crate::wire::message::Envelope;
-use std::sync::atomic::Ordering;
 
 /// What the sender of a message is told that its own turn's worker would have to take.
 pub fn cycle(delivery: &Delivery) -> Failure {
@@ -46,16 +46,12 @@ impl Workers {
     }
 
     /// A handler ended: whom its answer goes to, if anybody waits. The worker's next turn begins.
-    pub fn handled(&self, inbound: u64) -> Option<Origin> {
+    pub fn handled(&self, inbound: u64) -> Option<AskPlace> {
         let closed = lock(&self.inbound).close(inbound)?;
         if closed.turn_of > 0 {
             self.next_turn(closed.turn_of, inbound, true);
         }
-        if closed.cancelled {
-            free_place(&closed.origin);
-            return None;
-        }
-        Some(closed.origin)
+        (!closed.cancelled).then_some(closed.place)
     }
 
     /// A worker is done with the message of this number, whose handler ran or not, or may begin (0). From the JavaScript
@@ -90,17 +86,16 @@ impl Workers {
     }
 
     fn forget(&self, delivery: &Delivery) {
+        // Its place is given back where it is dropped.
         let closed = lock(&self.inbound).close(delivery.inbound);
-        if let Some(closed) = closed {
-            free_place(&closed.origin);
-        }
+        drop(closed);
     }
 
     /// A message of this broker to a worker in this broker: no socket, still a copy, still its mailbox.
     pub fn deliver_here(&self, worker: &str, epoch: Epoch, parked: &Parked) -> Admission {
         let origin = Origin::Local { slot: parked.call };
         let inbound = if parked.call > 0 {
-            lock(&self.inbound).open(origin.clone(), parked.deadline, parked.chain.clone())
+            lock(&self.inbound).open(AskPlace::beyond_limit(origin.clone()), parked.deadline, parked.chain.clone())
         } else {
             0
         };
@@ -155,13 +150,4 @@ fn asks(events: &[Event]) -> impl Iterator<Item = &Delivery> {
         Event::Message(delivery) if delivery.origin.is_ask() => Some(delivery),
         _ => None,
     })
-}
-
-/// One call less of this peer's is in flight.
-pub fn free_place(origin: &Origin) {
-    if let Origin::Remote { connection, call } = origin {
-        if *call > 0 {
-            connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::broker::activation::catalog::{Admission, Creator, Resident, Residents, State};
 use crate::broker::activation::registrar::Registrar;
-use crate::broker::activation::requests::{Inbound, Scope};
+use crate::broker::activation::requests::{AskPlace, Inbound, Scope};
 use crate::broker::calls::in_flight::InFlight;
 use crate::broker::context::numbers::Numbers;
 use crate::broker::context::shared::Context;
@@ -160,8 +160,8 @@ impl Workers {
     }
 
     /// An ask begins; its number.
-    pub fn open_ask(&self, origin: Origin, deadline: u64, chain: Chain) -> u64 {
-        lock(&self.inbound).open(origin, deadline, chain)
+    pub fn open_ask(&self, place: AskPlace, deadline: u64, chain: Chain) -> u64 {
+        lock(&self.inbound).open(place, deadline, chain)
     }
 
     /// Its `onCreate` or `onDestroy` begins to make calls: a number for them, so that they know who waits. Given back by

@@ -73,7 +73,7 @@ impl Call {
     }
 }
 
-/// See the module.
+/// The calls that wait for an answer, by number and by deadline. Pure.
 #[derive(Default)]
 pub struct Calls {
     waiting: FxHashMap<u64, Call>,

@@ -13,7 +13,7 @@ struct Notice {
     count: u64,
 }
 
-/// See the module. `K` names a subject.
+/// When each subject was logged last, and how often it came up since. `K` names a subject.
 pub struct Notices<K>(HashMap<K, Notice>);
 
 impl<K> Default for Notices<K> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// The core's own calls are numbered from here; JavaScript counts its own from 1 and never gets this far.
 const FIRST_INTERNAL_CALL: u64 = 1 << 52;
 
-/// See the module. Clones count together.
+/// Counters that all incarnations of one broker share. Clones count together.
 #[derive(Clone)]
 pub struct Numbers {
     /// The last worker instance.

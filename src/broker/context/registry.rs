@@ -9,7 +9,7 @@ use crate::ids::Incarnation;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// See the module. Embedded, both are the same.
+/// The two handles to the coordinator. Embedded, both are the same.
 #[derive(Clone)]
 pub struct Registry {
     pub coordinator: Arc<dyn Coordinator>,

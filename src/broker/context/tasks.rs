@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 /// Called with a text when a task panics: the life cannot go on.
 pub type OnPanic = Arc<dyn Fn(String) + Send + Sync>;
 
-/// See the module.
+/// The running tasks of one incarnation.
 pub struct Tasks {
     runtime: Handle,
     running: Mutex<JoinSet<()>>,
@@ -60,10 +60,6 @@ impl Tasks {
             },
             runtime,
         );
-    }
-
-    pub fn is_ended(&self) -> bool {
-        *self.ended.borrow()
     }
 
     /// Waits until [`Tasks::end`] was called.

@@ -14,7 +14,7 @@ struct Avoidance {
     pause: u64,
 }
 
-/// See the module.
+/// The brokers that placement avoids, and until when. Pure.
 #[derive(Default)]
 pub struct Avoided(HashMap<Incarnation, Avoidance>);
 

@@ -28,7 +28,7 @@ pub enum Returned {
     TooLate,
 }
 
-/// See the module.
+/// The lanes of this broker, one for each worker that it sends to. Pure.
 pub struct Lanes {
     lanes: HashMap<WorkerId, Lane>,
     fences: HashMap<u64, WorkerId>,

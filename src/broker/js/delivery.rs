@@ -25,6 +25,14 @@ impl Origin {
         }
     }
 
+    /// The connection of a peer's ask.
+    pub fn asker(&self) -> Option<&Arc<Connection>> {
+        match self {
+            Origin::Remote { connection, call } if *call > 0 => Some(connection),
+            _ => None,
+        }
+    }
+
     /// Connection and call of a peer's ask.
     pub fn key(&self) -> Option<(u64, u64)> {
         match self {

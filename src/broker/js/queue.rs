@@ -31,7 +31,7 @@ impl Queues {
     }
 }
 
-/// See the module.
+/// The events that wait for JavaScript: control, workers to be made, messages.
 pub struct Inbox {
     queues: Mutex<Queues>,
     wake: Box<dyn Fn() + Send + Sync>,

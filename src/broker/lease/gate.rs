@@ -11,7 +11,7 @@ const GATE_MARGIN: u64 = 1000;
 /// With `onRedisLoss: 'serve'` each look of the lease's thread keeps the gate open this long: three looks.
 const SERVE_STEP: u64 = 1500;
 
-/// See the module.
+/// Until when this incarnation may start handlers and answer. Pure but for the local clock.
 pub struct Gate {
     ttl: u64,
     renew: u64,

@@ -19,7 +19,7 @@ struct Bounds {
     since: u64,
 }
 
-/// See the module. Pure.
+/// What is known of the coordinator's clock, and how often it jumped. Pure.
 pub struct ServerClock {
     /// What later answers are compared with; found anew after this time, so that a clock that is a little slow or fast
     /// does not count as one that jumped.

@@ -22,7 +22,7 @@ pub enum News {
     Moves(u64),
 }
 
-/// See the module.
+/// Whether JavaScript's event loop moves, as the looks at its visits show. Pure.
 #[derive(Default)]
 pub struct Stall {
     visits: u64,

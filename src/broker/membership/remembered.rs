@@ -18,7 +18,7 @@ impl Home {
     }
 }
 
-/// See the module.
+/// What this broker knows of the namespace: its members, secrets, epochs and counters. Pure.
 #[derive(Default)]
 pub struct Remembered {
     /// `None` before the first registration.

@@ -1,7 +1,7 @@
 //! What arrives from peers: each message is decided on where it is read, in the order of its connection.
 
 use crate::broker::activation::catalog::{Admission, CreationPlace, Creator, Requester};
-use crate::broker::activation::requests::MAX_PER_CONNECTION;
+use crate::broker::activation::requests::AskPlace;
 use crate::broker::activation::turns::{cycle, ending};
 use crate::broker::calls::table::Settled;
 use crate::broker::js::batch::{is_one_json_value, plain_string, LARGE};
@@ -19,7 +19,6 @@ use crate::wire::message::{Encoding, Envelope, Message, Payload};
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 /// The events of the transport, for one incarnation. Weak: the incarnation owns the transport.
@@ -167,12 +166,11 @@ impl Messages {
         let deadline = if call > 0 { boot_millis() + u64::from(time_left) } else { u64::MAX };
         let origin = Origin::Remote { connection: from.clone(), call };
         let inbound = if call > 0 {
-            if !self.has_place(from) {
-                from.in_flight().fetch_sub(1, Ordering::AcqRel);
+            let Some(place) = self.place_of(&origin, from) else {
                 self.output.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
                 return;
-            }
-            self.workers.open_ask(origin.clone(), deadline, envelope.chain.clone())
+            };
+            self.workers.open_ask(place, deadline, envelope.chain.clone())
         } else {
             0
         };
@@ -209,15 +207,14 @@ impl Messages {
         }
     }
 
-    /// Counts one more ask of this connection; `false`: too many. Handlers that never settle lose their place when
+    /// A place for one more ask of this connection; `None`: it has too many. Handlers that never settle lose theirs when
     /// nobody waits for them any more.
-    fn has_place(&self, from: &Connection) -> bool {
-        if from.in_flight().fetch_add(1, Ordering::AcqRel) < MAX_PER_CONNECTION {
-            return true;
-        }
-        let gone = self.workers.forget_expired(from.id());
-        from.in_flight().fetch_sub(gone, Ordering::AcqRel);
-        gone > 0
+    fn place_of(&self, origin: &Origin, from: &Connection) -> Option<AskPlace> {
+        let place = AskPlace::take(origin.clone());
+        place.or_else(|| {
+            let gone = self.workers.forget_expired(from.id());
+            (gone > 0).then(|| AskPlace::beyond_limit(origin.clone()))
+        })
     }
 
     fn receive_create(

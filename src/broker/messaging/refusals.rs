@@ -21,7 +21,7 @@ struct Refusal {
     code: Code,
 }
 
-/// See the module. By connection, then by worker.
+/// Which workers the messages of a connection are refused for, by connection, then by worker.
 #[derive(Default)]
 pub struct Refusals {
     /// As everybody sees it without taking the lock.

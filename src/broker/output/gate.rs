@@ -12,7 +12,6 @@ use crate::lock::lock;
 use crate::transport::{Connection, SendError};
 use crate::wire::message::Message;
 use bytes::Bytes;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 /// Writes to peers, and holds back what must not leave yet.
@@ -107,12 +106,6 @@ impl Output {
             let message = Bytes::from_static(b"The handler failed, and its error is too large to be sent.");
             let _ = to.answer(&Message::Failure { call, code, message, body: Bytes::new() });
         }
-    }
-
-    /// The answer to an ask of this connection is in its outbox.
-    pub fn answered(&self, connection: &Arc<Connection>) {
-        connection.in_flight().fetch_sub(1, Ordering::AcqRel);
-        self.mark_dirty(connection);
     }
 }
 
