@@ -115,7 +115,7 @@ pub struct Making {
     /// Its activation ended well and the registry is being told: creators wait until it knows.
     pub confirming: bool,
     /// Why it could not be made; its creators are told when it is given up in the registry, so that they find no trace.
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
 }
 
 /// A worker that lives here.
@@ -136,7 +136,7 @@ pub struct Resident {
     /// As the registry has it.
     pub load: u64,
     /// The same worker again, which came to stand here before this one was gone.
-    pub successor: Option<(Entry, Vec<Creator>)>,
+    pub successor: Option<Box<(Entry, Vec<Creator>)>>,
     /// It ended for good: whatever becomes of this broker, it is not recovered.
     pub finished: bool,
     /// When it came here, on the local clock.
@@ -265,7 +265,8 @@ pub enum Admission {
 /// The workers that live in this broker, by handle and by id.
 pub struct Residents {
     by_id: HashMap<WorkerId, Handle>,
-    by_handle: FxHashMap<Handle, Resident>,
+    /// Boxed, because a table has up to 2.3 places for each worker.
+    by_handle: FxHashMap<Handle, Box<Resident>>,
     last: Arc<AtomicU32>,
     last_inbound: Arc<AtomicU64>,
 }
@@ -284,8 +285,9 @@ impl Residents {
             if resident.state != State::Leaving || resident.epoch >= entry.epoch {
                 return Insertion::Here(creators);
             }
-            let before = resident.successor.take().map(|(_, creators)| creators).unwrap_or_default();
-            resident.successor = Some(((**entry).clone(), before.into_iter().chain(creators).collect()));
+            let before = resident.successor.take().map(|successor| successor.1).unwrap_or_default();
+            let creators = before.into_iter().chain(creators).collect();
+            resident.successor = Some(Box::new(((**entry).clone(), creators)));
             return Insertion::Later;
         }
         let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;
@@ -306,7 +308,7 @@ impl Residents {
             recovered: entry.cause == crate::coordination::Cause::Recovery,
         };
         self.by_id.insert(entry.id.clone(), handle);
-        self.by_handle.insert(handle, resident);
+        self.by_handle.insert(handle, Box::new(resident));
         Insertion::New(handle)
     }
 
@@ -315,18 +317,18 @@ impl Residents {
     }
 
     pub fn get_mut(&mut self, handle: Handle) -> Option<&mut Resident> {
-        self.by_handle.get_mut(&handle)
+        self.by_handle.get_mut(&handle).map(Box::as_mut)
     }
 
     pub fn by_id_mut(&mut self, worker: &str) -> Option<(Handle, &mut Resident)> {
         let handle = *self.by_id.get(worker)?;
-        self.by_handle.get_mut(&handle).map(|resident| (handle, resident))
+        self.by_handle.get_mut(&handle).map(|resident| (handle, resident.as_mut()))
     }
 
     pub fn remove(&mut self, handle: Handle) -> Option<Resident> {
         let resident = self.by_handle.remove(&handle)?;
         self.by_id.remove(&resident.id);
-        Some(resident)
+        Some(*resident)
     }
 
     /// Lets a message in, in the order of the calls. The delivery's handle is set here.
@@ -358,11 +360,11 @@ impl Residents {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Handle, &Resident)> {
-        self.by_handle.iter().map(|(handle, resident)| (*handle, resident))
+        self.by_handle.iter().map(|(handle, resident)| (*handle, resident.as_ref()))
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Resident> {
-        self.by_handle.values_mut()
+        self.by_handle.values_mut().map(Box::as_mut)
     }
 
     pub fn len(&self) -> usize {
@@ -371,5 +373,15 @@ impl Residents {
 
     pub fn is_empty(&self) -> bool {
         self.by_handle.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_worker_has_is_small_and_what_few_have_is_apart() {
+        assert!(size_of::<Resident>() <= 256, "{} bytes", size_of::<Resident>());
     }
 }

@@ -130,7 +130,7 @@ impl Lifecycle {
             };
             let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
             let code = if creation == Creation::Threw { Code::Rejected } else { Code::ClassUnknown };
-            resident.making.failure = Some(Failure::new(code, message));
+            resident.making.failure = Some(Box::new(Failure::new(code, message)));
             (release, resident.recovered)
         };
         if recovered && release.fate == Fate::Delete {
@@ -164,7 +164,7 @@ impl Lifecycle {
             let Some(resident) = residents.get_mut(handle) else { return };
             if resident.state == State::Activating {
                 let text = format!("The worker \"{}\" was destroyed before its onCreate ended.", resident.id);
-                resident.making.failure = Some(Failure::new(Code::WorkerNotFound, text));
+                resident.making.failure = Some(Box::new(Failure::new(Code::WorkerNotFound, text)));
             }
             resident.state = State::Leaving;
             resident.ends = !(recover && resident.entry.recoverable);

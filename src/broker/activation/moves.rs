@@ -64,12 +64,12 @@ impl Lifecycle {
                 }
                 self.workers.return_to_sender(&mut lanes, delivery, Code::WorkerNotFound);
             }
-            let outcome = resident.making.failure.map_or(Ok(resident.making.activated), Err);
+            let outcome = resident.making.failure.map_or(Ok(resident.making.activated), |failure| Err(*failure));
             (resident.successor, (resident.making.creators, outcome), resident.making.late_creators)
         };
         let (creators, outcome) = waiting;
         let ended = Failure::new(Code::WorkerNotFound, "The worker has ended.");
-        let successor = match successor {
+        let successor = match successor.map(|successor| *successor) {
             Some((entry, creators)) => Some((entry, creators.into_iter().chain(late).collect())),
             None => {
                 self.creators.tell_creators(late, &Err(ended));
