@@ -11,7 +11,7 @@ use std::ptr;
 const STRING: u32 = 0;
 
 /// A string or bytes of JavaScript: valid during the call that they are arguments of, as long as that runs no JavaScript.
-pub struct Data(Given);
+pub(crate) struct Data(Given);
 
 enum Given {
     Nothing,
@@ -24,7 +24,7 @@ impl Data {
     ///
     /// # Safety
     /// `env` and `data` are those of the running call.
-    pub unsafe fn of(env: sys::napi_env, data: sys::napi_value, form: u32) -> napi::Result<Self> {
+    pub(crate) unsafe fn of(env: sys::napi_env, data: sys::napi_value, form: u32) -> napi::Result<Self> {
         let encoding = u8::try_from(form).map_or(Encoding::Unknown, Encoding::from_number);
         // SAFETY: as the caller promises.
         unsafe {
@@ -42,7 +42,7 @@ impl Data {
     }
 
     /// Lends the payload to `send`.
-    pub fn payload<R>(&self, send: impl FnOnce(PayloadRef<'_>) -> R) -> R {
+    pub(crate) fn payload<R>(&self, send: impl FnOnce(PayloadRef<'_>) -> R) -> R {
         match &self.0 {
             Given::Nothing => send(PayloadRef::ABSENT),
             Given::Text { text, is_json } => {
@@ -65,7 +65,7 @@ impl Data {
 ///
 /// # Safety
 /// `env` and `value` are those of the running call.
-pub unsafe fn bytes_of(env: sys::napi_env, value: sys::napi_value) -> napi::Result<(*mut u8, usize)> {
+pub(crate) unsafe fn bytes_of(env: sys::napi_env, value: sys::napi_value) -> napi::Result<(*mut u8, usize)> {
     let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
     // SAFETY: as the caller promises; Node-API writes what is asked for.
     let status = unsafe {

@@ -1,5 +1,7 @@
 //! The Node addon: flat, synchronous calls in, one batch of events out. The only module that names Node-API.
 
+#![deny(unreachable_pub)]
+
 pub mod batch_cursor;
 pub mod broker;
 mod data;

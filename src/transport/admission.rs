@@ -39,12 +39,12 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub fn new(total: usize, per_address: usize) -> Self {
+    pub(crate) fn new(total: usize, per_address: usize) -> Self {
         Self { total, per_address, queue: Arc::default() }
     }
 
     /// Lets a peer wait. The receiver fires when it has to go for a newer one.
-    pub fn admit(&self, address: IpAddr) -> (Ticket, oneshot::Receiver<()>) {
+    pub(crate) fn admit(&self, address: IpAddr) -> (Ticket, oneshot::Receiver<()>) {
         let group = Group::from(address);
         let (stay, leave) = oneshot::channel();
         let mut queue = lock(&self.queue);

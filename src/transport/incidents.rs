@@ -106,12 +106,12 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
-    pub fn new(broker: &Incarnation) -> Self {
+    pub(crate) fn new(broker: &Incarnation) -> Self {
         Self { broker: broker.clone(), counts: Default::default(), quiet_until: Default::default() }
     }
 
     /// `detail` must be neither secret nor payload.
-    pub fn note(&self, incident: Incident, remote: &dyn Display, detail: &dyn Display) {
+    pub(crate) fn note(&self, incident: Incident, remote: &dyn Display, detail: &dyn Display) {
         let index = incident as usize;
         let count = self.counts[index].fetch_add(1, Relaxed) + 1;
         let now = boot_millis();
@@ -124,7 +124,7 @@ impl Incidents {
         }
     }
 
-    pub fn counts(&self) -> IncidentCounts {
+    pub(crate) fn counts(&self) -> IncidentCounts {
         IncidentCounts(std::array::from_fn(|index| self.counts[index].load(Relaxed)))
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub fn new(shared: Arc<Shared>, connection: Arc<Connection>, buffer: BytesMut) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, connection: Arc<Connection>, buffer: BytesMut) -> Self {
         Self {
             connection,
             decoder: Decoder::new(shared.config.max_message_bytes),
@@ -57,20 +57,20 @@ impl Intake {
         }
     }
 
-    pub fn mode(&self) -> Mode {
+    pub(crate) fn mode(&self) -> Mode {
         self.mode
     }
 
-    pub fn reason(&mut self) -> Option<CloseReason> {
+    pub(crate) fn reason(&mut self) -> Option<CloseReason> {
         self.reason.take()
     }
 
-    pub fn make_room(&mut self) {
+    pub(crate) fn make_room(&mut self) {
         self.decoder.make_room(&mut self.buffer);
     }
 
     /// Reads and hands on what the socket has, in the reader's place. False: the reader has to look.
-    pub fn take_in(&mut self, socket: &PolledSocket) -> bool {
+    pub(crate) fn take_in(&mut self, socket: &PolledSocket) -> bool {
         while self.awaits {
             self.make_room();
             let Poll::Ready(read) = socket.poll_read(&mut self.buffer) else { return true };
@@ -89,7 +89,7 @@ impl Intake {
     }
 
     /// Whether there is no room for more work.
-    pub fn is_ahead(&mut self) -> bool {
+    pub(crate) fn is_ahead(&mut self) -> bool {
         if self.brought_work && self.shared.events.is_ready() {
             self.brought_work = false;
         }
@@ -97,7 +97,7 @@ impl Intake {
     }
 
     /// Hands on every whole frame of the buffer.
-    pub fn deliver(&mut self) -> Result<(), CloseReason> {
+    pub(crate) fn deliver(&mut self) -> Result<(), CloseReason> {
         if let Some(reason) = self.failed.take() {
             return Err(reason);
         }
@@ -156,7 +156,7 @@ impl Intake {
         None
     }
 
-    pub fn leave(&mut self, mode: Mode, reason: CloseReason) {
+    pub(crate) fn leave(&mut self, mode: Mode, reason: CloseReason) {
         if self.mode == Mode::Open {
             // Whoever said goodbye first here knows better why.
             self.reason = Some(self.connection.leaving().cloned().unwrap_or(reason));

@@ -18,20 +18,20 @@ pub(super) const PEER_ADDRESS: std::net::IpAddr = std::net::IpAddr::V4(std::net:
 mod imp {
     use super::{io, Incarnation};
 
-    pub type Listener = tokio::net::UnixListener;
-    pub type Stream = tokio::net::UnixStream;
+    pub(crate) type Listener = tokio::net::UnixListener;
+    pub(crate) type Stream = tokio::net::UnixStream;
 
     /// The leading NUL puts the name into the abstract namespace.
     fn name(incarnation: &Incarnation) -> String {
         format!("\0dworker/{incarnation}")
     }
 
-    pub fn listen(incarnation: &Incarnation) -> io::Result<Listener> {
+    pub(crate) fn listen(incarnation: &Incarnation) -> io::Result<Listener> {
         Listener::bind(name(incarnation))
     }
 
     /// Fails at once where nobody listens under this name here.
-    pub async fn dial(incarnation: &Incarnation) -> io::Result<Stream> {
+    pub(crate) async fn dial(incarnation: &Incarnation) -> io::Result<Stream> {
         Stream::connect(name(incarnation)).await
     }
 }

@@ -62,12 +62,12 @@ pub(super) struct MemoryListener {
 }
 
 impl MemoryListener {
-    pub fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         endpoint(self.port)
     }
 
     /// The next caller. Cancel safe.
-    pub async fn accept(&mut self) -> Option<DuplexStream> {
+    pub(crate) async fn accept(&mut self) -> Option<DuplexStream> {
         self.incoming.recv().await
     }
 }

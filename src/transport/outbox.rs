@@ -62,7 +62,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub fn new(limit: usize, max_frame: usize, direct: Option<DirectOutput>) -> Self {
+    pub(crate) fn new(limit: usize, max_frame: usize, direct: Option<DirectOutput>) -> Self {
         let state = State {
             segments: VecDeque::new(),
             written: 0,
@@ -76,20 +76,20 @@ impl Outbox {
         Self { state: Mutex::new(state), limit, max_frame }
     }
 
-    pub fn max_frame(&self) -> usize {
+    pub(crate) fn max_frame(&self) -> usize {
         self.max_frame
     }
 
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         lock(&self.state).phase == Phase::Open
     }
 
-    pub fn queued(&self) -> usize {
+    pub(crate) fn queued(&self) -> usize {
         lock(&self.state).queued
     }
 
     /// Appends what `encode` writes: one frame.
-    pub fn send(&self, encode: impl FnOnce(&mut BytesMut) -> Result<(), TooLarge>) -> Result<(), SendError> {
+    pub(crate) fn send(&self, encode: impl FnOnce(&mut BytesMut) -> Result<(), TooLarge>) -> Result<(), SendError> {
         let mut state = lock(&self.state);
         if state.phase != Phase::Open {
             return Err(SendError::Closed);
@@ -99,7 +99,10 @@ impl Outbox {
 
     /// [`Outbox::send`] of an answer, which is also taken after [`Outbox::leave`]: what it answers may have arrived before, or
     /// between the goodbye and the peer's notice of it.
-    pub fn send_answer(&self, encode: impl FnOnce(&mut BytesMut) -> Result<(), TooLarge>) -> Result<(), SendError> {
+    pub(crate) fn send_answer(
+        &self,
+        encode: impl FnOnce(&mut BytesMut) -> Result<(), TooLarge>,
+    ) -> Result<(), SendError> {
         let mut state = lock(&self.state);
         if !matches!(state.phase, Phase::Open | Phase::Leaving) {
             return Err(SendError::Closed);
@@ -114,12 +117,12 @@ impl Outbox {
     }
 
     /// Appends an answer to what arrived after [`Outbox::leave`]; lost where there is no room for it.
-    pub fn answer(&self, message: &Message) {
+    pub(crate) fn answer(&self, message: &Message) {
         let _ = self.send_answer(|out| codec::encode(message, self.max_frame, out));
     }
 
     /// Writes what the socket takes at once, here; the task gets the rest.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         let mut state = lock(&self.state);
         if state.writer != Writer::Nobody || state.queued == 0 {
             return;
@@ -149,12 +152,12 @@ impl Outbox {
 
     /// No more from here on, but for `farewell` and answers. `won` runs before anybody can see that; not where somebody
     /// was faster.
-    pub fn leave(&self, farewell: &Message, won: impl FnOnce()) {
+    pub(crate) fn leave(&self, farewell: &Message, won: impl FnOnce()) {
         self.leave_if(farewell, |_| true, won);
     }
 
     /// [`Outbox::leave`] if nothing waits.
-    pub fn leave_if_empty(&self, farewell: &Message, won: impl FnOnce()) {
+    pub(crate) fn leave_if_empty(&self, farewell: &Message, won: impl FnOnce()) {
         self.leave_if(farewell, |state| state.queued == 0, won);
     }
 
@@ -173,24 +176,24 @@ impl Outbox {
     }
 
     /// Nothing more at all: the stream ends once everything is written.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.advance(Phase::Ending);
     }
 
     /// The stream is gone: what waits stays for [`Outbox::finish`].
-    pub fn break_off(&self) {
+    pub(crate) fn break_off(&self) {
         self.advance(Phase::Broken);
     }
 
     /// The socket is served elsewhere from now on, unless it was cut.
-    pub fn redirect(&self, to: DirectOutput) {
+    pub(crate) fn redirect(&self, to: DirectOutput) {
         if let Some(direct) = &mut lock(&self.state).direct {
             *direct = to;
         }
     }
 
     /// Ends both directions of the socket.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.advance(Phase::Broken);
         if let Some(direct) = lock(&self.state).direct.take() {
             direct.cut();
@@ -208,7 +211,7 @@ impl Outbox {
     }
 
     /// The task's part: writes whatever a flush leaves over, until the stream ends or fails.
-    pub async fn drive(&self, output: &mut Output) -> io::Result<()> {
+    pub(crate) async fn drive(&self, output: &mut Output) -> io::Result<()> {
         poll_fn(|cx| self.poll_drive(output, cx)).await
     }
 
@@ -251,7 +254,7 @@ impl Outbox {
     }
 
     /// After the end: what was accepted and of which the socket has no byte.
-    pub async fn finish(&self) -> Vec<Message> {
+    pub(crate) async fn finish(&self) -> Vec<Message> {
         let left = poll_fn(|cx| {
             let mut state = lock(&self.state);
             state.phase = Phase::Broken;

@@ -164,7 +164,7 @@ pub(super) struct Place {
 
 impl Place {
     /// This peer answered.
-    pub fn assign(mut self, peer: &Incarnation) -> Self {
+    pub(crate) fn assign(mut self, peer: &Incarnation) -> Self {
         let key = Key::Peer(peer.clone());
         if key != self.key {
             lock(&self.table.counts).add(key.clone(), self.purpose);

@@ -47,7 +47,7 @@ enum Woken {
 
 impl Reader {
     /// `buffer`: what came together with the end of the handshake.
-    pub fn new(shared: Arc<Shared>, connection: Arc<Connection>, buffer: BytesMut) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, connection: Arc<Connection>, buffer: BytesMut) -> Self {
         Self {
             intake: Arc::new(Mutex::new(Intake::new(shared.clone(), connection.clone(), buffer))),
             timer: Box::pin(sleep(idle_check(&shared))),
@@ -58,12 +58,12 @@ impl Reader {
         }
     }
 
-    pub fn intake(&self) -> Arc<Mutex<Intake>> {
+    pub(crate) fn intake(&self) -> Arc<Mutex<Intake>> {
         self.intake.clone()
     }
 
     /// Until the end.
-    pub async fn run(&mut self, input: &mut Input) -> Ending {
+    pub(crate) async fn run(&mut self, input: &mut Input) -> Ending {
         let mut stage = self.connection.stage();
         // Whatever stage it came to before this.
         stage.mark_changed();

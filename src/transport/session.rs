@@ -40,21 +40,21 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub fn new((input, output): (Input, Output)) -> Self {
+    pub(crate) fn new((input, output): (Input, Output)) -> Self {
         Self { input, output, buffer: BytesMut::with_capacity(HANDSHAKE_BUFFER), channel: None, target: None }
     }
 
     /// To a process of this host: never encrypted, see [`TransportConfig::local_sockets`](super::TransportConfig).
-    pub fn locally(socket: local::Stream) -> Self {
+    pub(crate) fn locally(socket: local::Stream) -> Self {
         Self::new(stream::local(socket))
     }
 
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         matches!(self.input, Input::Local(_))
     }
 
     /// Encrypted where this transport has certificates: then nothing is said in the clear, whatever the peer says.
-    pub async fn over(shared: &Shared, role: Role, socket: TcpStream) -> Result<Self, ShakeError> {
+    pub(crate) async fn over(shared: &Shared, role: Role, socket: TcpStream) -> Result<Self, ShakeError> {
         stream::set_up(&socket)?;
         let Some(tls) = shared.tls() else { return Ok(Self::new(stream::tcp(socket))) };
         let (stream, channel) = tls.wrap(role, socket).await?;
@@ -90,7 +90,7 @@ impl From<io::Error> for ShakeError {
 }
 
 impl ShakeError {
-    pub fn incident(&self) -> Incident {
+    pub(crate) fn incident(&self) -> Incident {
         match self {
             ShakeError::Refused(error) => Incident::from(*error),
             ShakeError::Full(_) => Incident::Full,

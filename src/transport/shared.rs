@@ -65,7 +65,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(
+    pub(crate) fn new(
         config: TransportConfig,
         events: Arc<dyn Events>,
         runtime: Handle,
@@ -87,28 +87,28 @@ impl Shared {
     }
 
     /// What this side brings to a handshake.
-    pub fn party(&self) -> Party {
+    pub(crate) fn party(&self) -> Party {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
         let party = Party::new(self.config.identity.clone(), secrets, self.config.max_message_bytes);
         Party { purpose: self.config.purpose, ..party }
     }
 
-    pub fn tls(&self) -> Option<Arc<Tls>> {
+    pub(crate) fn tls(&self) -> Option<Arc<Tls>> {
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Resolves when the transport closes.
-    pub async fn stopped(&self) {
+    pub(crate) async fn stopped(&self) {
         // The sender lives as long as `self`.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
     /// Whether `task` was started: not on a closed transport.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
         self.spawn_in(&mut lock(&self.state), task)
     }
 
-    pub fn spawn_in(&self, state: &mut State, task: impl Future<Output = ()> + Send + 'static) -> bool {
+    pub(crate) fn spawn_in(&self, state: &mut State, task: impl Future<Output = ()> + Send + 'static) -> bool {
         if state.closed {
             return false;
         }
@@ -120,7 +120,7 @@ impl Shared {
     }
 
     /// Forbids new tasks; gives the running ones and the open connections.
-    pub fn shut(&self) -> (JoinSet<()>, Vec<Arc<Connection>>) {
+    pub(crate) fn shut(&self) -> (JoinSet<()>, Vec<Arc<Connection>>) {
         let mut state = lock(&self.state);
         state.closed = true;
         self.stop.send_replace(true);
@@ -128,7 +128,7 @@ impl Shared {
     }
 
     /// Why an attempt to connect found no place.
-    pub fn no_place(&self, why: NoPlace) -> ConnectError {
+    pub(crate) fn no_place(&self, why: NoPlace) -> ConnectError {
         match why {
             NoPlace::Peers => ConnectError::Full(self.config.peers.limit()),
             NoPlace::ConnectionsOfPeer => ConnectError::Unreachable("too many connections to it are open".into()),
@@ -136,7 +136,7 @@ impl Shared {
     }
 
     /// A connection to a peer that has proven itself; it keeps `place` until it ends. `None`: the transport is closed.
-    pub fn enter(
+    pub(crate) fn enter(
         &self,
         place: Place,
         peer: Peer,
@@ -158,13 +158,13 @@ impl Shared {
         Some(connection)
     }
 
-    pub fn forget(&self, connection: &Connection) {
+    pub(crate) fn forget(&self, connection: &Connection) {
         let mut state = lock(&self.state);
         state.connections.remove(&connection.id());
         state.places.remove(&connection.id());
     }
 
-    pub fn abort(&self) {
+    pub(crate) fn abort(&self) {
         self.aborted.store(true, SeqCst);
         let (mut tasks, connections) = self.shut();
         tasks.abort_all();
@@ -177,16 +177,16 @@ impl Shared {
         state.tasks = tasks;
     }
 
-    pub fn on_open(&self, connection: &Arc<Connection>) {
+    pub(crate) fn on_open(&self, connection: &Arc<Connection>) {
         self.tell(|events| events.on_open(connection));
     }
 
     /// False: the handler panicked.
-    pub fn on_message(&self, connection: &Arc<Connection>, message: Message) -> bool {
+    pub(crate) fn on_message(&self, connection: &Arc<Connection>, message: Message) -> bool {
         self.tell(|events| events.on_message(connection, message))
     }
 
-    pub fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
+    pub(crate) fn on_close(&self, connection: &Arc<Connection>, reason: CloseReason, unsent: Vec<Message>) {
         self.tell(|events| events.on_close(connection, reason, unsent));
     }
 

@@ -115,11 +115,11 @@ fn write_ready(
 
 impl Input {
     /// Reads into the room behind what `buffer` holds; 0 at the end. Cancel safe.
-    pub async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
         poll_fn(|cx| self.poll_read(cx, buffer)).await
     }
 
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         match self {
             Input::Tcp(stream) => {
                 read_ready(buffer, || stream.poll_read_ready(cx), |buffer| stream.try_read_buf(buffer))
@@ -138,12 +138,12 @@ impl Input {
     }
 
     /// Whether a read waits by itself when it has taken its share of a turn.
-    pub fn takes_turns(&self) -> bool {
+    pub(crate) fn takes_turns(&self) -> bool {
         matches!(self, Input::Polled(_))
     }
 
     /// The same socket for another loop: the runtime forgets it when the last part of it is dropped.
-    pub fn leave_runtime(&self) -> io::Result<Arc<PolledSocket>> {
+    pub(crate) fn leave_runtime(&self) -> io::Result<Arc<PolledSocket>> {
         match self {
             Input::Tcp(stream) => Ok(Arc::new(PolledSocket::new(SockRef::from(stream.as_ref()).try_clone()?))),
             #[cfg(target_os = "linux")]
@@ -158,7 +158,7 @@ impl Input {
 
 impl DirectOutput {
     /// One attempt without waiting, from any thread.
-    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             DirectOutput::Tcp(stream) => stream.try_write(bytes),
             #[cfg(target_os = "linux")]
@@ -170,7 +170,7 @@ impl DirectOutput {
     }
 
     /// Ends both directions at once, whoever else holds the socket.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         // Fails only where the peer was faster.
         let _ = self.shutdown(Shutdown::Both);
     }
@@ -200,14 +200,14 @@ impl DirectOutput {
 
 impl Output {
     /// What [`DirectOutput`] can be had for.
-    pub fn direct(&self) -> Option<DirectOutput> {
+    pub(crate) fn direct(&self) -> Option<DirectOutput> {
         match self {
             Output::Socket(output) => Some(output.clone()),
             Output::Tls(_) | Output::Memory(_) => None,
         }
     }
 
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Output::Memory(stream) => Pin::new(stream).poll_write(cx, bytes),
             Output::Socket(output) => output.poll_write(cx, bytes),
@@ -216,7 +216,7 @@ impl Output {
     }
 
     /// Lets go of what the stream itself holds back.
-    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Output::Tls(stream) => Pin::new(stream).poll_flush(cx),
             Output::Memory(_) | Output::Socket(_) => Poll::Ready(Ok(())),
@@ -224,7 +224,7 @@ impl Output {
     }
 
     /// Tells the peer that nothing more comes.
-    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Output::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
             Output::Socket(output) => Poll::Ready(output.shutdown(Shutdown::Write)),
@@ -232,7 +232,7 @@ impl Output {
         }
     }
 
-    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let written = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
             if written == 0 {

@@ -9,7 +9,7 @@ use std::task::Wake;
 
 /// What other threads left. Both lists are bounded by the number of connections.
 #[derive(Default)]
-pub struct Mail {
+pub(crate) struct Mail {
     pub arrived: Vec<Session>,
     pub woken: Vec<usize>,
     /// `uv_async`, as long as it is open.
@@ -23,30 +23,30 @@ struct Bell(HandlePointer);
 unsafe impl Send for Bell {}
 
 /// See the module.
-pub struct Remote {
+pub(crate) struct Remote {
     uv: &'static Uv,
     mail: Mutex<Mail>,
 }
 
 impl Remote {
     /// Nothing is taken before [`Remote::open`].
-    pub fn new(uv: &'static Uv) -> Arc<Self> {
+    pub(crate) fn new(uv: &'static Uv) -> Arc<Self> {
         Arc::new(Self { uv, mail: Mutex::default() })
     }
 
     /// `bell`: an initialised `uv_async` that stays open until [`Remote::close`].
-    pub fn open(&self, bell: HandlePointer) {
+    pub(crate) fn open(&self, bell: HandlePointer) {
         lock(&self.mail).bell = Some(Bell(bell));
     }
 
     /// What was left so far.
-    pub fn collect(&self) -> Mail {
+    pub(crate) fn collect(&self) -> Mail {
         let mut mail = lock(&self.mail);
         Mail { arrived: std::mem::take(&mut mail.arrived), woken: std::mem::take(&mut mail.woken), bell: None }
     }
 
     /// The same, and nothing is taken from now on.
-    pub fn close(&self) -> Mail {
+    pub(crate) fn close(&self) -> Mail {
         std::mem::take(&mut *lock(&self.mail))
     }
 
@@ -67,7 +67,7 @@ impl SocketLoop for Remote {
 }
 
 /// Wakes one session.
-pub struct SessionWaker {
+pub(crate) struct SessionWaker {
     pub id: usize,
     pub remote: Arc<Remote>,
     /// Stands in `woken` already.

@@ -4,24 +4,24 @@ use napi::sys;
 use once_cell::sync::Lazy;
 use std::ffi::{c_int, c_void, CStr};
 
-pub type LoopPointer = *mut sys::uv_loop_s;
+pub(crate) type LoopPointer = *mut sys::uv_loop_s;
 /// A handle of any type; its memory is ours, its contents are libuv's.
-pub type HandlePointer = *mut c_void;
-pub type HandleCallback = unsafe extern "C" fn(HandlePointer);
-pub type PollCallback = unsafe extern "C" fn(HandlePointer, c_int, c_int);
+pub(crate) type HandlePointer = *mut c_void;
+pub(crate) type HandleCallback = unsafe extern "C" fn(HandlePointer);
+pub(crate) type PollCallback = unsafe extern "C" fn(HandlePointer, c_int, c_int);
 
 /// Values of `uv_handle_type` and `uv_poll_event`, the same in every libuv 1.x.
-pub const ASYNC: c_int = 1;
-pub const CHECK: c_int = 2;
-pub const POLL: c_int = 8;
-pub const READABLE: c_int = 1;
-pub const WRITABLE: c_int = 2;
+pub(crate) const ASYNC: c_int = 1;
+pub(crate) const CHECK: c_int = 2;
+pub(crate) const POLL: c_int = 8;
+pub(crate) const READABLE: c_int = 1;
+pub(crate) const WRITABLE: c_int = 2;
 
 macro_rules! symbols {
     ($($field:ident = $symbol:literal: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
         /// Looked up by name when the addon runs: linked in the usual way, one that is missing would keep the whole
         /// addon from being loaded.
-        pub struct Uv {
+        pub(crate) struct Uv {
             $(pub $field: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
         }
 
@@ -60,7 +60,7 @@ symbols! {
 
 impl Uv {
     /// `None` where this runtime has no libuv, or keeps it to itself.
-    pub fn get() -> Option<&'static Self> {
+    pub(crate) fn get() -> Option<&'static Self> {
         static UV: Lazy<Option<Uv>> = Lazy::new(Uv::find);
         UV.as_ref()
     }

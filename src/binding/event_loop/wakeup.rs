@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// A function of JavaScript that takes what a broker got.
-pub struct Listener {
+pub(crate) struct Listener {
     function: sys::napi_ref,
     /// Whose events the call brings; `None`: JavaScript looks for them itself.
     station: Option<Rc<Station>>,
@@ -93,10 +93,10 @@ impl Wakeup {
 }
 
 /// While a session runs: wakes wait for the end of the turn.
-pub struct InTurn;
+pub(crate) struct InTurn;
 
 impl InTurn {
-    pub fn begin(event_loop: u64) -> Self {
+    pub(crate) fn begin(event_loop: u64) -> Self {
         TURN.set(event_loop);
         Self
     }
@@ -109,7 +109,7 @@ impl Drop for InTurn {
 }
 
 /// Every ready socket of this turn was looked at: one call into JavaScript for each broker that got something.
-pub unsafe extern "C" fn on_turn_end(_handle: HandlePointer) {
+pub(crate) unsafe extern "C" fn on_turn_end(_handle: HandlePointer) {
     if RUNG.with_borrow(Vec::is_empty) {
         return;
     }

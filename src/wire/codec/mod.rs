@@ -42,22 +42,22 @@ const TEXT_BYTES: usize = 4;
 
 /// Bits of the flags; the others are ignored.
 mod flag {
-    pub const CHAIN: u8 = 1;
+    pub(crate) const CHAIN: u8 = 1;
 }
 
 /// First byte of a frame.
 mod kind {
-    pub const ASK: u8 = 1;
-    pub const TELL: u8 = 2;
-    pub const REPLY: u8 = 3;
-    pub const FAILURE: u8 = 4;
-    pub const BOUNCE: u8 = 5;
-    pub const CREATE: u8 = 6;
-    pub const SYNC: u8 = 7;
-    pub const SYNCED: u8 = 8;
-    pub const CANCEL: u8 = 9;
-    pub const CLOSE: u8 = 10;
-    pub const DRAIN: u8 = 11;
-    pub const PING: u8 = 12;
-    pub const PONG: u8 = 13;
+    pub(crate) const ASK: u8 = 1;
+    pub(crate) const TELL: u8 = 2;
+    pub(crate) const REPLY: u8 = 3;
+    pub(crate) const FAILURE: u8 = 4;
+    pub(crate) const BOUNCE: u8 = 5;
+    pub(crate) const CREATE: u8 = 6;
+    pub(crate) const SYNC: u8 = 7;
+    pub(crate) const SYNCED: u8 = 8;
+    pub(crate) const CANCEL: u8 = 9;
+    pub(crate) const CLOSE: u8 = 10;
+    pub(crate) const DRAIN: u8 = 11;
+    pub(crate) const PING: u8 = 12;
+    pub(crate) const PONG: u8 = 13;
 }

@@ -16,7 +16,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 /// can make us hold it.
 pub const HANDSHAKE_MAX_FRAME: usize = 1024;
 /// Bytes that count the rest.
-pub const PREFIX_BYTES: usize = 4;
+pub(crate) const PREFIX_BYTES: usize = 4;
 /// First bytes of every frame: whoever connects by mistake is told apart at once.
 const MAGIC: &[u8; 4] = b"DWRK";
 
@@ -25,7 +25,7 @@ const PROOF: u8 = 2;
 const REFUSAL: u8 = 3;
 
 /// What a side says of itself, not yet proven.
-pub struct Hello {
+pub(crate) struct Hello {
     pub role: Role,
     pub purpose: Purpose,
     pub versions: (u16, u16),
@@ -36,13 +36,13 @@ pub struct Hello {
     pub target: Option<Incarnation>,
 }
 
-pub struct Proof {
+pub(crate) struct Proof {
     pub role: Role,
     pub answers: Nonce,
     pub macs: Vec<ProofBytes>,
 }
 
-pub enum Received {
+pub(crate) enum Received {
     Hello(Hello),
     Proof(Proof),
     Refusal(Refusal),
@@ -79,7 +79,7 @@ fn is_tls(bytes: &[u8]) -> bool {
     matches!(bytes, [0x14..=0x17, 0x03, ..])
 }
 
-pub fn hello(role: Role, party: &Party, nonce: &Nonce) -> Result<Bytes, HandshakeError> {
+pub(crate) fn hello(role: Role, party: &Party, nonce: &Nonce) -> Result<Bytes, HandshakeError> {
     let Identity { namespace, broker, incarnation } = &party.identity;
     frame(HELLO, role as u8, |out| {
         out.put_u8(party.purpose as u8);
@@ -97,7 +97,7 @@ pub fn hello(role: Role, party: &Party, nonce: &Nonce) -> Result<Bytes, Handshak
     })
 }
 
-pub fn proof(role: Role, answers: &Nonce, macs: &[ProofBytes]) -> Bytes {
+pub(crate) fn proof(role: Role, answers: &Nonce, macs: &[ProofBytes]) -> Bytes {
     let macs = &macs[..macs.len().min(MAX_SECRETS)];
     frame(PROOF, role as u8, |out| {
         out.put_slice(answers);
@@ -107,7 +107,7 @@ pub fn proof(role: Role, answers: &Nonce, macs: &[ProofBytes]) -> Bytes {
     .expect("a proof under at most MAX_SECRETS secrets is far below the limit")
 }
 
-pub fn refusal(reason: Refusal) -> Bytes {
+pub(crate) fn refusal(reason: Refusal) -> Bytes {
     frame(REFUSAL, reason as u8, |_| {}).expect("a refusal is a few bytes")
 }
 
@@ -126,7 +126,7 @@ fn frame(kind: u8, second: u8, rest: impl FnOnce(&mut BytesMut)) -> Result<Bytes
     Ok(out.freeze())
 }
 
-pub fn parse(frame: &[u8]) -> Result<Received, HandshakeError> {
+pub(crate) fn parse(frame: &[u8]) -> Result<Received, HandshakeError> {
     let mut rest = frame;
     if take(&mut rest, MAGIC.len())? != MAGIC {
         return Err(HandshakeError::NotABroker);

@@ -5,14 +5,14 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 /// A proof under one secret.
-pub type ProofBytes = [u8; 32];
+pub(crate) type ProofBytes = [u8; 32];
 
 /// Both hellos, byte for byte: identities, purpose, versions, limits and nonces of both sides are bound by every proof,
 /// and with them the encrypted channel that they came through.
-pub struct Transcript(Vec<u8>);
+pub(crate) struct Transcript(Vec<u8>);
 
 impl Transcript {
-    pub fn new(initiator_hello: &[u8], responder_hello: &[u8], channel: Option<&Channel>) -> Self {
+    pub(crate) fn new(initiator_hello: &[u8], responder_hello: &[u8], channel: Option<&Channel>) -> Self {
         let channel = channel.map_or(&[][..], |channel| channel);
         let mut bytes = Vec::with_capacity(12 + initiator_hello.len() + responder_hello.len() + channel.len());
         for part in [initiator_hello, responder_hello, channel] {
@@ -24,12 +24,12 @@ impl Transcript {
     }
 
     /// A proof by `role` under each secret.
-    pub fn prove(&self, role: Role, secrets: &[Vec<u8>]) -> Vec<ProofBytes> {
+    pub(crate) fn prove(&self, role: Role, secrets: &[Vec<u8>]) -> Vec<ProofBytes> {
         secrets.iter().map(|secret| self.mac(role, secret).finalize().into_bytes().into()).collect()
     }
 
     /// Index of the secret under which one of `macs` is the proof by `role`. Compares in constant time.
-    pub fn verify(&self, role: Role, secrets: &Secrets, macs: &[ProofBytes]) -> Option<usize> {
+    pub(crate) fn verify(&self, role: Role, secrets: &Secrets, macs: &[ProofBytes]) -> Option<usize> {
         let mut found = None;
         for (index, secret) in secrets.in_use().iter().enumerate() {
             let expected = self.mac(role, secret);
