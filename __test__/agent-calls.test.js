@@ -267,7 +267,7 @@ describe('A broker that ends with its scope', () => {
     assert.equal(broker.state, Broker.State.DESTROYED);
   });
 
-  test('started by a subclass is one of it, and a callback hears of it', async (t) => {
+  test('started by a subclass is an instance of it, and a callback receives it', async (t) => {
     class Own extends Broker {}
     const broker = await called((callback) => Own.start('b', { redis: 'memory://own' }, callback));
     t.after(() => broker[Symbol.asyncDispose]());

@@ -167,7 +167,7 @@ describe('the channel', () => {
     assert.deepEqual(received.map(([, n]) => n), Array.from({ length: 301 }, (_, n) => n));
   });
 
-  test('puts a payload that stands apart where its place and form stand', () => {
+  test('replaces the place and form of a payload that was sent apart by its value', () => {
     const { script, received, say } = open();
     script.large.set(4, '{"big":true}');
     say([18, 1, 2, 'm', 4 * 8 + 1], [19, 0, 2, 'm', 4 * 8 + 1]);
@@ -197,7 +197,7 @@ describe('the channel', () => {
     assert.equal(channel.calls.size, 1);
   });
 
-  test('ends all that is outstanding when it closes, and hears nothing afterwards', async () => {
+  test('rejects all outstanding calls when it closes, and handles no event afterwards', async () => {
     const { channel, received, say } = open();
     const asked = channel.ask('w', 'm', '1', 1, 100);
     channel.close(() => new Error('closed'));

@@ -178,7 +178,7 @@ onEachCoordinator((system) => {
       }
     });
 
-    test('is not sent when nobody waits for its own call any more', async (t) => {
+    test('is not sent when the caller of its own call no longer waits', async (t) => {
       const { far, other } = await brokers(t, system);
       let late;
       Outer.prototype.twice = async function (agent) {

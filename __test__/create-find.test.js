@@ -52,7 +52,7 @@ onEachCoordinator((system) => {
     assert.equal(made, 1);
   });
 
-  test('a live worker of the id is returned, not made again', async (t) => {
+  test('a live worker of the id is returned, and not created again', async (t) => {
     let made = 0;
     const W = worker('W', { onAsk: (method, data) => data }, () => (made += 1));
     const broker = await system(t).start('b', { classes: [W] });
@@ -167,7 +167,7 @@ onEachCoordinator((system) => {
     });
   });
 
-  test('an onCreate that is slow: the creator hears DW_ERR_TIMEOUT, and a retry finds the same worker', async (t) => {
+  test('an onCreate that is slow: the creator gets DW_ERR_TIMEOUT, and a retry finds the same worker', async (t) => {
     let made = 0;
     const Slow = worker('Slow', { onCreate: () => sleep(400), onAsk: () => 'here' }, () => (made += 1));
     const broker = await system(t).start('b', { classes: [Slow], rpcTimeout: 100 });

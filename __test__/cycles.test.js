@@ -202,7 +202,7 @@ onEachCoordinator((system) => {
     });
 
     for (const name of ['Actor', 'Serial', 'Remote']) {
-      test(`a handler of a worker (${name}) that ends creates it anew`, async (t) => {
+      test(`a handler of a worker (${name}) that ends creates it again`, async (t) => {
         const { make } = await start(t);
         const x = await make('x', name);
         isCycle(await outcomeOf(x.ask('act', { destroy: true, create: 'x', class: name })), '"x" → createWorker "x"');
@@ -229,7 +229,7 @@ onEachCoordinator((system) => {
       assert.deepEqual(outcomes.get('b onCreate'), { value: 'a' });
     });
 
-    test('where the handler of a tell ends its parallel worker and creates it anew', async (t) => {
+    test('where the handler of a tell ends its parallel worker and creates it again', async (t) => {
       const { make } = await start(t);
       const x = await make('x');
       await x.tell('act', { destroy: true, create: 'x' });

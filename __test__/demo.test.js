@@ -72,7 +72,7 @@ describe('the demo', () => {
     assert.strictEqual(code, 0, run.output);
   });
 
-  test('on a Redis that it is told of leaves no key', async (t) => {
+  test('leaves no key on a Redis that it is given', async (t) => {
     const server = await startRedis();
     t.after(() => server.stop());
     const run = new Run(t, { DWORKER_REDIS_URL: server.url });
@@ -92,7 +92,7 @@ describe('the demo', () => {
     assert.strictEqual(code, 0, run.output);
   });
 
-  test('told of a server that does not answer says so and starts a private one', async (t) => {
+  test('reports that a given server does not answer, and starts a private one', async (t) => {
     const run = new Run(t, { DWORKER_REDIS_URL: 'redis://127.0.0.1:1' });
     await run.shows(/no server can be used there.*private redis-server/s);
     assert.strictEqual(await run.end(), 0, run.output);

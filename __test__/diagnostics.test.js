@@ -68,7 +68,7 @@ describe('dworker:rpc', () => {
     assert.equal(await agent.ask('add', 1).tap(() => {}), 1);
   });
 
-  test('leaves an ask that nobody awaits an unhandled rejection, and a tell none', async () => {
+  test('an ask that is not awaited stays an unhandled rejection, and a tell does not', async () => {
     const { stdout, code } = await runToEnd('watched.js');
     assert.equal(stdout, 'DW_ERR_WORKER_NOT_FOUND\nDW_ERR_WORKER_NOT_FOUND\n');
     assert.equal(code, 0);

@@ -23,9 +23,9 @@ function onlyOnce() {
   };
 }
 
-describe('a worker that cannot be made again', () => {
+describe('a worker that cannot be recovered', () => {
   onEachCoordinator((system) => {
-    test('is told as lost, and leaves no entry', async (t) => {
+    test('is reported as lost, and leaves no entry', async (t) => {
       const cluster = system(t);
       const Fragile = onlyOnce();
       const first = await cluster.start('first', { classes: [Fragile] });

@@ -31,7 +31,7 @@ async function start(system, t, gate) {
 }
 
 onEachCoordinator((system) => {
-  test('every creator on another broker is told what onCreate failed with, and gets a worker that lives', async (t) => {
+  test('every creator on another broker gets the error of onCreate, and an active worker', async (t) => {
     let open;
     const { creator, lines } = await start(system, t, new Promise((resolve) => (open = resolve)));
     const [one, two, late] = [await creator('one'), await creator('two'), await creator('late')];

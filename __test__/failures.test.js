@@ -54,7 +54,7 @@ inEachStyle(describe, (define) => {
       assert.ok(told.logs.some(({ id, level, message }) => id === 'b' && level === 'warn' && /bad start/.test(message)));
     });
 
-    test('an onTell that throws or rejects is told by events, and the worker lives', async (t) => {
+    test('an onTell that throws or rejects is reported by events, and the worker stays active', async (t) => {
       const W = define('W', {
         onTell(method) {
           if (method === 'throw') throw new Error('thrown');

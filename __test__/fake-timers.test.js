@@ -33,7 +33,7 @@ async function withInertGlobals(work) {
 
 describe('With fake timers installed after it was loaded, the package works', () => {
   for (const promise of ['bluebird', 'native']) {
-    test(`where all timers and clocks stand still (${promise})`, async () => {
+    test(`where all timers and clocks are stopped (${promise})`, async () => {
       assert.deepEqual(await withInertGlobals(() => scenario(dworker, promise)), scenario.expected);
     });
 

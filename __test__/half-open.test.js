@@ -43,7 +43,7 @@ describe('a connection that is half open', () => {
     return performance.now() - begun;
   }
 
-  test('is found within 3.5 s: its calls fail, later ones at once, and nobody is evicted', async (t) => {
+  test('is found within 3.5 s: its calls fail, later ones at once, and no broker is evicted', async (t) => {
     const { hole, callee, caller, id, quick } = await pair(t);
     hole.swallow();
     const took = await found(caller, id);
@@ -87,7 +87,7 @@ describe('a connection that is half open', () => {
     assert.ok(performance.now() - waited < 500, 'it had to be waited for');
   });
 
-  test('is told from a peer that lives and does not read', async (t) => {
+  test('is distinguished from a peer that is alive and does not read', async (t) => {
     const { callee, caller, id } = await pair(t);
     const blocked = callee.call('block', 6000);
     await sleep(50);

@@ -80,7 +80,7 @@ async function cuttableWay(t) {
 }
 
 describe('a process that is stopped', () => {
-  test('for three seconds keeps its workers, and nobody took it for dead', async (t) => {
+  test('for three seconds keeps its workers, and no broker takes it for dead', async (t) => {
     const [a, b] = await members(t, ['a', 'b']);
     const { id, epoch } = await roomAt(b, [a]);
     const thaw = freeze(t, b);
@@ -92,7 +92,7 @@ describe('a process that is stopped', () => {
     assert.deepEqual(await a.call('deaths'), []);
   });
 
-  test('until it is replaced starts no handler, sends no answer, and hears that it was fenced', async (t) => {
+  test('until it is replaced starts no handler, sends no answer, and learns that it was fenced', async (t) => {
     const way = await cuttableWay(t);
     const [a] = await members(t, ['a'], { lease: SHORT });
     const b = await Member.start(t, 'b', { redis: way.url, ns: `l${namespaces}`, rpcTimeout: 20_000, lease: SHORT });
@@ -194,7 +194,7 @@ describe('an answer that is made while the broker is suspended', () => {
   });
 });
 
-describe('an event loop that stands still', () => {
+describe('a blocked event loop', () => {
   test('longer than the lease costs its broker nothing but new workers', async (t) => {
     const [a, b] = await members(t, ['a', 'b'], { lease: SHORT, stall: { after: 2000 } });
     const { id, epoch } = await roomAt(b, [a]);

@@ -210,7 +210,7 @@ inEachStyle(describe, (define) => {
   });
 });
 
-test('the constructor of a class may forget to call that of Worker: the creator hears of it', async (t) => {
+test('a constructor that does not call that of Worker rejects the creation', async (t) => {
   const util = require('node:util');
   function Forgetful() {}
   util.inherits(Forgetful, Worker);

@@ -83,7 +83,7 @@ onRedis((system) => {
     assert.deepEqual(complaints, []);
   });
 
-  test('a broker that is connected to maxPeers others says so itself, and complains about nobody', async (t) => {
+  test('a broker that is connected to maxPeers others reports that, and complains about no broker', async (t) => {
     const s = system(t);
     const { warnings } = await host(s);
     const second = s.broker('second', { classes: [echo('Hall')] });
@@ -101,7 +101,7 @@ onRedis((system) => {
     assert.deepEqual([...warnings, ...heard].filter((text) => /cannot connect|got no answer|refused/.test(text)), []);
   });
 
-  test('connections that nobody uses are closed on both sides, and with them those that watch the other broker', { skip: !fs.existsSync('/proc/self/fd') && 'counts in /proc' }, async (t) => {
+  test('unused connections are closed on both sides, and with them those that watch the other broker', { skip: !fs.existsSync('/proc/self/fd') && 'counts in /proc' }, async (t) => {
     const s = system(t);
     const option = { socTimeout: 1000 };
     const before = descriptors();

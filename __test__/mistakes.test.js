@@ -27,7 +27,7 @@ async function run(LISTEN) {
 }
 
 describe('mistakes that fail nothing', () => {
-  test('are warnings of the process, one of each kind, where nobody listens', async () => {
+  test('are warnings of the process, one of each kind, without a listener', async () => {
     const { heard, warnings, stderr } = await run('');
     assert.deepEqual(heard, []);
     for (const wanted of [...MISTAKES, ...FAILURES]) assert.equal(warnings.filter((line) => wanted.test(line)).length, 1, `${wanted} in ${stderr}`);
@@ -37,7 +37,7 @@ describe('mistakes that fail nothing', () => {
   });
 
   for (const how of ['log', 'option']) {
-    test(`are lines of the log for who listens (${how})`, async () => {
+    test(`are lines of the log with a listener (${how})`, async () => {
       const { heard, stderr } = await run(how);
       assert.equal(stderr, '');
       for (const wanted of MISTAKES) assert.ok(heard.some((line) => line.startsWith('warn: ') && wanted.test(line)), `${wanted} in ${heard}`);
@@ -45,7 +45,7 @@ describe('mistakes that fail nothing', () => {
     });
   }
 
-  test("of handlers are no warnings for who listens to 'workerError'", async () => {
+  test("of handlers are no warnings with a listener of 'workerError'", async () => {
     const { warnings, stderr } = await run('workerError');
     assert.equal(warnings.length, MISTAKES.length, stderr);
     assert.ok(!stderr.includes('DW_WARN_UNHEARD_FAILURE'));
@@ -65,7 +65,7 @@ describe('mistakes that fail nothing', () => {
 });
 
 describe('names of their own are no mistakes', () => {
-  test('members of a class that resemble a handler, or stand beside it', async () => {
+  test('members of a class that resemble a handler, with and without the handler itself', async () => {
     const lines = [];
     const broker = new Broker('b', { redis: 'memory://', log: ({ message }) => lines.push(message) });
     const W = worker('W', { onAck() {}, onTask() {}, onCreate() {}, onCreated() {}, onTells() {} });
@@ -122,7 +122,7 @@ describe('a log', () => {
     return { log, lines };
   }
 
-  test('has one line a second of each kind, and the last one says for how many it stands', () => {
+  test('has one line a second of each kind, and the last one names the number of lines that it represents', () => {
     const { log, lines } = observed();
     for (let n = 1; n <= 1000; n += 1) log.write('a', 'warn', `a${n}`);
     log.write('b', 'error', 'b1');

@@ -200,7 +200,7 @@ describe('option.redis', () => {
   }
 });
 
-test('no error of the options shows a password, wherever it stands', () => {
+test('no error of the options shows a password, wherever it is', () => {
   const secret = 'hunter2';
   const wrongs = [
     `redis://:${secret}@h:x`, `redis://:${secret}@h/x`, `redis://user:1/${secret}@h`, `redis://user:1/${secret}?@h`, `redis://u:${secret}#@h`, `http://:${secret}@h`,

@@ -80,7 +80,7 @@ onEachCoordinator((system) => {
     assert.deepEqual(await Promise.all(waiting), ['here', 'here']);
   });
 
-  test('a worker that ends itself for good answers first, and its id is not made again before', async (t) => {
+  test('a worker that ends itself for good answers first, and its id is not free before', async (t) => {
     const { Held, held } = holding();
     const { other, agent } = await twoBrokers(t, Held);
     const asked = agent.ask('hold', {});

@@ -208,7 +208,7 @@ onEachCoordinator((system) => {
     }
   });
 
-  test('20 MiB is refused to the sender as too large, and harms nobody', async (t) => {
+  test('20 MiB is refused to the sender as too large, and nothing else fails', async (t) => {
     const W = worker('W', { onAsk: (method, data) => (method === 'large' ? 'x'.repeat(20 * MIB) : data) });
     const text = 'x'.repeat(20 * MIB);
     const { other, same } = await pairs(t, W);

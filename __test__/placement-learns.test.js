@@ -39,7 +39,7 @@ function warningsOf(broker) {
 }
 
 onRedis((system) => {
-  test('brokers that nobody can reach do not make createWorker fail, are left alone, and are told', async (t) => {
+  test('brokers that cannot be reached do not make createWorker fail, are avoided, and are notified', async (t) => {
     const s = system(t);
     const options = [
       { advertise: { host: '127.0.0.1', port: await freePort() } },

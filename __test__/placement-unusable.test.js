@@ -58,7 +58,7 @@ onRedis((system) => {
 
   const told = (messages) => messages.some((text) => /It places new workers on other brokers/.test(text));
 
-  test('a broker with certificates of another authority does not make createWorker fail, and is told', async (t) => {
+  test('a broker with certificates of another authority does not make createWorker fail, and is notified', async (t) => {
     const tls = certificates('broker', 'authority');
     const { bad, heard, good, creator, warnings } = await trio(t, { tls }, { tls: certificates('moved', 'another-authority') });
     // The good one cannot place its first worker on the other one either.
@@ -88,7 +88,7 @@ onRedis((system) => {
     assert.ok(places.filter((place) => place !== 'good').length <= 1, `${places.join(' | ')} ${bad.load}`);
   });
 
-  test('a broker behind a firewall that drops packets does not make createWorker fail, and is told', async (t) => {
+  test('a broker behind a firewall that drops packets does not make createWorker fail, and is notified', async (t) => {
     const why = missing();
     if (why !== undefined) {
       t.skip(why);

@@ -117,7 +117,7 @@ describe('brokers in processes of their own', () => {
 });
 
 describe('after kill -9', () => {
-  test('the recoverable workers are made again elsewhere: same id, same attributes, a higher epoch; the others are gone', async (t) => {
+  test('the recoverable workers are recovered elsewhere: same id, same attributes, a higher epoch; the others are gone', async (t) => {
     const [a, b, c] = await members(t, ['a', 'b', 'c']);
     const attributes = { recoverable: true, list: [], big: 9007199254740991, text: 'Zoë 🦄' };
     const ids = [];
@@ -163,7 +163,7 @@ describe('after kill -9', () => {
     assert.deepEqual(await left.call('deaths'), ['a', broker]);
   });
 
-  test('a death is proven: nobody waits for a lease of ten minutes', async (t) => {
+  test('a death is proven without waiting for a lease of ten minutes', async (t) => {
     const [a, b] = await members(t, ['a', 'b'], { lease: { ttl: 600_000, renew: 500 } });
     const ids = [];
     for (let n = 0; n < 10; n += 1) ids.push(await b.call('create', 'Room', { attributes: { recoverable: true } }));
@@ -200,7 +200,7 @@ describe('after kill -9', () => {
     assert.equal((await until(`${id} answers`, () => again.call('ask', id, 'where'), RECOVERY_MS)).pid, again.pid);
   });
 
-  test('a recoverable worker that is older than the ttl is not made again', async (t) => {
+  test('a recoverable worker that is older than the ttl is not recovered', async (t) => {
     const [a, b] = await members(t, ['a', 'b'], { ttl: 1000 });
     const ids = [await b.call('create', 'Room', recoverable), await b.call('create', 'Room', recoverable)];
     const places = await Promise.all(ids.map((id) => b.call('ask', id, 'where')));

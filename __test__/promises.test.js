@@ -78,7 +78,7 @@ for (const promise of ['bluebird', 'native']) {
     before(() => process.on('unhandledRejection', listener));
     after(() => process.off('unhandledRejection', listener));
 
-    test('a tell that nobody awaits raises no unhandledRejection, and who awaits it hears', async (t) => {
+    test('a tell that is not awaited raises no unhandledRejection, and one that is awaited rejects', async (t) => {
       const broker = await memorySystem(t).start('b', { promise, retries: { duration: 20 } });
       const agent = new Agent('nobody', broker);
       agent.tell('m');

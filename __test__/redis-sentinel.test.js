@@ -38,7 +38,7 @@ describe('behind sentinels', () => {
     ['killed', (master) => master.stop(), () => {}],
     ['frozen and later resumed', (master) => master.pause(), (master) => master.resume()],
   ]) {
-    test(`brokers create and find workers again within 2.5 s of the promotion after the master was ${what}, and nobody is taken for dead`, async (t) => {
+    test(`brokers create and find workers again within 2.5 s of the promotion after the master was ${what}, and no broker is taken for dead`, async (t) => {
       const watched = await startSentinels();
       atEnd(t, () => watched.stop());
       const { brokers: [a, b], evictions } = await twoBrokers(t, watched.url);

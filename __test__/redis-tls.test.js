@@ -56,7 +56,7 @@ describe('Redis over TLS that asks for a client certificate', () => {
     await server.command('CONFIG SET tls-auth-clients optional');
   });
 
-  test('is refused by a broker that does not trust it, unless it is told not to ask', async (t) => {
+  test('is refused by a broker that does not trust it, unless verification is switched off', async (t) => {
     const error = await rejection(broker(t, url).start());
     assert.deepEqual([error.code, error.delivered], ['DW_ERR_REDIS', 'no']);
     assert.match(error.message, /TLS: invalid peer certificate: UnknownIssuer/);

@@ -60,7 +60,7 @@ describe('Redis that is not there', () => {
     await b.destroy();
   });
 
-  test('the callback of start() hears it too', async (t) => {
+  test('the callback of start() receives it too', async (t) => {
     const b = broker(t, `redis://127.0.0.1:${await freePort()}`);
     const error = await new Promise((resolve) => b.start(resolve));
     assert.equal(error.code, 'DW_ERR_REDIS');
@@ -146,7 +146,7 @@ test('a SCRIPT FLUSH is not noticed, and neither it nor a FLUSHALL nor a foreign
   assert.notEqual(b.state, Broker.State.DESTROYED);
 });
 
-test('a listener of the application hears what the core logs, with the id of its own broker', async (t) => {
+test('a listener of the application receives what the core logs, with the id of its own broker', async (t) => {
   const redis = await server(t);
   const b = broker(t, redis.url);
   const logs = [];

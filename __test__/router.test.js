@@ -110,13 +110,13 @@ test('an address that is none is refused', async (t) => {
   for (const host of ['b.a.d.1', 5, {}]) assert.equal((await rejection(new Router().listen(host))).code, 'DW_ERR_CONFIG');
 });
 
-test('an address where nobody listens rejects as unreachable', async (t) => {
+test('an address without a listener rejects as unreachable', async (t) => {
   const [{ router }] = await routers(t, 1);
   const error = await rejection(router.request({ host: HOST, port: await freePort() }, 1));
   assert.deepEqual([error.code, error.delivered], ['DW_ERR_UNREACHABLE', 'no']);
 });
 
-test('the end of a connection is told to who opened it', async (t) => {
+test('the end of a connection is reported to the side that opened it', async (t) => {
   const [a, b] = await routers(t, 2);
   await a.router.request({ host: HOST, port: b.port }, 1);
   await until('it is there', () => b.heard.requests.length === 1);
@@ -134,7 +134,7 @@ test('an idle connection is closed after socTimeout, and a later request opens a
   assert.notEqual(b.heard.requests[0][1], b.heard.requests[1][1]);
 });
 
-test('an answer to nobody is a warning', async (t) => {
+test('an answer on a connection that has ended is a warning', async (t) => {
   const [{ router, heard }] = await routers(t, 1);
   router.respond(567, {});
   await until('it is told', () => heard.logs.some(({ level }) => level === 'warn'));

@@ -53,12 +53,12 @@ describe('counting tests', () => {
 });
 
 describe('running programs', () => {
-  test('the exit code is told, and a signal as shells tell it', async () => {
+  test('the exit code is returned, and a signal as shells return it', async () => {
     assert.strictEqual((await node('process.exit(3)')).code, 3);
     assert.strictEqual((await node("process.kill(process.pid, 'SIGKILL')")).code, 137);
   });
 
-  test('a process that is left behind is ended and told of', async () => {
+  test('a process that is left behind is ended and reported', async () => {
     const { code, leaked, output } = await node("const child = require('node:child_process').spawn('sleep', ['60'], { stdio: 'ignore' }); child.unref(); console.log(child.pid)");
     assert.deepStrictEqual([code, leaked], [0, true]);
     assert.throws(() => process.kill(Number(output), 0), { code: 'ESRCH' });
@@ -110,7 +110,7 @@ describe('preparing', () => {
     }
   });
 
-  test('a server program that is told and does not run is named', async () => {
+  test('a given server program that does not run is named', async () => {
     const { code, output } = await askForServer({ DWORKER_TEST_SERVER: '/nowhere/redis-server' });
     assert.strictEqual(code, 1);
     assert.match(output, /\/nowhere\/redis-server/);

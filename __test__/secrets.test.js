@@ -15,7 +15,7 @@ const NEW = 'the new secret of the tests';
 describe('option.secret', () => {
   const textOf = (secret, env = {}) => JSON.parse(readCredentials({ secret }, env).toText()).secrets;
 
-  test('is one string or two; without it stands DWORKER_SECRET, else nothing', () => {
+  test('is one string or two; without it DWORKER_SECRET is used, else nothing', () => {
     assert.deepEqual(textOf(OLD), [OLD]);
     assert.deepEqual(textOf([NEW, OLD]), [NEW, OLD]);
     assert.deepEqual(textOf(undefined, { DWORKER_SECRET: OLD }), [OLD]);

@@ -46,7 +46,7 @@ for (const sockets of ['loop', 'task']) {
         assert.equal(await agent.ask('echo', 'small'), 'small');
       });
 
-      test('a peer whose event loop stands still fills its own outbox, and disturbs nobody', async (t) => {
+      test('a peer whose event loop is blocked fills its own outbox, and disturbs no other peer', async (t) => {
         const s = system(t);
         const stuck = await start(t, 'stuck', s.option);
         await stuck.call('create', 'Room', { id: 'stuck' });

@@ -46,7 +46,7 @@ describe('a broker id', () => {
     assert.ok((await again.call('startedIn')) < 500, `${await again.call('startedIn')} ms`);
   });
 
-  test('of a living program is refused to a second one, which harms nobody', async (t) => {
+  test('of a running program is refused to a second one, and the first is not disturbed', async (t) => {
     const [a] = await members(t, ['fixed']);
     const id = await a.call('create', 'Room');
     const error = await rejection(Member.start(t, 'fixed', option()));

@@ -21,7 +21,7 @@ const { wallClock } = require('./base/timers');
  * A member of a cluster that workers live in, and the application's way to all workers of the system.
  *
  * Events: `'state'(from, to)`; `'log'({id, level, message})` with level `debug`, `info`, `warn` or `error`;
- * `'workerError'({id, method, error})` when a handler failed with nobody to answer.
+ * `'workerError'({id, method, error})` when a handler failed that has no caller to answer to.
  *
  * @constructor
  * @param {string} id unique in the whole system

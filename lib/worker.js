@@ -65,7 +65,7 @@ class WorkerRecord {
     this.maxQueue = 0;
     /** Whether a handler of a message has started. */
     this.handled = false;
-    /** What `onCreate` failed with, as its creators are told. */
+    /** The text of the error of `onCreate`, for the creators of the worker. */
     this.createFailure = '';
     /** Whether its answers are encoded by the codec `'structured'`. */
     this.structured = false;
@@ -74,7 +74,7 @@ class WorkerRecord {
     /** How its broker's own messages reach it (lib/runtime/messages/direct.js), and which of them wait until that is open. */
     this.direct = 0;
     this.waiting = [];
-    /** Events that are to say so. */
+    /** Events of this kind that have not arrived yet. */
     this.openings = 0;
     /** How many of its broker's own asks it handles that did not go through the core. */
     this.handling = 0;
@@ -142,7 +142,7 @@ function setLoad(value) {
  * Ends this worker: `onDestroy({cause: SELF})` runs, after `onCreate` where that still runs. A second call does nothing.
  *
  * @param {object} [option]
- * @param {boolean} [option.noRecover=true] with `false` a recoverable worker is made again somewhere in its cluster
+ * @param {boolean} [option.noRecover=true] with `false` a recoverable worker is created again somewhere in its cluster
  */
 Worker.prototype.destroy = function (option) {
   if (option !== undefined && option !== null && typeof option !== 'object') {
@@ -254,7 +254,7 @@ function construct(WorkerClass, className, id, broker, attributes, epoch) {
  * `undefined` outside of handlers and after the answer.
  *
  * @returns {{deadline: number, signal: AbortSignal, callerBroker: string}|undefined} `deadline`: comparable with
- *   `Date.now()`, `Infinity` for a tell. `signal` aborts when nobody waits for the answer any more, or this broker cannot
+ *   `Date.now()`, `Infinity` for a tell. `signal` aborts when the caller no longer waits for the answer, or this broker cannot
  *   prove that it lives. `callerBroker`: the id of the broker that it came from
  */
 Worker.context = function () {

@@ -34,7 +34,7 @@ fn patient(id: &str) -> BrokerConfig {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crash_is_proven_long_before_the_lease_runs_out_also_when_nobody_talked() {
+async fn a_crash_is_proven_long_before_the_lease_runs_out_also_without_traffic() {
     let home = home();
     let a = Host::start_with(patient("a"), &home, echo()).await;
     let b = Host::start_with(patient("b"), &home, echo()).await;
@@ -135,7 +135,7 @@ async fn evicted(by: &Host, incarnation: &Incarnation, begun: Instant) -> Durati
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_silent_broker_is_evicted_when_its_lease_has_run_out_by_who_was_well_for_a_lease() {
+async fn a_silent_broker_is_evicted_after_its_lease_by_a_broker_that_was_well_for_a_lease() {
     let mut config = config("a");
     config.lease.ttl = 2000;
     // Only the end of a lease, and no regular look, is quick enough for this.
@@ -194,7 +194,7 @@ async fn all_go_on(hosts: &[Arc<Host>], lasts: Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_jumps_to_and_fro_evicts_nobody_and_the_dead_are_evicted_afterwards() {
+async fn a_clock_that_jumps_to_and_fro_evicts_no_broker_and_the_dead_are_evicted_afterwards() {
     let (home, off) = jumping_home();
     let mut hosts = Vec::new();
     // The first renews often, and so is the first that could take the others' leases for run out.
@@ -263,7 +263,7 @@ fn reported(host: &Host, deaths: &[&str]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_death_while_the_tables_are_restored_is_reported_once_by_everybody_who_knew_the_dead_one() {
+async fn a_death_while_the_tables_are_restored_is_reported_once_by_every_broker_that_knew_the_dead_one() {
     for disturbance in [MemoryStore::wipe, MemoryStore::restart] {
         let store = MemoryStore::default();
         let home = Home::Memory { store: store.clone(), hub: MemoryHub::default() };

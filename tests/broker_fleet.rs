@@ -62,13 +62,13 @@ async fn two_deaths_are_heard_of_once_each(hosts: &[Arc<Host>]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_broker_hears_once_of_each_death() {
+async fn every_broker_reports_each_death_once() {
     let home = Home::Memory { store: MemoryStore::default(), hub: MemoryHub::default() };
     two_deaths_are_heard_of_once_each(&fleet(&home, config).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_broker_hears_once_of_each_death_also_when_no_hint_arrives() {
+async fn every_broker_reports_each_death_once_also_without_hints() {
     let store = MemoryStore::default();
     let home = Home::Memory { store: store.clone(), hub: MemoryHub::default() };
     let hosts = fleet(&home, config).await;

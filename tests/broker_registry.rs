@@ -182,7 +182,7 @@ async fn restarted(mut server: RedisServer) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_rollback_what_lives_stands_and_what_went_since_does_not() {
+async fn after_a_rollback_live_workers_keep_their_entries_and_ended_ones_have_none() {
     let store = MemoryStore::default();
     let home = Home::Memory { store: store.clone(), hub: MemoryHub::default() };
     let hosts = cluster(&home, 9).await;

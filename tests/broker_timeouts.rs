@@ -131,7 +131,7 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
 
 /// The one thread of this runtime is busy, as where a machine has no processor for it: no timer runs.
 #[tokio::test(flavor = "current_thread")]
-async fn a_call_ends_in_time_for_whoever_looks_although_the_runtime_stands_still() {
+async fn a_call_ends_in_time_although_the_runtime_is_blocked() {
     let home = Home::Memory { store: MemoryStore::default(), hub: MemoryHub::default() };
     let a = Host::start("a", &home, named("a")).await;
     let life = a.core.life().expect("it is active");

@@ -291,7 +291,7 @@ async fn a_unix_socket_is_as_good_as_a_port() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_do_not_hear_each_other() {
+async fn signals_do_not_cross_databases() {
     let server = RedisServer::start();
     let mut config = server.config();
     config.db = 3;

@@ -73,7 +73,7 @@ async fn a_call_waits_within_its_deadline_for_replicas_and_for_a_foreign_script(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_memory_is_told_and_over_when_there_is_room() {
+async fn a_full_memory_is_reported_and_ends_when_there_is_room() {
     let server = RedisServer::start();
     let coordinator = opened(&server.config()).await;
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);

@@ -68,7 +68,7 @@ async fn a_server_with_a_trusted_certificate_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_of_another_authority_or_name_is_refused_unless_nobody_asks() {
+async fn a_certificate_of_another_authority_or_name_is_refused_if_it_is_verified() {
     let secured = Secured::start("no");
     let other = Certificates::new();
     let text = secured.refusal(other.config()).await;
@@ -94,7 +94,7 @@ async fn a_server_that_asks_for_a_certificate_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_tls_and_a_client_without_tls_are_told_apart() {
+async fn a_server_without_tls_and_a_client_without_tls_have_different_errors() {
     let secured = Secured::start("no");
     let plain_server = RedisConfig { tls: Some(secured.certificates.config()), ..secured.server.config() };
     let text = coordinator(&plain_server).open().await.unwrap_err().to_string();

@@ -165,7 +165,7 @@ async fn a_slow_loris_is_cut_after_its_time_however_it_dribbles() {
 }
 
 #[tokio::test]
-async fn the_handshake_takes_three_seconds_at_most_unless_told_otherwise() {
+async fn the_handshake_takes_three_seconds_at_most_by_default() {
     assert_eq!(config("a").handshake_timeout, Duration::from_secs(3));
 }
 
@@ -319,7 +319,7 @@ async fn an_authenticated_peer_that_sends_no_frames_loses_its_connection_only() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_that_is_no_broker_cannot_harm_who_connects() {
+async fn a_listener_that_is_no_broker_cannot_harm_the_connecting_side() {
     let answers: [&[u8]; 4] = [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", &[0xff; 5000], b"\0\0\0\x06DWRK\x03\x03"];
     for answer in answers {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -54,7 +54,7 @@ fn party(broker: &str) -> Party {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_recorded_handshake_lets_nobody_in_and_the_session_behind_it_is_not_heard() {
+async fn a_recorded_handshake_is_refused_and_the_session_behind_it_is_not_read() {
     let b = side(config("b"));
     let endpoint = NET.listen(&b).await;
     let (mut stream, mut buffer) = (raw(&endpoint).await, BytesMut::new());

@@ -145,7 +145,7 @@ async fn ipv6_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_who_connects_at_once_gets_the_same_connection() {
+async fn all_that_connect_at_once_get_the_same_connection() {
     for net in Net::all() {
         let (a, b) = (side(config("a")), side(config("b")));
         let endpoint = net.listen(&b).await;
@@ -174,7 +174,7 @@ async fn everybody_who_connects_at_once_gets_the_same_connection() {
 }
 
 #[tokio::test]
-async fn another_incarnation_is_refused_and_told_so() {
+async fn another_incarnation_is_refused_with_the_reason() {
     for net in Net::all() {
         let (a, b) = (side(config("a")), side(config("b")));
         let endpoint = net.listen(&b).await;

@@ -141,7 +141,7 @@ async fn a_certificate_of_another_authority_is_refused_by_either_side_whatever_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_alone_lets_nobody_in() {
+async fn a_certificate_alone_is_not_enough() {
     let mut stranger = encrypted("a", "broker", "authority");
     stranger.secrets.0 = vec![b"another".to_vec()];
     let (a, b) = (side(stranger), side(encrypted("b", "broker", "authority")));

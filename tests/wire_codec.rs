@@ -258,7 +258,7 @@ fn a_claimed_length_takes_room_only_as_its_bytes_come() {
 }
 
 #[test]
-fn an_unknown_kind_is_told_with_its_call_and_what_follows_is_read() {
+fn an_unknown_kind_is_reported_with_its_call_and_the_next_frame_is_read() {
     let mut stream = frame(99, 7, 200, b"whatever a later build puts here");
     encode(&Message::Drain, MAX, &mut stream).unwrap();
     stream.put_slice(&[0, 0, 0, 1, 100]);

@@ -105,7 +105,7 @@ fn whatever_is_changed_in_the_corpus_is_read_without_panic_or_room_beyond_the_li
 }
 
 #[test]
-fn two_frames_of_the_corpus_in_a_row_are_told_apart() {
+fn two_frames_of_the_corpus_in_a_row_are_separated() {
     let entries = corpus("frames.txt");
     let whole = |outcome: &str| ["message", "unknown"].contains(&outcome);
     for (first, bytes, what) in entries.iter().filter(|(outcome, ..)| whole(outcome)) {

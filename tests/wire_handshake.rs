@@ -74,7 +74,7 @@ fn two_with_one_secret_know_each_other() {
 }
 
 #[test]
-fn what_a_connection_is_for_is_said_by_who_connects() {
+fn the_connecting_side_says_what_a_connection_is_for() {
     let mut control = party("a", &["s"]);
     control.purpose = Purpose::Control;
     let (a, b) = shake(control.clone(), party("b", &["s"]));
@@ -239,7 +239,7 @@ fn a_frame_over_the_limit_is_refused_by_its_length_alone() {
 }
 
 #[test]
-fn who_speaks_another_protocol_is_told_apart_at_once() {
+fn a_peer_of_another_protocol_is_recognised_at_once() {
     for text in ["GET / HTTP/1.1\r\n", "\0\0\0\x05null\n", "\0\0\0\0DWRX"] {
         let mut buffer = BytesMut::from(text);
         assert_eq!(take_frame(&mut buffer), Err(HandshakeError::NotABroker), "{text:?}");
@@ -247,7 +247,7 @@ fn who_speaks_another_protocol_is_told_apart_at_once() {
 }
 
 #[test]
-fn who_speaks_tls_is_told_apart_at_once() {
+fn a_peer_that_speaks_tls_is_recognised_at_once() {
     for bytes in [&b"\x16\x03\x01\x02\x00"[..], b"\x15\x03", b"\x17\x03\x03\x00\x13"] {
         let mut buffer = BytesMut::from(bytes);
         assert_eq!(take_frame(&mut buffer), Err(HandshakeError::UnexpectedTls), "{bytes:?}");

@@ -1,5 +1,5 @@
 /**
- * What a worker class makes of the properties that it inherits: a field or a method of the same name would hide them.
+ * Checks that a worker class does not hide inherited properties by fields or methods of the same name.
  */
 'use strict';
 

@@ -2,7 +2,7 @@
  * What code of the application finds in its `AsyncLocalStorage`s, and the message that is being handled in `Worker.context()`.
  *
  * Handlers run in a context of their own: outside of whatever the caller has stored, and apart from each other, wherever the
- * caller is. What follows a call of the package (`await`, `then`, a callback) runs in the context of who made it.
+ * caller is. What follows a call of the package (`await`, `then`, a callback) runs in the context of the code that made it.
  */
 'use strict';
 
@@ -15,7 +15,7 @@ const storage = new AsyncLocalStorage();
 /** Whether a handler ran in this environment: before that nothing can be in the storage. */
 let used = false;
 
-/** What is stored nowhere: whoever loads this file may have something stored. */
+/** A resource in which nothing is stored, even if the code that loads this file has stored something. */
 let root;
 callWithoutContext({}, () => (root = new AsyncResource('dworker')));
 
@@ -98,14 +98,14 @@ function schedule(run) {
   else outside(setImmediate, run);
 }
 
-/** Callbacks of bluebird's promises that are settled from here on wait for {@link callBack}. */
+/** From here on, callbacks of bluebird's promises wait for {@link callBack}. */
 function gather() {
   gathering = true;
 }
 
 /**
- * An error comes: callbacks have a turn of their own, where none are waiting yet. Who is refused and tries again at once would
- * otherwise take the turns in which the socket is written.
+ * An error comes: callbacks have a turn of their own, where none are waiting yet. A caller that is refused and retries at once
+ * would otherwise use up the turns in which the socket is written.
  */
 function scatter() {
   gathering = false;

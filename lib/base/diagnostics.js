@@ -32,7 +32,7 @@ function watchCall(promise, message) {
   );
 }
 
-/** When a handler begins: 0 where nobody wants to know. */
+/** When a handler begins: 0 if the channel has no subscribers. */
 function beginHandler() {
   return rpc.hasSubscribers ? monotonicClock() : 0;
 }

@@ -11,7 +11,7 @@ class Log {
   /** @param {function(string, string, Object=)} emit gets level, message and fields of each line */
   constructor(emit) {
     this.emit = emit;
-    /** By kind: the line that waits for the end of its second, and how many it stands for. */
+    /** By kind: the line that waits for the end of its second, and how many lines it represents. */
     this.kinds = new Map();
   }
 

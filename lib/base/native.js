@@ -1,5 +1,5 @@
 /**
- * Where the native addon comes from: the only file that names it.
+ * Loads the native addon. No other file names it.
  */
 'use strict';
 
@@ -93,12 +93,12 @@ let leaves = false;
 
 /**
  * From now on the brokers of this thread give their leases back when it ends by `process.exit()` or by an error that
- * nobody caught. (`terminate()` of a thread runs no JavaScript: the addon hears of it by itself.)
+ * nobody caught. (`terminate()` of a thread runs no JavaScript: the addon notices it by itself.)
  */
 function leaveAtExit() {
   if (leaves) return;
   leaves = true;
-  // An error that nobody caught, or an exit that says so: it may be a worker's doing.
+  // An uncaught error or an exit code other than 0: a worker may have caused it.
   process.on('exit', (code) => endEnvironment(code !== 0));
 }
 

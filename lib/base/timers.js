@@ -41,5 +41,5 @@ module.exports.setInterval = timers.setInterval;
 module.exports.clearInterval = timers.clearInterval;
 /** ms since 1970; steps when the system's clock is set. */
 module.exports.wallClock = wallClock;
-/** ms since the process started; never steps, and stands still while the machine sleeps. */
+/** ms since the process started; never steps, and does not advance while the machine sleeps. */
 module.exports.monotonicClock = performance.now.bind(performance);

@@ -3,7 +3,7 @@
  */
 'use strict';
 
-/** A program that makes more kinds of mistakes has been told enough. */
+/** Warnings of at most this many kinds are given in one process. */
 const MOST_KINDS = 256;
 const seen = new Set();
 

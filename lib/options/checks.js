@@ -86,7 +86,7 @@ function oneOf(...words) {
   return described(check, quoted.map((word) => `\`${word}\``).join(' or '), quoted.join(' | '));
 }
 
-/** A host name or an IP address. IPv6 may stand in brackets; they are taken off. */
+/** A host name or an IP address. An IPv6 address may be in brackets, which are removed. */
 const host = described((value, name) => {
   const bare = typeof value === 'string' ? value.replace(/^\[(.*)\]$/, '$1') : '';
   const isHostName = bare === value && /^[^\s/\\@:?#[\]\0]{1,253}$/.test(bare) && bare.isWellFormed();

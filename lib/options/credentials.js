@@ -52,7 +52,7 @@ class Credentials {
 
 /**
  * @param {{secret: *=, tls: *=}} given `option`
- * @param {Object} env its `DWORKER_SECRET` stands for an absent `option.secret`
+ * @param {Object} env its `DWORKER_SECRET` is used if `option.secret` is absent
  * @returns {Credentials}
  * @throws {Error} code `DW_ERR_CONFIG`, without any part of a secret
  */

@@ -52,7 +52,7 @@ function normalizeRouterOptions(option) {
   return { config: readTable(ROUTER, object(option ?? {}, 'option'), mistakes), mistakes };
 }
 
-/** `DWORKER_SOCKETS` lets whoever runs a program compare the two ways without a change in it. */
+/** `DWORKER_SOCKETS` selects the way without a change of the program, to compare the two. */
 function normalizeSockets(given, { DWORKER_SOCKETS: fromEnv = '' }) {
   const fallback = fromEnv === '' ? SOCKETS.default : SOCKETS.check(fromEnv, 'DWORKER_SOCKETS');
   const chosen = given === undefined ? fallback : SOCKETS.check(given, 'sockets');

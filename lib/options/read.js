@@ -32,7 +32,7 @@ function readOption(option, value, { name, before, mistakes }) {
   return typeof option.default === 'function' ? option.default(before) : option.default;
 }
 
-/** `none`: the core knows the group as absent, and `null` says so too. */
+/** `none`: the core accepts that the group is absent; `null` means the same. */
 function readGroup({ group, none, whole }, value, name, mistakes) {
   if (none && (value === undefined || value === null)) return null;
   const result = readTable(group, value === undefined ? {} : object(value, name), mistakes, `${name}.`);

@@ -52,7 +52,7 @@ const FAMILIES = [
       username: options.username,
       password: options.password,
       db: options.database,
-      // its TLS options stand among those of the socket
+      // its TLS options are among those of the socket
       tls: options.socket?.tls && tlsOptions(options.socket),
       credentialsProvider: options.credentialsProvider,
     }),
@@ -61,7 +61,7 @@ const FAMILIES = [
 
 /**
  * @param {{pub: ?Object, sub: ?Object, passwordKnown: boolean}} clients the application's objects, at least one of
- *   them. `passwordKnown`: a password stands beside them, so theirs is not needed
+ *   them. `passwordKnown`: the options also have a password, so the client's is not needed
  * @returns {{facts: Object, name: string}} host, port, path, username, password, db, tls and sentinels as the client has
  *   them (of `pub` if it is given), and the name of the option that they come from
  */
@@ -90,7 +90,7 @@ function readClient(client, name, passwordKnown) {
   return { ...facts, username: asText(facts.username), password: asText(facts.password) };
 }
 
-/** ioredis takes `tls` for the master only with `enableTLSForSentinelMode`; that of the sentinels stands apart. */
+/** ioredis takes `tls` for the master only with `enableTLSForSentinelMode`; the sentinels have an option of their own. */
 function sentinels(options) {
   if (options.role === 'slave' || options.natMap) {
     throw failure('DW_ERR_CONFIG', 'Expected a client object that uses the master at the address that its sentinels name (no role "slave", no natMap)');

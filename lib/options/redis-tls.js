@@ -13,7 +13,7 @@ const { REDIS_TLS } = require('./table');
 const { nearest } = require('./unknown');
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
-/** Each of them changes who is trusted or who we are, so none can be passed over. */
+/** Each of these options changes which servers are trusted or which identity is shown, so none may be ignored. */
 const NOT_UNDERSTOOD = ['pfx', 'secureContext', 'checkServerIdentity', 'crl', 'pskCallback'];
 
 /**

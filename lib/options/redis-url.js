@@ -24,7 +24,7 @@ const LONGEST_MEMORY_NAME = 128;
  * @param {*} given a string or a `URL`
  * @param {string} name the option that holds the URL
  * @returns {Object} `{memory}` with the coordinator's name, or `host`, `port`, `path`, `username`, `password`, `db`, each
- *   a string or undefined, `tls: true` where the scheme says so, and for sentinels what `option.redis` calls them
+ *   a string or undefined, `tls: true` if the scheme asks for it, and for sentinels what `option.redis` calls them
  * @throws {Error} without any part of the URL but its scheme
  */
 function parseRedisUrl(given, name) {
@@ -68,7 +68,7 @@ function nodes(text, name) {
   return { username, password, db, nodes: each.map(([, host, port]) => ({ host, port })) };
 }
 
-/** By hand: the parser of URLs knows one host. The account is the one on Redis; that on the sentinels stands in the query. */
+/** By hand: the parser of URLs knows one host. The account is the one on Redis; the account on the sentinels is in the query. */
 function sentinel(text, name) {
   const [, account = '', hosts, master = '', db, query = ''] = SENTINEL.exec(text) ?? [];
   const nodes = (hosts ?? '').split(',').map((each) => NODE.exec(each));
@@ -86,7 +86,7 @@ function sentinel(text, name) {
   };
 }
 
-/** An account stands in the query: a URL without a host has no other place for it. */
+/** The account is in the query, because a URL without a host has no other place for it. */
 function unix(url, name) {
   if (url.host !== '' || url.pathname.length < 2) {
     throw secretRefusal('redis+unix:// with three slashes and the path of a socket', name, url.href);

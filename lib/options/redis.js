@@ -23,7 +23,7 @@ const DEFAULT_DB = 0;
 
 /**
  * @param {*} redis `option.redis`
- * @param {Object} env its `DWORKER_REDIS_URL` stands for an absent `option.redis`
+ * @param {Object} env its `DWORKER_REDIS_URL` is used if `option.redis` is absent
  * @returns {{coordinator: Object, pub: ?Object, sub: ?Object}} with the application's own client objects
  * @throws {Error} code `DW_ERR_CONFIG`
  */
@@ -49,7 +49,7 @@ function fromObject(redis) {
   return { coordinator, pub, sub };
 }
 
-/** Not only a warning: whoever misspells `url` would be connected to 127.0.0.1. */
+/** An error and not only a warning: a program that misspells `url` would connect to 127.0.0.1. */
 function refuseUnknown(redis) {
   const [first] = unknownOptions(REDIS, redis, 'redis.', ELSEWHERE.redis);
   if (first !== undefined) throw failure('DW_ERR_CONFIG', first);

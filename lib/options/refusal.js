@@ -21,7 +21,7 @@ function refusal(what, name, value) {
   return typeof value === 'string' && MAY_HOLD_CREDENTIALS.test(value) ? secretRefusal(what, name, value) : badArgument(what, name, value);
 }
 
-/** As `refusal`, for options that hold credentials: of a string, a number or an object only the type is told. */
+/** As `refusal`, for options that hold credentials: the message names only the type of the value. */
 function secretRefusal(what, name, value) {
   if (value === null || value === undefined) return badArgument(what, name, value);
   return failure('DW_ERR_CONFIG', `Expected ${what} for ${name} but received (hidden) of type ${typeof value}`);

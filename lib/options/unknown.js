@@ -53,7 +53,7 @@ function hasUnknown(table, given) {
 }
 
 /**
- * What a name that is not known probably stands for.
+ * The known name that an unknown one is probably a misspelling of.
  *
  * @param {Object} table
  * @param {string} key

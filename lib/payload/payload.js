@@ -69,7 +69,7 @@ function steady(bytes) {
 }
 
 /**
- * The value of a payload that stands apart from its batch. Throws where it has none.
+ * The value of a payload that was sent apart from its batch. Throws if the payload cannot be decoded.
  *
  * @param {NativeBroker} native
  * @param {number} index its place

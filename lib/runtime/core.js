@@ -24,7 +24,7 @@ const STATE_NAMES = Object.keys(State);
 /** The longest interval that a timer of Node.js takes. */
 const FOREVER = 0x7fffffff;
 
-/** What the record of a broker says of its process, for people who look at the cluster. */
+/** What the record of a broker says of its process, for people who inspect the cluster. */
 const PROCESS = { host: hostname(), pid: process.pid, version };
 
 class Core {
@@ -134,20 +134,20 @@ class Core {
 
   restartAll() {
     if (this.channel === null) {
-      this.reporter.log('error', `Broker ${this.id} is not started: nobody is told to restart`);
+      this.reporter.log('error', `Broker ${this.id} is not started: cannot ask the brokers to restart. Call start() first`);
       return;
     }
-    const failed = (error) => this.reporter.log('error', `The brokers could not be told to restart: ${error.message}`, { err: error });
+    const failed = (error) => this.reporter.log('error', `The brokers could not be asked to restart: ${error.message}`, { err: error });
     this.channel.call((native, slot) => native.restartAll(slot)).then(undefined, failed);
   }
 
   quit() {
     for (const client of new Set([this.pub, this.sub])) this.quitClient(client);
     if (this.state === State.INACTIVE || this.state === State.DESTROYED) this.release(this.state);
-    else if (this.state !== State.DESTROYING) this.reporter.log('warn', `Broker ${this.id} goes on after quit(): call destroy() first`);
+    else if (this.state !== State.DESTROYING) this.reporter.log('warn', `Broker ${this.id} stays in the cluster after quit(). Call destroy() before quit()`);
   }
 
-  /** A client of the application's may be closed already, and then refuses in one way or another. */
+  /** A client of the application may be closed already: then its `quit()` throws or rejects. */
   quitClient(client) {
     if (client === undefined) return;
     try {
@@ -158,12 +158,12 @@ class Core {
     }
   }
 
-  /** The broker has left: nothing of it runs on, and no answer comes any more. */
+  /** The broker has left the cluster. No answer arrives any more. */
   stop() {
     this.release(State.DESTROYED, 'destroyed');
   }
 
-  /** Gives back all that the native side holds. `what` happened to the broker, for the calls that are in flight. */
+  /** Releases everything that the native side holds. `what` happened to the broker: the reason for the calls that are in flight. */
   release(state, what = 'closed') {
     const { channel } = this;
     this.channel = null;
@@ -181,7 +181,7 @@ class Core {
     return failure('DW_ERR_STATE', `Broker ${this.id} was ${what} with the call in flight`, 'unknown');
   }
 
-  /** Drops everything at once, as a killed process does: no goodbye, no hand-over. */
+  /** Drops everything at once, as a killed process does: it neither leaves the cluster nor hands workers over. */
   crash() {
     if (this.channel === null) return;
     this.channel.native.crash();
@@ -211,7 +211,7 @@ class Core {
     return `Broker ${this.id} has not been started. Call start() and wait for it.`;
   }
 
-  /** The class is registered here and of this broker's cluster: the others may know. */
+  /** The class is registered here and belongs to this broker's cluster: other brokers may place its workers here. */
   host(name) {
     if (this.hosted.has(name)) return;
     this.hosted.add(name);
@@ -220,7 +220,7 @@ class Core {
     this.channel.touch();
   }
 
-  /** For the handshakes that begin from now on; connections that are open stay. */
+  /** Uses the credentials for handshakes that begin from now on. Open connections stay open. */
   prove(credentials) {
     this.credentials = credentials;
     if (this.channel !== null) this.channel.native.setCredentials(credentials.toText());
@@ -230,13 +230,13 @@ class Core {
     return lookUp(this.registry, name, this.id);
   }
 
-  /** Somebody called `restartAll()`. */
+  /** A broker of the namespace called `restartAll()`. */
   restartRequested() {
-    this.reporter.log('info', `Broker ${this.id} was told to restart`);
+    this.reporter.log('info', `Broker ${this.id} restarts: restartAll() was called on a broker of its namespace`);
     this.broker.restart().then(undefined, (error) => this.reporter.log('error', `The restart failed: ${error.message}`, { err: error }));
   }
 
-  /** The native core ended by itself. That is no reason for the process to end. */
+  /** The native core stopped by itself. The process goes on. */
   stopped(message) {
     this.reporter.log('error', `Broker ${this.id} stopped: ${message}`);
     this.release(this.state === State.ACTIVATING ? State.INACTIVE : State.DESTROYED);

@@ -1,5 +1,5 @@
 /**
- * How the application comes to a worker: by creating it or by finding it.
+ * Creates and finds workers.
  */
 'use strict';
 

@@ -1,5 +1,5 @@
 /**
- * Which worker classes a broker knows, and what makes a class fit to be one.
+ * The worker classes that a broker knows, and the checks of a class that is registered.
  */
 'use strict';
 
@@ -83,7 +83,7 @@ function sourceOf(WorkerClass) {
   return [WorkerClass, ...functions].map((each) => Function.prototype.toString.call(each)).join('\n');
 }
 
-/** Says of a function its name and what it extends, which "a function" would not. */
+/** Names the function and what it extends, where "a function" would not help. */
 function noSubclass(Base, name, value) {
   if (typeof value !== 'function') return badArgument(`a subclass of ${Base.name}`, name, value);
   const text = `Expected a subclass of ${Base.name} for ${name} but received ${nameOf(value)}, which ${parentOf(value, Base)}`;

@@ -79,7 +79,7 @@ class Reporter {
   /** A failure that no caller receives: a warning where neither the log nor `workerError` has a listener. */
   unheard(kind, message, error) {
     if (this.silent || this.isLogged() || this.isHeard('workerError')) return;
-    const advice = "Listen to 'workerError' or 'log' to be told of every failure of this kind; this warning is given once.";
+    const advice = "Listen to 'workerError' or 'log' to receive every failure of this kind; this warning is given once.";
     const detail = error instanceof Error ? String(error.stack) : undefined;
     warnOnce(`unheard ${kind}`, `${message}. ${advice}`, { code: 'DW_WARN_UNHEARD_FAILURE', detail });
   }
@@ -88,7 +88,7 @@ class Reporter {
   failedElsewhere(kind, message) {
     if (this.isHeard('log')) this.logOften(kind, 'warn', message);
     else if (!this.silent) {
-      const advice = "Listen to 'log' to be told of every failure of this kind; this warning is given once.";
+      const advice = "Listen to 'log' to receive every failure of this kind; this warning is given once.";
       warnOnce(`told ${kind}`, `${message}. ${advice}`, { code: 'DW_WARN_UNHEARD_FAILURE' });
     }
   }

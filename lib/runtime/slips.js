@@ -7,7 +7,7 @@ const { nearest } = require('../options/unknown');
 const { Worker } = require('../worker');
 
 const HANDLERS = ['onCreate', 'onAsk', 'onTell', 'onDestroy'];
-/** Letters in which a slip is told from another word. */
+/** In names of at least this length, one wrong letter is a misspelling and not another word. */
 const LONG_NAME = 8;
 const STATICS = ['classname', 'clustername', 'agent', 'concurrency', 'maxQueue', 'methods', 'input'];
 

@@ -5,7 +5,7 @@
  * u8 flags (1: the texts are UTF-16)   u32 length of flags, length and value   value   texts
  * ```
  * A value begins with a byte below: 0 to 127 is that integer, `SHORT + n` a string of n UTF-16 units, which are the next ones of the texts.
- * All short strings and names of properties stand in the texts, so that one call reads them. An object is a record: `DEFINE` lists its
+ * All short strings and names of properties are in the texts, so that one call reads them. An object is a record: `DEFINE` lists its
  * names and gives the record the next number, `RECORD` repeats one by its number. An object with many names is an `OBJECT` of pairs.
  *
  * Two encodings share the layout. `packed` says what JSON says: `UNDEFINED` in an object is a property that is left out, in an
@@ -18,7 +18,7 @@
 module.exports.HEADER = 5;
 module.exports.TEXTS_ARE_UTF16 = 1;
 
-/** Longest string that stands among the texts. V8 copies a part of a string up to this length; a longer one would keep all of it. */
+/** Longest string that is put among the texts. V8 copies a part of a string up to this length; a longer one would keep all of it. */
 module.exports.LONGEST_SHORT = 12;
 /** Most names of a record, and most records. */
 module.exports.MOST_NAMES = 32;

@@ -42,7 +42,7 @@ class StructuredEncoder extends Encoder {
     this.seen = new Map();
   }
 
-  /** Of any length: the core says so where that is more than allowed. */
+  /** The result has any length: the core refuses one that is too long. */
   encode(value) {
     // A getter sends another message: that one is encoded on its own.
     if (this.busy) return new StructuredEncoder().encode(value);

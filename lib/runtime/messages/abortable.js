@@ -1,5 +1,5 @@
 /**
- * An outstanding ask that its caller ends: by a signal, or because it is a handler that nobody waits for any more.
+ * Outstanding asks that are cancelled: by an `AbortSignal`, or because the call whose handler made them has ended.
  */
 'use strict';
 
@@ -35,7 +35,7 @@ function leave(signal, call) {
   if (set.delete(call) && set.size === 0) signal.removeEventListener('abort', abort);
 }
 
-/** Stands where the channel keeps what it settles. */
+/** An ask with a signal, in place of the call that the channel would settle. */
 class AbortableCall {
   constructor(channel, slot, workerId, signal, { resolve, reject }) {
     this.channel = channel;
@@ -57,7 +57,7 @@ class AbortableCall {
     this.fail(error);
   }
 
-  /** The signal aborts. Where the outcome is on its way already, that one counts. */
+  /** The signal aborts. If the outcome is already on its way, the outcome counts. */
   abort() {
     const { channel, slot } = this;
     const delivered = channel.native.abort(slot);
@@ -67,7 +67,7 @@ class AbortableCall {
   }
 }
 
-/** An ask of a handler, through the core, as what ends with that handler's own call. */
+/** An ask that a handler made through the core, to be cancelled when the handler's own call ends. */
 class CallOfHandler {
   constructor(channel, slot) {
     this.channel = channel;
@@ -82,7 +82,7 @@ class CallOfHandler {
     const { channel, slot } = this;
     const delivered = channel.native.abort(slot);
     if (delivered === null) return;
-    const text = 'The call was made for one that nobody waits for any more.';
+    const text = 'Cancelled: the request that made this call has already ended.';
     channel.calls.take(slot).reject(failure('DW_ERR_ABORTED', text, delivered));
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Functions that stand for the methods of a worker: what `agent.call` and `agent.send` give.
+ * The functions of `agent.call` and `agent.send`: one for each method of the worker.
  */
 'use strict';
 
@@ -22,7 +22,7 @@ const SENDERS = {
     };
   },
 };
-/** What `await`, serializers and test frameworks look for on any object: names like these are methods only where a class declares them. */
+/** Names that `await`, serializers and test frameworks look up on any object: they are methods only if a class declares them. */
 const LOOKED_FOR = new Set([...Object.getOwnPropertyNames(Object.prototype), 'then', 'catch', 'finally', 'toJSON', 'inspect', 'nodeType', 'tagName', 'asymmetricMatch', 'length']);
 
 /** Objects with the functions for the methods of a class, made once for each. */

@@ -1,7 +1,7 @@
 /**
- * When calls end that nobody answers: one timer for all calls of the same timeout.
+ * Ends calls that get no answer in time, with one timer for all calls of the same timeout.
  *
- * A call with a timer of its own would cost more than all the rest of it. Calls of one timeout end in the order in which
+ * A timer for each call would cost more than everything else that a call does. Calls of one timeout end in the order in which
  * they began, so each list needs a timer for its first one only.
  */
 'use strict';
@@ -9,7 +9,7 @@
 const { outside } = require('../../base/context');
 const { monotonicClock, setTimeout } = require('../../base/timers');
 
-/** Timeouts are rounded up to steps of this many ms: so many lists less. */
+/** Timeouts are rounded up to multiples of this many ms, so that there are fewer lists. */
 const STEP = 4;
 
 /** Calls of one timeout. A call carries `deadline` and its neighbours itself. */
@@ -60,7 +60,7 @@ class Deadlines {
     this.lists = new Map();
   }
 
-  /** `call.tooLate()` is to take it out of its list. */
+  /** `call.tooLate()` must take the call out of its list. */
   add(call, timeout) {
     const rounded = Math.ceil(timeout / STEP) * STEP;
     let list = this.lists.get(rounded);

@@ -1,5 +1,5 @@
 /**
- * A message of a broker to its own worker, as JavaScript keeps it (lib/runtime/messages/direct.js).
+ * A message from a broker to its own worker, kept in JavaScript (lib/runtime/messages/direct.js).
  */
 'use strict';
 
@@ -37,7 +37,7 @@ function abort(call) {
   }
 }
 
-/** A message that waits for its turn. Of a tell it stays so. */
+/** A message that waits for its handler: a tell, or the base of an ask. */
 class Message {
   /** `payload`, `form`: see lib/payload/payload.js. */
   constructor(record, method, payload, form) {
@@ -96,9 +96,9 @@ class DirectCall extends Message {
     this.reject(failure('DW_ERR_TIMEOUT', 'No answer arrived in time.'));
   }
 
-  /** The one that it was made for has ended. */
+  /** The call whose handler made this one has ended. */
   abort() {
-    const text = 'The call was made for one that nobody waits for any more.';
+    const text = 'Cancelled: the request that made this call has already ended.';
     this.reject(failure('DW_ERR_ABORTED', text, this.turn === null ? 'no' : 'unknown'));
   }
 }

@@ -38,9 +38,9 @@ class DirectOutcome extends Turn {
   }
 
   limit(timeout) {
-    if (!this.call.open) throw failure('DW_ERR_ABORTED', 'Nobody waits any more for the call that is being handled.', 'no');
+    if (!this.call.open) throw failure('DW_ERR_ABORTED', 'The caller no longer waits for the answer to the call that is being handled.', 'no');
     const left = this.call.deadline - monotonicClock();
-    if (left <= 0) throw failure('DW_ERR_TIMEOUT', 'The call that is being handled has no time left.', 'no');
+    if (left <= 0) throw failure('DW_ERR_TIMEOUT', 'The deadline of the call that is being handled has passed.', 'no');
     return Math.min(timeout, Math.ceil(left));
   }
 
@@ -54,7 +54,7 @@ class DirectOutcome extends Turn {
     this.calls.push(call);
   }
 
-  /** Nobody waits for the answer any more. */
+  /** The caller no longer waits for the answer. */
   cancelled() {
     if (!this.open) return;
     this.workers.contexts.cancelled(this);

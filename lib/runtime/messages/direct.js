@@ -1,10 +1,10 @@
 /**
  * Messages of a broker to its own workers that never leave JavaScript.
  *
- * Through the core an ask crosses N-API twice, and stands in two batch texts. Here is only what is simple: a worker that
- * handles messages side by side, to which nothing else is on its way (`src/broker/activation/workers.rs` says when). As soon as
- * anything else is the case (the worker goes, the broker cannot prove that it lives, a call has a signal) what has not
- * started goes to the core, in its order, and so does what follows.
+ * An ask through the core crosses N-API twice and is written into two batches. This file handles only the simple case: a worker that handles
+ * several messages at a time, and to which no message is on its way through the core (see `src/broker/activation/workers.rs`). As soon as
+ * anything else is the case (the worker ends, the broker cannot prove its lease, a call has a signal), the messages that have not started go
+ * to the core in their order, and so do the messages that follow.
  */
 'use strict';
 
@@ -68,12 +68,12 @@ class Direct {
     this.time = 0;
   }
 
-  /** Whether a call of this kind can be made here at all. `turn`: of the handler that makes it. */
+  /** Whether such a call can be made without the core. `turn`: the turn of the handler that makes it. */
   suits(turn, data) {
     return (turn === undefined || turn.inbound <= 0) && sizeOf(data) <= this.maxUnits;
   }
 
-  /** Throws where too much waits. */
+  /** Throws if too many messages wait. */
   admit(record, message) {
     const units = sizeOf(message.payload);
     if (this.queue.length - this.first >= MAX_MESSAGES || this.units + units > MAX_UNITS) {
@@ -88,7 +88,7 @@ class Direct {
     }
   }
 
-  /** `settle` hears of the outcome. */
+  /** `settle` receives the outcome. */
   ask(record, method, data, form, timeout, settle) {
     const call = new DirectCall(record, method, keep(data, form), form, settle);
     this.admit(record, call);
@@ -241,7 +241,7 @@ class Direct {
 
   // --- ends ---
 
-  /** Whether somebody waits for a handler of this worker. */
+  /** Whether a caller waits for a handler of this worker. */
   handles(record) {
     return record.handling > 0;
   }
@@ -251,7 +251,7 @@ class Direct {
     return this.deadlines.all().filter((call) => call.record === record && call.turn !== null);
   }
 
-  /** The worker may live elsewhere from here on: what its handlers still answer counts no more. */
+  /** The worker may live at another broker from here on: answers of its handlers are no longer accepted. */
   cut(record) {
     for (const call of this.handled(record)) {
       const text = `The worker "${record.id}" ended, or moved, while it handled the call.`;

@@ -10,7 +10,7 @@ const { CODES, failure } = require('../../base/errors');
 
 /** How deep causes are followed: deeper ones are left out, a cycle among them. */
 const MAX_CAUSES = 4;
-/** Characters of a handler's stack that its caller is told. An error that went through several workers carries the stack of each. */
+/** Characters of a handler's stack that its caller receives. An error that went through several workers carries the stack of each. */
 const MAX_STACK = 8192;
 /** A stack takes at most this part of the largest message: there must be room for the rest of the error. */
 const STACKS_PER_MESSAGE = 8;
@@ -27,7 +27,7 @@ function describe(reason) {
   return isOwnCode(body.code) ? { ...body, code: 'DW_ERR_REJECTED', delivered: undefined, cause: body } : body;
 }
 
-/** The stack of what a handler failed with, as long as callers are told it; `undefined` where it has none. */
+/** The stack of a handler's error, cut to the length that callers receive; `undefined` if it has none. */
 function stackOf(reason, maxMessageBytes) {
   try {
     const { stack } = reason;
@@ -90,7 +90,7 @@ function jsonCopy(read) {
 }
 
 /**
- * The caller's error: the core's own where no handler spoke, else the handler's, with `delivered` of the transport.
+ * The caller's error: the core's own if no handler failed, else the handler's, with the `delivered` of the transport.
  *
  * @param {string} code
  * @param {'no'|'unknown'|'yes'} delivered

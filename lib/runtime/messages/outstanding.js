@@ -24,7 +24,7 @@ class Call {
   }
 }
 
-/** Takes what comes for a slot that is settled already. */
+/** Receives the outcome of a slot that is already settled. */
 const NOBODY = { resolve() {}, reject() {} };
 
 class Outstanding {
@@ -61,7 +61,7 @@ class Outstanding {
     return promise;
   }
 
-  /** `settled.resolve(value)` or `.reject(error)` hears of the outcome. */
+  /** `settled.resolve(value)` or `.reject(error)` receives the outcome. */
   set(slot, settled) {
     this.calls.set(slot, settled);
   }
@@ -78,7 +78,7 @@ class Outstanding {
     return this.calls.size;
   }
 
-  /** The operation has ended: who is to hear how. */
+  /** The operation has ended: returns what receives the outcome. */
   take(slot) {
     const call = this.calls.get(slot);
     this.calls.delete(slot);

@@ -1,5 +1,5 @@
 /**
- * How many messages a worker of a class handles at once, as the class says.
+ * The concurrency of a worker class: `static concurrency` and `static maxQueue`.
  */
 'use strict';
 
@@ -10,7 +10,7 @@ const { LIMIT } = require('../../protocol');
 const LONGEST_QUEUE = 2 ** 31 - 1;
 
 /**
- * How many messages wait at most for a worker that takes one at a time; 0 where it takes the next one meanwhile.
+ * How many messages wait at most for a serial worker of the class; 0 for a parallel one.
  *
  * @throws {Error} with `DW_ERR_CONFIG`
  */

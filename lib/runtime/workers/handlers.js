@@ -1,5 +1,5 @@
 /**
- * Which function of a worker a message is given to.
+ * Chooses the function of a worker that handles a message.
  */
 'use strict';
 

@@ -57,7 +57,7 @@ function isCallable(name, Worker) {
   return name !== '' && fits(name, LIMIT.METHOD_BYTES) && !(name in Worker.prototype) && !NEVER.includes(name);
 }
 
-/** What `static methods = true` stands for. Accessors are not run. */
+/** The methods that `static methods = true` means. Accessors are not run. */
 function ownMethods(prototype, Worker) {
   const own = Object.entries(Object.getOwnPropertyDescriptors(prototype));
   const functions = own.filter(([, { value }]) => typeof value === 'function').map(([name]) => name);

@@ -1,5 +1,5 @@
 /**
- * What counts as the end of a handler call: its value, its promise or its callback, whichever is first.
+ * The end of a handler call: its value, its promise or its callback, whichever is first.
  */
 'use strict';
 
@@ -74,7 +74,7 @@ class Turn extends Outcome {
     this.method = method;
     this.suspensions = workers.contexts.suspensions;
     this.known = null;
-    /** When it began, for who watches; 0 where nobody does. */
+    /** When it began, for subscribers of the diagnostics channel; 0 without any. */
     this.began = beginHandler();
   }
 
@@ -107,7 +107,7 @@ class Turn extends Outcome {
 }
 
 /**
- * A tell: nobody waits for it, but the next message of a worker that takes one at a time.
+ * A tell. Its sender does not wait for it; a serial worker's next message does.
  */
 class TellOutcome extends Turn {
   end(failed, value) {
@@ -133,7 +133,7 @@ class AskOutcome extends Turn {
 }
 
 /**
- * A call of `onCreate` or `onDestroy`: what it failed with is told and ignored.
+ * A call of `onCreate` or `onDestroy`. If it fails, the failure is reported and changes nothing else.
  */
 class StepOutcome extends Outcome {
   constructor(workers, record, step, next) {
@@ -145,7 +145,7 @@ class StepOutcome extends Outcome {
     this.opened = -1;
   }
 
-  /** The number that the core knows the step by: its calls say who waits for them. Most steps make none. */
+  /** The number of the step in the core, which its calls name as their origin. It is allotted on demand, because most steps make no calls. */
   get inbound() {
     if (this.opened < 0) {
       const { channel } = this.workers.core;

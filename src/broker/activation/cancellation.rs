@@ -58,7 +58,7 @@ impl Workers {
 
     /// Ends calls that a handler made; where they were.
     fn abort_all(&self, calls: Vec<u64>) -> Vec<(u64, Place)> {
-        let text = "The call was made for one that nobody waits for any more.";
+        let text = "Cancelled: the request that made this call has already ended.";
         self.calls.fail_all(calls, |ended| aborted(text, ended.delivered()))
     }
 

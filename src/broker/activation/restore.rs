@@ -127,7 +127,7 @@ impl Restore {
         self.lease.is_well();
         self.members.changes.verify_at_next_look();
         self.context
-            .log(Level::Info, "Redis lost what it knew, or is another: this broker has put back what it holds.");
+            .log(Level::Info, "Redis was reset or replaced. This broker has restored its part of the cluster state.");
         self.members.changes.look_now();
         self.members.changes.publish();
         self.warn_of_server();

@@ -103,7 +103,7 @@ impl Watch {
             self.members.peers.fell_silent(&peer.incarnation);
         }
         self.context
-            .log(Level::Warn, format!("Nothing is heard of the broker \"{}\": its connections are cut.", peer.broker));
+            .log(Level::Warn, format!("The broker \"{}\" does not answer: closing its connections.", peer.broker));
         self.members.transports.cut_off(|connection| goes_the_same_way(connection, silent), "no answer to pings");
     }
 

@@ -246,9 +246,12 @@ impl Messages {
         if let Some(scope) = scope {
             outgoing.deadline = outgoing.deadline.min(scope.deadline);
             let failure = if scope.cancelled {
-                Some(aborted("Nobody waits any more for the call that is being handled.", Delivered::No))
+                Some(aborted(
+                    "The caller no longer waits for the answer to the call that is being handled.",
+                    Delivered::No,
+                ))
             } else if outgoing.deadline <= now {
-                let text = "The call that is being handled has no time left.";
+                let text = "The deadline of the call that is being handled has passed.";
                 Some(Failure::new(Code::Timeout, text).with_delivered(Delivered::No))
             } else {
                 None
