@@ -213,4 +213,22 @@ mod tests {
         }
         assert_eq!(chain.links().len(), MAX_CHAIN_BYTES / (512 + LINK_BYTES));
     }
+
+    #[test]
+    fn a_chain_at_its_limits_forgets_nothing_and_one_beyond_them_forgets_the_links_that_block_nothing() {
+        let through = |name: String| Link::through(WorkerId::new(name));
+        let first = Chain::EMPTY.with(link("a", 1));
+        let full = (1..MAX_LINKS).fold(first, |chain, number| chain.with(through(format!("p{number}"))));
+        assert_eq!(full.links().len(), MAX_LINKS);
+        assert_eq!(full.with(link("b", 2)).to_string(), "\"a\" → \"b\"");
+        // As many links of this length fill a chain to its last byte.
+        let count = 8;
+        let name = "x".repeat(MAX_CHAIN_BYTES / count - LINK_BYTES);
+        let first = Chain::EMPTY.with(link(&name, 1)).with(through(name.clone()));
+        let full = (2..count as u64).fold(first, |chain, turn| chain.with(link(&name, turn)));
+        assert_eq!((full.bytes(), full.links().len()), (MAX_CHAIN_BYTES, count));
+        let beyond = full.with(link("b", 9));
+        assert!(beyond.holds(&WorkerId::new(&name), 1) && !beyond.passes_through(&WorkerId::new(&name)));
+        assert_eq!(beyond.links().len(), count);
+    }
 }
