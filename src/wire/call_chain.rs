@@ -174,6 +174,8 @@ mod tests {
         let creating = Chain::EMPTY.with(Link::creating(a.clone(), Epoch(7))).with(Link::through(b.clone()));
         assert!(creating.waits_in_step(&a, Epoch(7)) && !creating.waits_in_step(&a, Epoch(8)));
         assert!(!creating.waits_in_step(&b, Epoch(7)) && !creating.has_ending());
+        assert!(creating.passes_through(&b) && !creating.passes_through(&a), "only b takes other messages meanwhile");
+        assert!(Chain::EMPTY.is_empty() && !creating.is_empty());
         let ending = creating.with(Link::ending(c.clone(), Epoch(9)));
         assert!(ending.waits_in_step(&c, Epoch(9)) && ending.has_ending());
         assert_eq!(ending.to_string(), "\"a\" (onCreate) → \"b\" → \"c\" (onDestroy)");
