@@ -303,4 +303,31 @@ mod tests {
         }
         assert!(calls.listed <= SWEEP + 4, "{} listed", calls.listed);
     }
+
+    #[test]
+    fn a_call_waits_with_its_deadline_until_it_ends() {
+        let mut calls = Calls::default();
+        calls.insert(1, 1234, Waiter::JavaScript);
+        assert!(calls.is_waiting(1) && !calls.is_waiting(2));
+        assert_eq!((calls.deadline(1), calls.deadline(2)), (Some(1234), None));
+        calls.settle(1);
+        assert!(!calls.is_waiting(1) && calls.deadline(1).is_none());
+    }
+
+    #[test]
+    fn deadlines_are_swept_when_finished_calls_outnumber_the_waiting_ones_and_those_that_wait_keep_theirs() {
+        let mut calls = Calls::default();
+        (1..=10).for_each(|call| assert_eq!(calls.insert(call, 500, Waiter::JavaScript), call == 1));
+        let finish = |calls: &mut Calls, number: u64| {
+            calls.insert(100 + number, 1_000_000, Waiter::JavaScript);
+            calls.settle(100 + number);
+        };
+        // The call that is inserted waits too: four deadlines for each of eleven calls, and SWEEP more.
+        let most = 4 * 11 + SWEEP;
+        (0..most as u64 - 10).for_each(|number| finish(&mut calls, number));
+        assert_eq!(calls.listed, most);
+        finish(&mut calls, most as u64);
+        assert_eq!(calls.listed, 11);
+        assert_eq!(calls.expire(600).len(), 10);
+    }
 }
