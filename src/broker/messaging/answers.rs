@@ -29,11 +29,7 @@ impl Messages {
                     .with_delivered(Delivered::Yes);
                 self.calls.fail(*slot, failure);
             }
-            Some(Origin::Local { slot }) => {
-                if self.calls.end(*slot).is_some() {
-                    self.context.inbox.push_quietly(Event::Done { slot: *slot, value: payload.copied() });
-                }
-            }
+            Some(Origin::Local { slot }) => self.answer_here(*slot, payload),
             Some(Origin::Remote { connection, call }) => {
                 let max = connection.max_message_bytes();
                 let written = connection.answer_with(|out| codec::encode_reply(out, max, *call, payload));
@@ -44,6 +40,13 @@ impl Messages {
                 }
                 self.output.mark_dirty(connection);
             }
+        }
+    }
+
+    /// The caller is in this broker: its answer is the next that JavaScript takes.
+    fn answer_here(&self, slot: u64, payload: PayloadRef<'_>) {
+        if self.calls.end(slot).is_some() {
+            self.context.inbox.push_quietly(Event::Done { slot, value: payload.copied() });
         }
     }
 
