@@ -81,7 +81,9 @@ export type ErrorCode =
   | 'DW_ERR_UNAUTHORIZED'
   | 'DW_ERR_CLASS_MISMATCH'
   /** The worker ended its process again and again, and is held back until `broker.release()`. */
-  | 'DW_ERR_QUARANTINED';
+  | 'DW_ERR_QUARANTINED'
+  /** The constructor or the `onCreate` of a worker that is made by messages failed; its error is the `cause`. */
+  | 'DW_ERR_ACTIVATION';
 
 /**
  * The shape of what calls reject with. Where a handler failed, its `name`, `message`, `code` and own properties that
@@ -245,6 +247,13 @@ export interface CreateOptions<Attributes = { recoverable?: boolean; [name: stri
   static?: boolean;
   /** Given to the worker; at most 64 KiB of JSON. `recoverable` makes it come back when its broker is lost or leaves. */
   attributes?: Attributes | null;
+}
+
+export interface GetOptions<Attributes = { recoverable?: boolean; [name: string]: any }> {
+  /** What the worker is made with, if a message of this agent makes it; at most 64 KiB of JSON. */
+  attributes?: Attributes | null;
+  /** Of the class, where that is not registered at this broker. */
+  clustername?: string;
 }
 
 export interface AskOptions {
@@ -510,6 +519,15 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
     callback?: Callback<AgentOf<WorkerClasses[N], PromiseKind<P>>>
   ): Promised<AgentOf<WorkerClasses[N], PromiseKind<P>>, P>;
 
+  /**
+   * The agent of a worker that is made by the first message to it, on a broker that hosts the class. Contacts nobody. The id is
+   * `<name>/<key>`; without a key there is one worker of the class, and the id is its name. The worker stays until it is destroyed, and is
+   * asleep where no broker runs it.
+   */
+  get<C extends WorkerClass<any>>(target: C, key?: string | null, option?: GetOptions<AttributesOf<C>> | null): AgentOf<C, PromiseKind<P>>;
+  get<N extends RegisteredName>(name: N, key?: string | null, option?: GetOptions<AttributesOf<WorkerClasses[N]>> | null): AgentOf<WorkerClasses[N], PromiseKind<P>>;
+  get<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(name: UndeclaredName, key?: string | null, option?: GetOptions | null): A;
+
   /** `null` when there is no such worker; waits while it is being recovered. */
   findWorker<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(id: string, callback?: Callback<A | null>): Promised<A | null, P>;
 
@@ -592,7 +610,7 @@ export interface BrokerInfo {
 }
 
 /** `placing`: placed on its broker, which has not confirmed it yet; `pending`: waits to be recovered; `quarantined`: until `release()`. */
-export type WorkerState = 'placing' | 'active' | 'pending' | 'quarantined';
+export type WorkerState = 'placing' | 'active' | 'pending' | 'asleep' | 'quarantined';
 
 /** What `broker.listWorkers()` shows of a worker. */
 export interface WorkerInfo {
@@ -681,7 +699,7 @@ export class Worker<Attributes = any> {
     readonly DESTROYING: 3;
     readonly DESTROYED: 4;
   };
-  static readonly CreateCause: { readonly NEW: 0; readonly RECOVERY: 1 };
+  static readonly CreateCause: { readonly NEW: 0; readonly RECOVERY: 1; readonly WAKE: 3 };
   static readonly DestroyCause: { readonly SELF: 0; readonly SYSTEM: 1; readonly FENCED: 2 };
   static readonly DEFAULT_LOAD: 1;
   /**
@@ -744,6 +762,12 @@ export class Agent<C = any, P = 'bluebird'> {
 
   /** Waits until the message is handed to the transport. A rejection that nobody awaits is no `unhandledRejection`. */
   tell(method: string, data?: any, callback?: Callback<void>): Promised<void, P>;
+
+  /**
+   * Ends the worker for good, wherever it is, after the messages that this broker sent it before; one that is asleep is deleted without
+   * being activated. Resolves when it is gone, also where there was none.
+   */
+  destroy(callback?: Callback<void>): Promised<void, P>;
 
   /** Its functions are asks: `agent.call.add(data)` is `agent.ask('add', data)`. */
   readonly call: Calls<C, P>;

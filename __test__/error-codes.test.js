@@ -134,6 +134,10 @@ const PROVOCATIONS = {
     }
     return rejection(agent.ask('echo', 1, { timeout: 20_000 }));
   },
+  async DW_ERR_ACTIVATION({ start }) {
+    const broker = await start('b', { classes: [worker('Bad', { onCreate: () => Promise.reject(new Error('no')) })] });
+    return rejection(broker.get('Bad', 'x').ask('m'));
+  },
   async DW_ERR_ADDRESS_IN_USE({ broker, redis }) {
     const error = await rejection(broker('b', { listen: { port: redis.port } }).start());
     assert.match(error.message, /127\.0\.0\.1:\d+ \(listen\.port\)/);

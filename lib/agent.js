@@ -9,8 +9,9 @@ const { stubs } = require('./runtime/messages/calls');
 const { rpc, watchCall } = require('./base/diagnostics');
 const { failure } = require('./base/errors');
 const { ask, tell } = require('./runtime/messages/send');
-const { Bluebird, contain, contextual, nodeify } = require('./base/promises');
-const { kCodec, kCore, hide } = require('./base/symbols');
+const { Bluebird, answer, contain, contextual, nodeify } = require('./base/promises');
+const { kCodec, kCore, kRecipe, hide } = require('./base/symbols');
+const { endWorker } = require('./runtime/ending');
 
 /**
  * A handle of the worker `id`. Brokers make them (`createWorker`, `findWorker`); a worker class's `agent` property names
@@ -92,7 +93,7 @@ Agent.prototype.ask = function (method, data, option, callback) {
   let promise;
   try {
     if (callback !== undefined) checkCallback(callback);
-    promise = ask(linked(core, id), id, method, data, option, this[kCodec]);
+    promise = ask(linked(core, id), id, method, data, option, this[kCodec], this[kRecipe]);
   } catch (error) {
     promise = promiseClass(core).reject(error);
   }
@@ -115,7 +116,7 @@ Agent.prototype.tell = function (method, data, callback) {
   let promise;
   try {
     if (callback !== undefined) checkCallback(callback);
-    promise = tell(linked(core, id), id, method, data, this[kCodec]);
+    promise = tell(linked(core, id), id, method, data, this[kCodec], this[kRecipe]);
   } catch (error) {
     promise = contain(promiseClass(core).reject(error));
   }
@@ -123,8 +124,23 @@ Agent.prototype.tell = function (method, data, callback) {
   return nodeify(promise, callback);
 };
 
+/**
+ * Ends the worker for good, wherever it is: `onDestroy({cause: SELF})` runs after the messages that this broker sent it before. One that
+ * is asleep, or waits to be recovered, is deleted without being activated.
+ *
+ * @param {function(Error=)} [callback]
+ * @returns {Promise<void>} resolves when it is gone, also where there was none
+ */
+Agent.prototype.destroy = function (callback) {
+  const { br, id } = this.__priv;
+  const core = br ? br[kCore] : undefined;
+  return answer(promiseClass(core), callback, () => endWorker(linked(core, id), id));
+};
+
 /** Messages to workers of a class that has no codec of its own go by the broker's. */
 hide(Agent.prototype, kCodec, undefined);
+/** Only what `broker.get()` made makes workers. */
+hide(Agent.prototype, kRecipe, undefined);
 
 function preferred(option, preset) {
   if (option === undefined || option === null) return preset;

@@ -12,6 +12,7 @@ const { normalizeBrokerOptions } = require('./options');
 const { DESTROY, REGISTER } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
 const { Bluebird, answer, contextual, nodeify } = require('./base/promises');
+const { getWorker } = require('./runtime/get');
 const { checkRegistry, clashOf, readRegistration } = require('./runtime/registry');
 const { slipsOf } = require('./runtime/slips');
 const { kCore, hide } = require('./base/symbols');
@@ -122,6 +123,7 @@ Broker.prototype.registerWorker = function (...args) {
   if (clash !== undefined) core.reporter.caution(clash, clash, 'DW_WARN_CLASS_REPLACED');
   WorkerClass.clustername = clustername;
   core.registry.add(name, WorkerClass);
+  core.named(name, WorkerClass);
   if (clustername === core.config.clustername) core.host(name);
 };
 
@@ -171,6 +173,21 @@ Broker.prototype.setSecureContext = function (tls) {
 Broker.prototype.createWorker = function (name, option, callback) {
   const [own, after] = typeof option === 'function' ? [undefined, option] : [option, callback];
   return call(this, after, (core) => createWorker(core, name, own));
+};
+
+/**
+ * The agent of a worker that needs not be made: the first message to it does so, on a broker that hosts the class, from whichever
+ * broker it comes. Contacts nobody. The worker stays until it is destroyed: see docs/reference/worker.md.
+ *
+ * @param {Function|string} target the worker class, or the name that it is registered by
+ * @param {string} [key] the id is `<name>/<key>`; without a key there is one worker of the class, and the id is the name
+ * @param {{attributes: object=, clustername: string=}} [option] `attributes`: of the worker if this agent makes it; `clustername`:
+ *   needed where the class is not registered here
+ * @returns {Agent}
+ * @throws {Error} with `DW_ERR_CONFIG`, or `DW_ERR_CLASS_UNKNOWN` where the cluster of the class is not known
+ */
+Broker.prototype.get = function (target, key, option) {
+  return getWorker(this[kCore], target, key, option);
 };
 
 /**

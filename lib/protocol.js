@@ -15,7 +15,7 @@ const EVENT = Object.freeze({
   ASK: 2,
   /** [inbound, handle, method, data]: a tell. `inbound` is the negative number of its connection where the core does not wait for its end. */
   TELL: 3,
-  /** [handle, id, class, cluster, cause, epoch, attempt, attributes]: construct this worker. */
+  /** [handle, id, class, cluster, cause, epoch, attempt, attributes, kept]: construct this worker. */
   CREATE: 4,
   /** [handle, cause]: end this worker. */
   DESTROY: 5,
@@ -55,7 +55,7 @@ const FORM = Object.freeze({
 });
 
 /** What became of a CREATE event, as JavaScript reports it to the core. */
-const CREATION = Object.freeze({ CREATED: 0, CONSTRUCTOR_THREW: 1, CLASS_UNKNOWN: 2 });
+const CREATION = Object.freeze({ CREATED: 0, CONSTRUCTOR_THREW: 1, CLASS_UNKNOWN: 2, REJECTED: 3 });
 
 /** Values that both sides enforce. */
 const LIMIT = Object.freeze({

@@ -21,11 +21,11 @@ const { kCore, kRecord, hide } = require('./base/symbols');
 const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING: 3, DESTROYED: 4 });
 
 /**
- * Why a worker was created: for the first time, or again after its broker was lost or left.
+ * Why a worker was created: for the first time, again after its broker was lost or left, or because a message woke it.
  * @enum {number}
  * @memberof Worker
  */
-const CreateCause = Object.freeze({ NEW: 0, RECOVERY: 1 });
+const CreateCause = Object.freeze({ NEW: 0, RECOVERY: 1, WAKE: 3 });
 
 /**
  * Why a worker is destroyed: by itself, with its broker, or because another instance took its place.
@@ -67,6 +67,11 @@ class WorkerRecord {
     this.handled = false;
     /** The text of the error of `onCreate`, for the creators of the worker. */
     this.createFailure = '';
+    this.createError = undefined;
+    /** Only its own end deletes it: it is made by messages, and one that fails in `onCreate` is not active. */
+    this.kept = false;
+    /** Asks of `agent.destroy()` that wait for its end. */
+    this.enders = [];
     /** Whether its answers are encoded by the codec `'structured'`. */
     this.structured = false;
     /** Set by a destruction that has to wait for `onCreate`: the first one counts. */

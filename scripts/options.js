@@ -9,7 +9,7 @@
 
 const { writeFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { BROKER, REDIS, REDIS_TLS, CREATE, ASK, DESTROY, LIST, REGISTER, ROUTER } = require('../lib/options/table');
+const { BROKER, REDIS, REDIS_TLS, CREATE, GET, ASK, DESTROY, LIST, REGISTER, ROUTER } = require('../lib/options/table');
 
 const ROOT = join(__dirname, '..');
 const PAGE = 'docs/reference/options.md';
@@ -20,6 +20,7 @@ const SECTIONS = [
   ['option.redis', 'RedisOptions', REDIS, '`option.redis` may be a URL or an object with these fields. `null` means the same as an absent field. An unknown field is an error, because the broker would connect to the wrong server.'],
   ['option.redis.tls', 'RedisTlsOptions', REDIS_TLS, 'As for `tls.connect()` of Node.js, in PEM: strings, Buffers or arrays of them.'],
   ['createWorker(name, option)', 'CreateOptions', CREATE, ''],
+  ['get(name, key, option)', 'GetOptions', GET, ''],
   ['agent.ask(method, data, option)', 'AskOptions', ASK, ''],
   ['broker.destroy(option) and worker.destroy(option)', 'DestroyOptions', DESTROY, ''],
   ['broker.listWorkers(option)', 'ListOptions', LIST, 'Which workers are listed. `null` means the same as an absent field.'],

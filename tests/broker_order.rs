@@ -127,6 +127,7 @@ async fn what_follows_a_message_that_came_too_early_goes_back_too_until_its_send
     let near = Host::start("near", &home, handler.clone()).await.core.life().expect("the broker is active");
     let far = Host::start("far", &home, handler.clone()).await;
     let request = PlaceRequest {
+        purpose: Default::default(),
         exclude: Vec::new(),
         by: near.context.incarnation.clone(),
         id: Some("Room#x".into()),

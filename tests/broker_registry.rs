@@ -215,6 +215,7 @@ async fn what_the_audit_finds_is_created_where_it_was_taken_up_and_withdrawn_whe
     // Two creators died after they reserved a worker here, one of them after the registry had made it active.
     for id in ["Room#reserved", "Room#active"] {
         let request = PlaceRequest {
+            purpose: Default::default(),
             exclude: Vec::new(),
             by: life.context.incarnation.clone(),
             id: Some(WorkerId::new(id)),

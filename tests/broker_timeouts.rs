@@ -34,7 +34,7 @@ async fn who(by: &Host, worker: &str) -> String {
 
 async fn time_out(by: &Host, worker: &str) {
     let life = by.core.life().expect("it is active");
-    let slow = by.run(|slot| life.messages.ask(worker, "slow", PayloadRef::json(b"1"), slot, TIMEOUT)).await;
+    let slow = by.run(|slot| life.messages.ask(worker, "slow", PayloadRef::json(b"1"), slot, TIMEOUT, 0)).await;
     assert_eq!(slow.expect_err("it takes too long").code, Code::Timeout);
 }
 
@@ -87,7 +87,7 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
     let worker = ["Room#0", "Room#1"].into_iter().find(|id| b.holds(id)).expect("they are spread evenly");
     assert_eq!(who(&a, worker).await, "\"b\"");
     let life = a.core.life().expect("it is active");
-    let tell = || a.run(|slot| assert!(!life.messages.tell(worker, "who", PayloadRef::json(b"1"), slot)));
+    let tell = || a.run(|slot| assert!(!life.messages.tell(worker, "who", PayloadRef::json(b"1"), slot, 0)));
     // As if a message had come back, and the broker did not say that it was the last one: it is frozen.
     let connection = {
         let mut lanes = life.directory.routes.lanes();
@@ -114,7 +114,7 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
             lanes.passed(u64::MAX);
             lanes.get_mut(worker).expect("it is known").resolving = true;
         }
-        assert!(!life.messages.tell(worker, "who", PayloadRef::json(b"1"), slot));
+        assert!(!life.messages.tell(worker, "who", PayloadRef::json(b"1"), slot, 0));
         life.directory.routes.lanes().fence_there(worker, &connection, u64::MAX);
         assert!(life.directory.routes.attach(&here, Route::Remote { connection: connection.clone(), epoch: Epoch(0) }));
     });
@@ -135,7 +135,7 @@ async fn a_call_ends_in_time_although_the_runtime_is_blocked() {
     let home = Home::Memory { store: MemoryStore::default(), hub: MemoryHub::default() };
     let a = Host::start("a", &home, named("a")).await;
     let life = a.core.life().expect("it is active");
-    life.messages.ask("nobody", "who", PayloadRef::json(b"1"), u64::MAX, TIMEOUT);
+    life.messages.ask("nobody", "who", PayloadRef::json(b"1"), u64::MAX, TIMEOUT, 0);
     std::thread::sleep(Duration::from_millis(2 * TIMEOUT));
     assert!(life.calls.is_waiting(u64::MAX));
     life.end_overdue();

@@ -19,8 +19,10 @@ mod contract {
     pub mod healing;
     pub mod histories;
     pub mod inventory;
+    pub mod lasting;
     pub mod membership;
     pub mod placement;
+    pub mod stored;
     pub mod texts;
 }
 
@@ -292,6 +294,30 @@ cases! {
         a_broker_that_leaves_adds_nothing_to_a_history
         who_ends_by_an_error_leaves_the_judgement_to_others
         a_restored_worker_keeps_its_history
+    }
+    lasting {
+        a_kept_worker_sleeps_where_another_would_be_deleted
+        a_kept_worker_is_gone_when_it_ended_for_good
+        a_sleeping_worker_is_woken_as_it_was_under_a_higher_epoch
+        who_creates_finds_a_sleeping_worker_and_leaves_it_asleep
+        nothing_is_woken_where_there_is_no_worker
+        a_first_activation_that_fails_leaves_nothing_and_a_later_one_lets_it_rest
+        a_wake_that_is_withdrawn_need_not_rest
+        a_kept_worker_outlives_the_ttl
+        a_kept_worker_that_ends_its_process_is_tried_alone_and_quarantined
+        what_has_no_owner_can_be_erased_and_what_has_one_is_named
+        a_sleeping_worker_gives_way_to_who_holds_it
+    }
+    stored {
+        what_an_owner_stores_is_loaded_with_the_next_activation
+        a_claim_loads_data_in_the_step_that_makes_the_claimer_the_owner
+        an_instance_that_was_replaced_can_write_nothing
+        a_write_that_comes_late_does_not_undo_a_later_one
+        the_first_write_of_an_activation_counts_whatever_its_revision
+        data_goes_with_its_worker
+        an_activation_that_fails_keeps_what_is_stored
+        many_writes_are_answered_in_their_order
+        no_healthy_owner_is_fenced_by_a_wipe
     }
     texts {
         attributes_come_back_bit_for_bit

@@ -101,6 +101,7 @@ fn record(id: &str) -> BrokerRecord {
 
 fn wish(by: &str, id: &str) -> PlaceRequest {
     PlaceRequest {
+        purpose: Default::default(),
         exclude: Vec::new(),
         by: by.into(),
         id: Some(id.into()),

@@ -34,6 +34,7 @@ async fn an_entry_takes_at_most_500_bytes_beside_its_attributes() {
         let held: Vec<Held> = (0..WORKERS)
             .map(|n| Held {
                 entry: Entry {
+                    lasting: Default::default(),
                     id: WorkerId::new(format!("Counter#{n}")),
                     class: "Counter".into(),
                     cluster: "main".into(),

@@ -485,6 +485,7 @@ async fn the_longest_that_twenty_thousand_workers_keep_the_server_busy() {
     let held: Vec<Held> = (0..WORKERS)
         .map(|n| Held {
             entry: Entry {
+                lasting: Default::default(),
                 id: WorkerId::new(format!("worker-{n}")),
                 class: "Foo".into(),
                 cluster: "main".into(),

@@ -2,7 +2,7 @@
 
 /** Entries of workers in Redis, as `src/coordination/lua/entry.lua` describes them. */
 
-const STATES = { p: 'placing', a: 'active', w: 'pending', q: 'quarantined' };
+const STATES = { p: 'placing', a: 'active', w: 'pending', s: 'asleep', q: 'quarantined' };
 const HEAD = 102;
 
 const digits = (number, width) => String(number).padStart(width, '0');

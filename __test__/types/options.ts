@@ -2,7 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { expectTypeOf } from 'expect-type';
-import type { Address, AskOptions, BrokerOptions, CreateOptions, DestroyOptions, ListOptions, LogEvent, Logger, RedisOptions, RedisTlsOptions, RegisterOptions, RouterOptions, TlsOptions, WorkerState } from 'dworker';
+import type { Address, AskOptions, BrokerOptions, CreateOptions, DestroyOptions, GetOptions, ListOptions, LogEvent, Logger, RedisOptions, RedisTlsOptions, RegisterOptions, RouterOptions, TlsOptions, WorkerState } from 'dworker';
 
 interface BrokerOptionsTable {
   ns?: string;
@@ -89,6 +89,13 @@ interface CreateOptionsTable {
 }
 
 expectTypeOf<CreateOptions>().toEqualTypeOf<CreateOptionsTable>();
+
+interface GetOptionsTable {
+  attributes?: { recoverable?: boolean; [name: string]: any } | null;
+  clustername?: string;
+}
+
+expectTypeOf<GetOptions>().toEqualTypeOf<GetOptionsTable>();
 
 interface AskOptionsTable {
   timeout?: number;

@@ -29,6 +29,7 @@ const CODES = Object.freeze({
   DW_ERR_UNAUTHORIZED: 'no',
   DW_ERR_CLASS_MISMATCH: 'no',
   DW_ERR_QUARANTINED: 'no',
+  DW_ERR_ACTIVATION: 'no',
 });
 
 /**

@@ -7,6 +7,8 @@
 const kCore = Symbol('dworker.core');
 /** On an Agent: the codec of its worker's class (lib/payload/codec.js). */
 const kCodec = Symbol('dworker.codec');
+/** On an Agent that `broker.get()` made: what its worker is made from (lib/runtime/recipes.js). */
+const kRecipe = Symbol('dworker.recipe');
 /** On a Worker: its record (lib/worker.js). */
 const kRecord = Symbol('dworker.record');
 
@@ -19,5 +21,6 @@ function hide(object, name, value) {
 
 module.exports.kCore = kCore;
 module.exports.kCodec = kCodec;
+module.exports.kRecipe = kRecipe;
 module.exports.kRecord = kRecord;
 module.exports.hide = hide;

@@ -61,9 +61,9 @@ function checkName(name, value) {
   }
 }
 
-/** Throws unless `value` can name a method; the empty string can, as ever. */
+/** Throws unless `value` can name a method; the empty string can, as ever. What begins with NUL is the package's own. */
 function checkMethod(value) {
-  if (typeof value !== 'string' || !fits(value, METHOD_BYTES)) {
+  if (typeof value !== 'string' || !fits(value, METHOD_BYTES) || value.charCodeAt(0) === 0) {
     throw badArgument(`a string of at most ${METHOD_BYTES} bytes`, 'method', value);
   }
 }

@@ -225,6 +225,11 @@ const CREATE = {
   },
 };
 
+const GET = {
+  attributes: { apart: true, form: 'object, at most 64 KiB as JSON', type: '{ recoverable?: boolean; [name: string]: any } | null', shown: '`{}`', text: 'As of `createWorker`: what the worker is made with, if this agent makes it.' },
+  clustername: { apart: true, form: 'string, at most 256 bytes', type: 'string', shown: 'of the class', text: 'The cluster of the class, where that is not registered at this broker.' },
+};
+
 const ASK = {
   timeout: { apart: true, form: 'ms, at least 1', type: 'number', shown: '`rpcTimeout`', text: 'Deadline of this ask.' },
   signal: { apart: true, form: '`AbortSignal`', type: 'AbortSignal', shown: 'none', text: 'Ends the ask with `DW_ERR_ABORTED`.' },
@@ -238,7 +243,7 @@ const LIST = {
   name: { apart: true, form: 'string', type: 'string | null', shown: 'all', text: 'Workers of the class that is registered under this name.' },
   clustername: { apart: true, form: 'string', type: 'string | null', shown: 'all', text: 'Workers of this cluster.' },
   broker: { apart: true, form: 'string', type: 'string | null', shown: 'all', text: 'Workers that the broker of this id owns.' },
-  state: { apart: true, form: "`'placing'`, `'active'`, `'pending'` or `'quarantined'`", type: 'WorkerState | null', shown: 'all', text: 'Workers in this [state](broker.md#looking-at-the-cluster).' },
+  state: { apart: true, form: "`'placing'`, `'active'`, `'pending'`, `'asleep'` or `'quarantined'`", type: 'WorkerState | null', shown: 'all', text: 'Workers in this [state](broker.md#looking-at-the-cluster).' },
   limit: { apart: true, form: '1 to 10 000', type: 'number | null', shown: 'none', text: 'Returns one page of at most so many workers, instead of an iterable of all. A page can have fewer, or none, also where more follow.' },
   cursor: { apart: true, form: 'string', type: 'string | null', shown: 'none', text: 'The `cursor` of the page before.' },
 };
@@ -251,4 +256,4 @@ const ROUTER = {
   socTimeout: { check: milliseconds(0), default: 30000, text: 'An idle connection is closed after this; 0: never.' },
 };
 
-module.exports = { BROKER, REDIS, REDIS_TLS, CREATE, ASK, DESTROY, LIST, REGISTER, ROUTER };
+module.exports = { BROKER, REDIS, REDIS_TLS, CREATE, GET, ASK, DESTROY, LIST, REGISTER, ROUTER };

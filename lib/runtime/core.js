@@ -13,6 +13,7 @@ const { NativeBroker, leaveAtExit } = require('../base/native');
 const { contain, contextual } = require('../base/promises');
 const { Events } = require('./events');
 const { Reporter } = require('./reporter');
+const { Recipes } = require('./recipes');
 const { Registry, lookUp } = require('./registry');
 const { clearInterval, setInterval } = require('../base/timers');
 const { Workers } = require('./workers/workers');
@@ -49,6 +50,10 @@ class Core {
     this.sub = sub;
     this.state = State.INACTIVE;
     this.registry = new Registry();
+    /** By class, the names that it was registered by at this broker. */
+    this.names = new Map();
+    /** What agents make workers from. */
+    this.recipes = new Recipes();
     /** Classes of this broker's cluster, which others may place here. */
     this.hosted = new Set();
     this.workers = new Workers(this);
@@ -224,6 +229,26 @@ class Core {
   prove(credentials) {
     this.credentials = credentials;
     if (this.channel !== null) this.channel.native.setCredentials(credentials.toText());
+  }
+
+  /** The class was registered by this name. */
+  named(name, WorkerClass) {
+    for (const names of this.names.values()) names.delete(name);
+    if (!this.names.has(WorkerClass)) this.names.set(WorkerClass, new Set());
+    this.names.get(WorkerClass).add(name);
+  }
+
+  namesOf(WorkerClass) {
+    return [...(this.names.get(WorkerClass) ?? [])];
+  }
+
+  /** The class of that name; `undefined` where this broker knows none. */
+  find(name) {
+    try {
+      return this.lookUp(name);
+    } catch {
+      return undefined;
+    }
   }
 
   lookUp(name) {

@@ -93,5 +93,7 @@ function readAttributes(attributes, isStatic) {
   return { json, recoverable: Boolean(own.recoverable) };
 }
 
+module.exports.agentOf = agentOf;
+module.exports.readAttributes = readAttributes;
 module.exports.createWorker = createWorker;
 module.exports.findWorker = findWorker;

@@ -8,7 +8,7 @@ const { LIST } = require('../options/table');
 const { ELSEWHERE } = require('../options/unknown');
 
 /** Every state of a worker, as the core names it. */
-const STATES = ['placing', 'active', 'pending', 'quarantined'];
+const STATES = ['placing', 'active', 'pending', 'asleep', 'quarantined'];
 /** Workers on one page at most. */
 const MAX_LIMIT = 10000;
 /** Workers that an iterable asks for at a time. */

@@ -1,5 +1,6 @@
 //! The table of errors that a user of the package can meet: each has a code and says whether the work may have run.
 
+use bytes::Bytes;
 use std::fmt;
 
 /// Whether the receiver may have run the work.
@@ -88,6 +89,8 @@ codes! {
     ClassMismatch = 19, "DW_ERR_CLASS_MISMATCH", No;
     /// The worker ended its process again and again, and is held back until it is released.
     Quarantined = 20, "DW_ERR_QUARANTINED", No;
+    /// The `onCreate` of a worker that is made by its first message failed.
+    Activation = 21, "DW_ERR_ACTIVATION", No;
 }
 
 /// An error on its way to the user.
@@ -96,12 +99,18 @@ pub struct Failure {
     pub code: Code,
     pub delivered: Delivered,
     pub message: String,
+    /// The error as JSON text, where there is more to it.
+    pub body: Bytes,
 }
 
 impl Failure {
     /// With the `delivered` that the table gives for the code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, delivered: code.delivered(), message: message.into() }
+        Self { code, delivered: code.delivered(), message: message.into(), body: Bytes::new() }
+    }
+    pub fn with_body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
     }
     /// The same error, known to have (not) run.
     pub fn with_delivered(mut self, delivered: Delivered) -> Self {

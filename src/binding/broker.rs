@@ -6,6 +6,7 @@ use crate::binding::protocol::CREATIONS;
 use crate::binding::strings;
 use crate::binding::wake::Waker;
 use crate::binding::{environment, event_loop, fast_calls, log, runtime};
+use crate::broker::context::recipes::Recipe;
 use crate::broker::core::Core;
 use crate::broker::directory::inventory;
 use crate::broker::home::Home;
@@ -16,7 +17,7 @@ use crate::broker::js::report::{Creation, Ended};
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
 use crate::coordination::{Cursor, Fate, PlaceRequest, WorkerFilter, WorkerState};
 use crate::error::Failure;
-use crate::ids::{BrokerId, ClassName, ClusterName, Incarnation, WorkerId};
+use crate::ids::{BrokerId, ClassName, ClusterName, Epoch, Incarnation, WorkerId};
 use napi::bindgen_prelude::Function;
 use napi::{Env, Error, JsString, Status};
 use napi_derive::napi;
@@ -124,6 +125,7 @@ impl NativeBroker {
             Err(failure) => self.fail_slot(slot, failure),
             Ok(life) => {
                 let request = PlaceRequest {
+                    purpose: Default::default(),
                     by: life.context.incarnation.clone(),
                     id: id.map(WorkerId::new),
                     class: ClassName::new(class),
@@ -161,6 +163,29 @@ impl NativeBroker {
     #[napi(catch_unwind)]
     pub fn finish(&self, handle: Handle, slot: f64) -> bool {
         self.core.life().is_ok_and(|life| life.activation.lifecycle.finish(handle, slot as u64))
+    }
+
+    /// What workers are made from by the first message of an agent: its number, which goes with each message of the agent.
+    #[napi(catch_unwind)]
+    pub fn add_recipe(&self, class: String, cluster: String, recoverable: bool, attributes: String) -> u32 {
+        let (class, cluster) = (ClassName::new(class), ClusterName::new(cluster));
+        self.core.numbers.recipes().add(Recipe { class, cluster, recoverable, attributes })
+    }
+
+    /// No agent has this recipe any more.
+    #[napi(catch_unwind)]
+    pub fn remove_recipe(&self, number: u32) {
+        self.core.numbers.recipes().remove(number);
+    }
+
+    /// Deletes a worker that has no owner: see [`Life::erase`](crate::broker::incarnation::Life::erase). `epoch`: digits, or empty for
+    /// any.
+    #[napi(catch_unwind)]
+    pub fn erase(&self, slot: f64, id: String, epoch: String) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.activation.creations.erase(slot as u64, WorkerId::new(id), epoch.parse().ok().map(Epoch)),
+        }
     }
 
     /// Frees a quarantined worker.
@@ -227,10 +252,10 @@ impl NativeBroker {
     }
 
     /// `outcome`: see [`CREATIONS`]. `max_queue`: how many messages wait at most for a serial worker; 0 for another worker.
+    /// `body`: the error of a worker that is kept, as JSON text.
     #[napi(catch_unwind)]
-    pub fn created(&self, handle: Handle, outcome: u32, message: String, max_queue: u32) {
-        let [.., (_, last)] = CREATIONS;
-        let creation = CREATIONS.get(outcome as usize).map_or(last, |(_, creation)| *creation);
+    pub fn created(&self, handle: Handle, outcome: u32, message: String, max_queue: u32, body: String) {
+        let creation = CREATIONS.get(outcome as usize).map_or(Creation::ClassMissing, |(_, creation)| *creation);
         if let Ok(life) = self.core.life() {
             if creation == Creation::ClassMissing {
                 self.core.unhost(&life, handle);
@@ -240,6 +265,7 @@ impl NativeBroker {
                 creation,
                 &message,
                 (max_queue > 0).then_some(max_queue as usize),
+                &body,
             );
         }
     }
@@ -262,12 +288,14 @@ impl NativeBroker {
                     life.activation.workers.not_started(delivery.inbound);
                 }
             });
-            let recover = recover && life.hands_over();
+            let hands_over = life.hands_over();
             let (fate, ended) = match (recover, by_itself) {
-                (true, true) => (Fate::Return, Ended::Moved),
-                (true, false) => (Fate::Recover, Ended::Moved),
-                (false, true) => (Fate::Delete, Ended::ByItself),
-                (false, false) => (Fate::Delete, Ended::Moved),
+                (true, true) if hands_over => (Fate::Return, Ended::Moved),
+                (true, false) if hands_over => (Fate::Recover, Ended::Moved),
+                (true, true) => (Fate::Delete, Ended::ByItself),
+                (true, false) => (Fate::Delete, Ended::Moved),
+                (false, true) => (Fate::End, Ended::ByItself),
+                (false, false) => (Fate::End, Ended::Moved),
             };
             life.activation.lifecycle.destroyed(handle, fate, ended);
         }

@@ -19,6 +19,9 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::rc::Rc;
 
+/// A form, plus this times the number of a recipe, is one argument.
+const FORMS: u32 = 16;
+
 thread_local! {
     /// This environment's brokers. No number is given twice: one that a broker had names none after it.
     static STATIONS: RefCell<Vec<Option<Rc<Station>>>> = const { RefCell::new(Vec::new()) };
@@ -62,7 +65,10 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
             match station.core.life() {
                 Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
                 Ok(life) => {
-                    data.payload(|payload| life.messages.ask(&worker, &method, payload, slot as u64, timeout as u64));
+                    let recipe = arguments.recipe(4)?;
+                    data.payload(|payload| {
+                        life.messages.ask(&worker, &method, payload, slot as u64, timeout as u64, recipe)
+                    });
                     station.left_to_send(&life);
                 }
             }
@@ -85,10 +91,11 @@ unsafe extern "C" fn ask_for(env: sys::napi_env, info: sys::napi_callback_info) 
                 Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
                 Ok(life) => {
                     let (slot, deadline) = (slot as u64, boot_millis().saturating_add(timeout as u64));
+                    let recipe = arguments.recipe(4)?;
                     let home = home.and_then(|home| home.core.life().ok());
                     data.payload(|payload| {
                         let (worker, method, chain) = (&*worker, &*method, Chain::EMPTY);
-                        let outgoing = Outgoing { worker, method, payload, slot, ask: true, deadline, chain };
+                        let outgoing = Outgoing { worker, method, payload, slot, ask: true, deadline, chain, recipe };
                         match home {
                             Some(home) => life.messages.ask_for(&home.activation.workers, inbound as u64, outgoing),
                             None => life.messages.send_ask(&outgoing, boot_millis()),
@@ -115,7 +122,10 @@ unsafe extern "C" fn tell(env: sys::napi_env, info: sys::napi_callback_info) -> 
                     station.core.inbox.push(Event::failed(slot as u64, failure));
                     false
                 }
-                Ok(life) => data.payload(|payload| life.messages.tell(&worker, &method, payload, slot as u64)),
+                Ok(life) => {
+                    let recipe = arguments.recipe(4)?;
+                    data.payload(|payload| life.messages.tell(&worker, &method, payload, slot as u64, recipe))
+                }
             })
         })
     }
@@ -223,8 +233,14 @@ impl<const N: usize> Arguments<N> {
 
     /// The data of a message, whose form is the argument after it.
     fn data(&self, at: usize) -> napi::Result<Data> {
+        let form: u32 = self.get(at + 1)?;
         // SAFETY: values of the running call.
-        unsafe { Data::of(self.env, self.values[at], self.get(at + 1)?) }
+        unsafe { Data::of(self.env, self.values[at], form % FORMS) }
+    }
+
+    /// The number of the recipe that stands beside the form of the data.
+    fn recipe(&self, data: usize) -> napi::Result<u32> {
+        Ok(self.get::<u32>(data + 1)? / FORMS)
     }
 }
 

@@ -10,8 +10,12 @@ use napi_derive::napi;
 use serde_json::{json, Map, Value};
 
 /// What became of a worker that JavaScript was to construct, by the number that JavaScript reports.
-pub const CREATIONS: [(&str, Creation); 3] =
-    [("CREATED", Creation::Done), ("CONSTRUCTOR_THREW", Creation::Threw), ("CLASS_UNKNOWN", Creation::ClassMissing)];
+pub const CREATIONS: [(&str, Creation); 4] = [
+    ("CREATED", Creation::Done),
+    ("CONSTRUCTOR_THREW", Creation::Threw),
+    ("CLASS_UNKNOWN", Creation::ClassMissing),
+    ("REJECTED", Creation::Rejected),
+];
 
 /// The table as JSON text, with the names that `lib/protocol.js` gives the numbers.
 #[napi(catch_unwind)]
@@ -37,7 +41,7 @@ pub fn protocol() -> String {
             "STRUCTURED": Encoding::Structured as u8,
         },
         "CREATION": creations,
-        "CreateCause": { "NEW": Cause::New as u8, "RECOVERY": Cause::Recovery as u8 },
+        "CreateCause": { "NEW": Cause::New as u8, "RECOVERY": Cause::Recovery as u8, "WAKE": Cause::Wake as u8 },
         "DestroyCause": { "SYSTEM": DestroyCause::System as u8, "FENCED": DestroyCause::Fenced as u8 },
         "LIMIT": {
             "BATCH_EVENTS": limits::BATCH_EVENTS,

@@ -28,7 +28,7 @@ pub struct Core {
     pub(super) runtime: Handle,
     /// Where connections that carry messages are served; `None`: on the runtime.
     pub(super) sockets: Option<Arc<dyn SocketLoop>>,
-    pub(super) numbers: Numbers,
+    pub numbers: Numbers,
     pub(super) hosted: Mutex<BTreeSet<ClassName>>,
     /// Told of every new incarnation before anything happens under it.
     pub(super) on_life: OnLife,

@@ -7,7 +7,7 @@ use crate::broker::context::registry::Registry;
 use crate::broker::context::shared::Context;
 use crate::broker::context::tasks::Tasks;
 use crate::broker::directory::room::Directory;
-use crate::broker::directory::routes::Local;
+use crate::broker::directory::routes::{Local, Maker};
 use crate::broker::js::queue::Inbox;
 use crate::broker::lease::renewal::Holder;
 use crate::broker::lease::room::Lease;
@@ -68,6 +68,8 @@ impl Life {
             Messages::new(&context, &lease, members, watch, deaths, &calls, &output, routes, workers, creators);
         let local: Weak<dyn Local> = Arc::downgrade(workers) as Weak<dyn Local>;
         routes.set_local(local);
+        let maker: Weak<dyn Maker> = Arc::downgrade(&activation.creations) as Weak<dyn Maker>;
+        routes.set_maker(maker);
         Arc::new(Self {
             context,
             lease,
@@ -137,8 +139,8 @@ impl Holder for Life {
             match answer {
                 Answer::Reply { inbound, payload } => self.messages.reply(inbound, (&payload).into()),
                 Answer::Failure { inbound, message, body } => self.messages.fail(inbound, &message, &body),
-                Answer::Created { handle, creation, message, max_queue } => {
-                    self.activation.lifecycle.created(handle, creation, &message, max_queue);
+                Answer::Created { handle, creation, message, max_queue, body } => {
+                    self.activation.lifecycle.created(handle, creation, &message, max_queue, &body);
                 }
             }
         }

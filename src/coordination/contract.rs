@@ -1,9 +1,9 @@
 //! The contract of the shared state: every operation, and what it promises.
 
 use super::{
-    Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Complaint, CoordinationResult, Death, Eviction, Fate,
-    Held, Inventory, Joined, Known, LoadChange, Location, Look, Membership, Owned, PlaceRequest, Placement,
-    Registration, Release, Renewal, Restoration, Sighting, Signal,
+    Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Commit, Committed, Complaint, CoordinationResult,
+    Death, Erasure, Eviction, Fate, Held, Inventory, Joined, Known, LoadChange, Location, Look, Membership, Owned,
+    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Sighting, Signal,
 };
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use async_trait::async_trait;
@@ -135,6 +135,13 @@ pub trait Coordinator: Inventory + Send + Sync + 'static {
     /// Frees a worker that is quarantined, or that waits for its time or its trial: it is pending, without a history.
     /// `false`: it is neither. Signals `Pending`.
     async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool>;
+
+    /// Stores data of workers of this owner, and keeps them from then on ([`Lasting`](super::Lasting)). One answer a write, in order; each counts
+    /// by itself, and more than [`CHUNK`](super::CHUNK) may be several steps.
+    async fn commit(&self, owner: &Incarnation, commits: &[Commit]) -> CoordinationResult<Vec<Committed>>;
+
+    /// Deletes a worker that has no owner, with all that is stored of it. `epoch`: only where it still is this activation's.
+    async fn erase(&self, id: &WorkerId, epoch: Option<Epoch>) -> CoordinationResult<Erasure>;
 
     /// What stands under an owner, oldest first, then by id; `limit` (at most [`CHUNK`](super::CHUNK)) from `offset`. While the owner is
     /// awaited each of these prolongs that, as in [`Coordinator::restore`].

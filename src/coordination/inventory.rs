@@ -20,20 +20,28 @@ pub enum WorkerState {
     Active,
     /// Without an owner, until a broker recovers it.
     Pending,
+    /// Without an owner, until a message wakes it.
+    Asleep,
     /// Without an owner, until it is released: it ended its processes.
     Quarantined,
 }
 
 impl WorkerState {
     /// All of them, for what compares their names.
-    pub const ALL: [WorkerState; 4] =
-        [WorkerState::Placing, WorkerState::Active, WorkerState::Pending, WorkerState::Quarantined];
+    pub const ALL: [WorkerState; 5] = [
+        WorkerState::Placing,
+        WorkerState::Active,
+        WorkerState::Pending,
+        WorkerState::Asleep,
+        WorkerState::Quarantined,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             WorkerState::Placing => "placing",
             WorkerState::Active => "active",
             WorkerState::Pending => "pending",
+            WorkerState::Asleep => "asleep",
             WorkerState::Quarantined => "quarantined",
         }
     }

@@ -15,6 +15,7 @@
 //! | brokers: records, leases, joining | `members.rs`; following their changes: `roll.rs` |
 //! | workers: entries, states, loads | `workers.rs`; their deaths: `history.rs` |
 //! | placements, claims | `placement.rs` |
+//! | data of workers | `stored.rs` |
 //! | evictions | `death.rs` |
 //! | what is put back after a wipe | `restoration.rs` |
 //! | lists of brokers and workers | `inventory.rs` |
@@ -33,16 +34,18 @@ pub mod redis;
 mod restoration;
 mod roll;
 mod signal;
+mod stored;
 mod workers;
 
 pub use contract::Coordinator;
 pub use death::{Death, Eviction};
 pub use inventory::{Cursor, Inventory, ListedBroker, ListedWorker, WorkerFilter, WorkerPage, WorkerState};
 pub use members::{BrokerRecord, Holder, Joined, Member, Membership, Registration, Renewal};
-pub use placement::{Claim, ClaimRequest, PlaceRequest, Placement};
+pub use placement::{Claim, ClaimRequest, PlaceRequest, Placement, Purpose};
 pub use restoration::{Announcement, Held, Restoration};
 pub use roll::{Changes, Departure, Expiry, Known, Look, Sighting, DEPARTURES, OVERDUE};
 pub use signal::{Complaint, Signal};
+pub use stored::{Commit, Committed, Erasure, Lasting, Loaded, Stored, MAX_DATA};
 pub use workers::{Activation, Cause, Entry, EntryState, Fate, LoadChange, Location, Owned, Owner, Release};
 
 use std::time::Duration;
@@ -62,6 +65,8 @@ pub const MAX_PATIENCE: Duration = Duration::from_secs(600);
 pub const SLOWEST_RESTORATION: Duration = Duration::from_millis(1);
 /// Between two signals that workers were claimed while more of them wait: each goes to every broker.
 pub const CLAIM_HINT_INTERVAL: Duration = Duration::from_millis(20);
+/// How long an asleep worker whose last activation failed is left alone.
+pub const REST: Duration = Duration::from_secs(1);
 /// A larger load counts as this: the sum of a million such loads is still exact in a sorted set's double.
 pub const MAX_LOAD: u64 = 1 << 32;
 

@@ -14,12 +14,25 @@ pub struct PlaceRequest {
     pub class: ClassName,
     pub cluster: ClusterName,
     pub recoverable: bool,
+    pub purpose: Purpose,
     pub attributes: String,
     /// Brokers that are not chosen.
     pub exclude: Vec<Incarnation>,
     /// A pending worker that was created longer ago is made new instead of recovered: from this request alone, with a
     /// new `created`. Zero: no limit.
     pub ttl: Duration,
+}
+
+/// What a placement is for.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// A worker that is deleted as soon as nothing keeps it. One that is asleep stays so.
+    #[default]
+    Create,
+    /// A worker that is [kept](super::Lasting::kept), with an id. One that is asleep is woken.
+    Keep,
+    /// Only wakes one that is asleep; without one nothing is made.
+    Wake,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +42,12 @@ pub enum Placement {
     Reserved { id: WorkerId, class: ClassName, owner: Owner, epoch: Epoch },
     /// There is an entry with an owner; nothing changed.
     Existing { id: WorkerId, class: ClassName, owner: Owner, epoch: Epoch, state: EntryState },
-    /// It is pending, and waits for its time, or to be tried alone ([`history`](super::history)); nothing changed.
+    /// It is asleep, and stays so: the request wakes none, or none of this class; nothing changed.
+    Asleep { id: WorkerId, class: ClassName },
+    /// There is no such worker, and the request makes none; nothing changed.
+    Gone,
+    /// It is pending, and waits for its time, or to be tried alone ([`history`](super::history)), or it is asleep and its last activation
+    /// failed less than [`REST`](super::REST) ago; nothing changed.
     Later { class: ClassName, deaths: u32 },
     /// It is quarantined; nothing changed.
     Quarantined { class: ClassName, deaths: u32 },

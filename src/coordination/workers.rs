@@ -1,6 +1,7 @@
 //! Workers as the shared state knows them: entries, their states and owners, and what changes them.
 
 use super::history::History;
+use super::stored::Lasting;
 use super::{Held, MAX_LOAD};
 use crate::ids::{ClassName, ClusterName, Endpoint, Epoch, Incarnation, ServerTime, WorkerId};
 
@@ -24,6 +25,8 @@ pub enum Cause {
     /// No activation of the worker has ended well yet.
     New = 0,
     Recovery = 1,
+    /// It was asleep.
+    Wake = 3,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +52,7 @@ pub struct Entry {
     pub recoverable: bool,
     pub attributes: String,
     pub history: History,
+    pub lasting: Lasting,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +62,11 @@ pub enum Location {
     Unsettled,
     /// Waits to be made again.
     Pending {
+        class: ClassName,
+        cluster: ClusterName,
+    },
+    /// Has no owner until a message wakes it.
+    Asleep {
         class: ClassName,
         cluster: ClusterName,
     },
@@ -110,13 +119,18 @@ impl Owned {
 /// What becomes of an entry that its owner gives up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
+    /// Deleted, or asleep when it is [kept](Lasting::kept).
     Delete,
-    /// To pending when the entry is recoverable, else deleted.
+    /// To pending when the entry is recoverable, else as [`Fate::Delete`]. A kept worker that is a suspect is pending in any case.
     Recover,
     /// The same, by the worker's own doing: it waits first when that happens again and again ([`history`](super::history)).
     Return,
     /// The same, because its process died: that may be its own doing ([`history`](super::history)).
     Crash,
+    /// Deleted with all that is stored of it: the worker ended for good.
+    End,
+    /// Its activation failed: deleted, but a kept one is asleep where that was not its first activation or something is stored.
+    Fail,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

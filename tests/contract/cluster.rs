@@ -199,6 +199,7 @@ impl Broker {
     /// What this broker asks for when it creates a recoverable worker of a class of its own cluster.
     pub fn wish(&self, class: &str, id: Option<&str>) -> PlaceRequest {
         PlaceRequest {
+            purpose: Default::default(),
             exclude: Vec::new(),
             by: self.incarnation().clone(),
             id: id.map(WorkerId::new),
@@ -270,6 +271,17 @@ impl Broker {
     pub async fn set_load(&self, id: &str, epoch: Epoch, load: u64) -> bool {
         let change = LoadChange { id: id.into(), epoch, load };
         self.coordinator.set_load(self.incarnation(), &[change]).await.expect("set_load") == [true]
+    }
+
+    pub async fn commit(&self, id: &str, epoch: Epoch, data: Stored) -> Committed {
+        let commit = Commit { id: id.into(), epoch, data };
+        let answers = self.coordinator.commit(self.incarnation(), &[commit]).await.expect("commit");
+        assert_eq!(answers.len(), 1);
+        answers[0]
+    }
+
+    pub async fn erase(&self, id: &str, epoch: Option<Epoch>) -> Erasure {
+        self.coordinator.erase(&id.into(), epoch).await.expect("erase")
     }
 
     pub async fn locate(&self, id: &str) -> Location {

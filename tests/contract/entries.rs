@@ -14,6 +14,7 @@ pub async fn an_owner_takes_its_worker_up_and_learns_all_of_it(cluster: Cluster)
     let entry = broker.activate("r").await.expect("it stands under its owner");
     assert!(entry.created >= before && entry.created <= now(&broker.coordinator).await);
     let expected = Entry {
+        lasting: Default::default(),
         id: "r".into(),
         class: "Room".into(),
         cluster: "main".into(),

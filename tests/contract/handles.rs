@@ -13,6 +13,7 @@ fn unavailable<T: std::fmt::Debug>(answer: CoordinationResult<T>) {
 async fn refuses_everything(handle: &Handle) {
     let (me, id) = (record("a").incarnation, WorkerId::new("r"));
     let request = PlaceRequest {
+        purpose: Default::default(),
         exclude: Vec::new(),
         by: me.clone(),
         id: None,

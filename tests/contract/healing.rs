@@ -263,6 +263,7 @@ pub async fn of_two_holders_the_higher_epoch_stays(cluster: Cluster) {
     a.renew(LEASE).await;
     let held = |epoch, load| Held {
         entry: Entry {
+            lasting: Default::default(),
             id: "r".into(),
             class: "Room".into(),
             cluster: "main".into(),
@@ -308,6 +309,7 @@ pub async fn more_workers_than_a_chunk_are_restored_in_one_call(cluster: Cluster
     let broker = cluster.broker("a").await;
     let one = |n: usize| Held {
         entry: Entry {
+            lasting: Default::default(),
             id: WorkerId::new(format!("r{n:04}")),
             class: "Room".into(),
             cluster: "main".into(),

@@ -5,7 +5,7 @@ use dworker::coordination::history::{History, FREE_RETURNS, SETTLED, YOUNG};
 use dworker::coordination::*;
 
 /// A worker, owned by `owner`, that ends its process.
-async fn dies(evictor: &Broker, owner: &Broker) -> Eviction {
+pub async fn dies(evictor: &Broker, owner: &Broker) -> Eviction {
     let lease_expires = lease_of(evictor, owner).await;
     let eviction = evictor.evict(owner, &evictor.proof(lease_expires), CHUNK).await;
     owner.register(LEASE).await;

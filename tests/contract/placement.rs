@@ -223,6 +223,7 @@ pub async fn a_pending_worker_is_placed_as_it_was(cluster: Cluster) {
     let entry = hall.activate("r").await.expect("it stands under its owner");
     assert!(entry.created <= created);
     let expected = Entry {
+        lasting: Default::default(),
         id: "r".into(),
         class: "Hall".into(),
         cluster: "side".into(),

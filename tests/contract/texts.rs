@@ -202,6 +202,7 @@ pub async fn a_namespace_may_have_any_name_and_is_kept_apart_from_all_others(clu
         visitor.register(&broker, LEASE).await.expect("register");
         visitor.request_restart().await.expect("restart");
         let request = PlaceRequest {
+            purpose: Default::default(),
             exclude: Vec::new(),
             by: broker.incarnation.clone(),
             id: Some("r".into()),

@@ -35,7 +35,7 @@ const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 const COMPLAINTS: [Complaint; 3] = [Complaint::Unreachable, Complaint::Refused, Complaint::Silent];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 33] = [
+const WEIGHTS: [(&str, usize); 35] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
@@ -64,6 +64,8 @@ const WEIGHTS: [(&str, usize); 33] = [
     ("evict", 6),
     ("leave", 4),
     ("pardon", 4),
+    ("commit", 6),
+    ("erase", 3),
     ("owned", 4),
     ("request_restart", 4),
     ("complain", 4),
@@ -255,6 +257,7 @@ impl Brokers {
 
     pub fn poison(&self, by: &Incarnation) -> PlaceRequest {
         PlaceRequest {
+            purpose: Default::default(),
             exclude: Vec::new(),
             by: by.clone(),
             id: Some(IDS[3].into()),
@@ -362,16 +365,12 @@ impl Brokers {
             "look" => Operation::Look(anybody(random), self.known_state(random)),
             "find_member" => Operation::FindMember(anybody(random)),
             "scan" => Operation::Scan(anybody(random)),
-            "place" => Operation::Place(PlaceRequest {
-                exclude: if random.percent(30) { vec![anybody(random)] } else { Vec::new() },
-                by: self.member(random),
-                id: random.percent(80).then(|| id(random)),
-                class: class(random),
-                cluster: if random.percent(80) { "main".into() } else { "side".into() },
-                recoverable: random.percent(70),
-                attributes: (*random.of(&ATTRIBUTES)).into(),
-                ttl: Duration::from_millis(*random.of(&TTLS)),
-            }),
+            "place" if random.percent(80) => {
+                let purpose = *random.of(&[Purpose::Create, Purpose::Create, Purpose::Keep, Purpose::Wake]);
+                let id = Some(id(random));
+                Operation::Place(PlaceRequest { id, purpose, ..self.request(random) })
+            }
+            "place" => Operation::Place(self.request(random)),
             "activate" => {
                 let (owner, items) = self.items(random);
                 Operation::Activate(owner, items.into_iter().map(|(id, _)| id).collect())
@@ -395,6 +394,18 @@ impl Brokers {
                 Operation::SetLoad(owner, items.into_iter().map(change).collect())
             }
             "pardon" => Operation::Pardon(self.item(random).1),
+            "commit" => {
+                let (owner, items) = self.items(random);
+                let commit = |(id, epoch)| {
+                    let revision = random.below(4);
+                    Commit { id, epoch, data: Stored { version: 1, revision, text: random.below(100).to_string() } }
+                };
+                Operation::Commit(owner, items.into_iter().map(commit).collect())
+            }
+            "erase" => {
+                let (_, id, epoch) = self.item(random);
+                Operation::Erase(id, random.percent(50).then_some(epoch))
+            }
             "locate" => Operation::Locate(self.item(random).1),
             "claim" => {
                 let by = self.member(random);
@@ -434,6 +445,21 @@ impl Brokers {
             "is_listening" => Operation::IsListening(anybody(random)),
             "listen_as" => Operation::ListenAs(random.percent(70).then(|| anybody(random))),
             other => unreachable!("{other} is not an operation"),
+        }
+    }
+
+    /// A placement of a worker without an id.
+    fn request(&self, random: &mut Random) -> PlaceRequest {
+        PlaceRequest {
+            purpose: Purpose::Create,
+            exclude: if random.percent(30) { vec![anybody(random)] } else { Vec::new() },
+            by: self.member(random),
+            id: None,
+            class: class(random),
+            cluster: if random.percent(80) { "main".into() } else { "side".into() },
+            recoverable: random.percent(70),
+            attributes: (*random.of(&ATTRIBUTES)).into(),
+            ttl: Duration::from_millis(*random.of(&TTLS)),
         }
     }
 
@@ -487,7 +513,16 @@ fn classes(random: &mut Random) -> BTreeSet<ClassName> {
 }
 
 fn fate(random: &mut Random) -> Fate {
-    *random.of(&[Fate::Recover, Fate::Return, Fate::Crash, Fate::Delete, Fate::Delete, Fate::Delete])
+    *random.of(&[
+        Fate::Recover,
+        Fate::Return,
+        Fate::Crash,
+        Fate::Delete,
+        Fate::Delete,
+        Fate::Delete,
+        Fate::End,
+        Fate::Fail,
+    ])
 }
 
 /// What a broker says of itself; the stranger never registers.
@@ -500,6 +535,7 @@ fn record(random: &mut Random) -> BrokerRecord {
 fn held(id: &WorkerId, epoch: Epoch, random: &mut Random) -> Held {
     Held {
         entry: Entry {
+            lasting: Default::default(),
             id: id.clone(),
             class: class(random),
             cluster: if random.percent(80) { "main".into() } else { "side".into() },

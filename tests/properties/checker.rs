@@ -107,7 +107,10 @@ impl Checker {
                     assert_eq!(held, Some((&owner.incarnation, *epoch)), "{id} stands elsewhere than under its owner");
                     assert_eq!(self.epochs.get(id), Some(epoch), "{id} has an epoch that nobody was given");
                 }
-                Location::Pending { .. } | Location::Suspected { .. } | Location::Quarantined { .. } => {
+                Location::Asleep { .. }
+                | Location::Pending { .. }
+                | Location::Suspected { .. }
+                | Location::Quarantined { .. } => {
                     assert_eq!(held, None, "{id} waits and has an owner");
                 }
                 Location::None | Location::Unsettled => assert_eq!(held, None, "{id} is gone and has an owner"),

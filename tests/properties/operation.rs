@@ -36,6 +36,8 @@ pub enum Operation {
     Evict(Incarnation, Incarnation, Death, usize),
     Leave(Incarnation, Fate, usize),
     Pardon(WorkerId),
+    Commit(Incarnation, Vec<Commit>),
+    Erase(WorkerId, Option<Epoch>),
     Owned(Incarnation, usize, usize),
     RequestRestart,
     Complain(Incarnation, Incarnation, Complaint),
@@ -64,6 +66,8 @@ pub enum Answer {
     Claim(Claim),
     Eviction(Eviction),
     Left(u64),
+    Committed(Vec<Committed>),
+    Erasure(Erasure),
     Owned(Vec<Owned>, usize),
     Number(u64),
     Listening(bool),
@@ -103,6 +107,8 @@ impl Operation {
             Operation::Evict(..) => "evict",
             Operation::Leave(..) => "leave",
             Operation::Pardon(..) => "pardon",
+            Operation::Commit(..) => "commit",
+            Operation::Erase(..) => "erase",
             Operation::Owned(..) => "owned",
             Operation::RequestRestart => "request_restart",
             Operation::Complain(..) => "complain",
@@ -160,6 +166,8 @@ impl Operation {
             Operation::Evict(by, dead, death, limit) => on.evict(by, dead, death, *limit).await.map(Answer::Eviction),
             Operation::Leave(incarnation, fate, limit) => on.leave(incarnation, *fate, *limit).await.map(Answer::Left),
             Operation::Pardon(id) => on.pardon(id).await.map(|freed| Answer::Flags(vec![freed])),
+            Operation::Commit(owner, commits) => on.commit(owner, commits).await.map(Answer::Committed),
+            Operation::Erase(id, epoch) => on.erase(id, *epoch).await.map(Answer::Erasure),
             Operation::Owned(owner, offset, limit) => {
                 on.owned(owner, *offset, *limit).await.map(|owned| Answer::Owned(owned, *limit))
             }
@@ -229,6 +237,12 @@ impl Answer {
             Answer::Placement(Placement::NoBroker { .. }) => vec!["no broker"],
             Answer::Placement(Placement::OtherClassWaits { .. }) => vec!["another class waits"],
             Answer::Placement(Placement::Later { .. }) => vec!["later"],
+            Answer::Placement(Placement::Asleep { .. }) => vec!["asleep"],
+            Answer::Placement(Placement::Gone) => vec!["gone"],
+            Answer::Committed(all) => all.iter().map(|each| committed(*each)).collect(),
+            Answer::Erasure(Erasure::Gone) => vec!["gone"],
+            Answer::Erasure(Erasure::Owned(_)) => vec!["owned"],
+            Answer::Erasure(Erasure::Unsettled) => vec!["unsettled"],
             Answer::Placement(Placement::Quarantined { .. }) => vec!["quarantined"],
             Answer::Placement(Placement::Unsettled)
             | Answer::Activation(Activation::Unsettled)
@@ -244,6 +258,7 @@ impl Answer {
             }
             Answer::Location(Location::None) => vec!["none"],
             Answer::Location(Location::Pending { .. }) => vec!["pending"],
+            Answer::Location(Location::Asleep { .. }) => vec!["asleep"],
             Answer::Location(Location::Suspected { .. }) => vec!["suspected"],
             Answer::Location(Location::Quarantined { .. }) => vec!["quarantined"],
             Answer::Location(Location::Owned { owner, state, .. }) => vec![held(owner, *state)],
@@ -268,6 +283,14 @@ impl Answer {
                 _ => "all",
             }],
         }
+    }
+}
+
+fn committed(answer: Committed) -> &'static str {
+    match answer {
+        Committed::Written => "written",
+        Committed::Fenced => "fenced",
+        Committed::Unsettled => "unsettled",
     }
 }
 
@@ -339,6 +362,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
             "none",
             "unsettled",
             "pending",
+            "asleep",
             "suspected",
             "quarantined",
             "placing",
@@ -385,6 +409,8 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ),
     ("leave", &["none remain", "some remain", "unavailable"]),
     ("pardon", &["yes", "no", "unavailable"]),
+    ("commit", &["written", "fenced", "unsettled", "unavailable"]),
+    ("erase", &["gone", "owned", "unsettled", "unavailable"]),
     ("owned", &["nothing", "a full page", "all", "unavailable"]),
     ("request_restart", &["done", "unavailable"]),
     ("complain", &["done", "unavailable"]),

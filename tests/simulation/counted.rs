@@ -237,6 +237,12 @@ impl Coordinator for Counted {
     async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool> {
         self.ask("pardon", 1, self.inner.pardon(id), |_| resp::number()).await
     }
+    async fn commit(&self, owner: &Incarnation, commits: &[Commit]) -> CoordinationResult<Vec<Committed>> {
+        self.ask("commit", commits.len(), self.inner.commit(owner, commits), |_| resp::number()).await
+    }
+    async fn erase(&self, id: &WorkerId, epoch: Option<Epoch>) -> CoordinationResult<Erasure> {
+        self.ask("erase", 1, self.inner.erase(id, epoch), |_| resp::number()).await
+    }
     async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {
         self.ask("owned", 1, self.inner.owned(owner, offset, limit), |page| page.len() * 76).await
     }

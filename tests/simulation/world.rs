@@ -198,6 +198,7 @@ impl World {
 fn held(workers: &mut usize) -> Held {
     *workers += 1;
     let entry = Entry {
+        lasting: Default::default(),
         id: format!("Room#{workers}").as_str().into(),
         class: "Room".into(),
         cluster: "main".into(),

@@ -128,6 +128,7 @@ impl Host {
     pub async fn create_some(&self, id: Option<&str>) -> Answer {
         let life = self.core.life().expect("the broker is active");
         let request = PlaceRequest {
+            purpose: Default::default(),
             exclude: Vec::new(),
             by: life.context.incarnation.clone(),
             id: id.map(WorkerId::new),
@@ -149,7 +150,8 @@ impl Host {
     pub async fn ask(&self, worker: &str, method: &str, json: &str) -> Answer {
         match self.core.life() {
             Ok(life) => {
-                self.run(|slot| life.messages.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000)).await
+                self.run(|slot| life.messages.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000, 0))
+                    .await
             }
             Err(failure) => Err(failure),
         }
@@ -160,9 +162,9 @@ impl Host {
         let slot = self.slots.fetch_add(1, Ordering::Relaxed) + 1;
         if let Ok(life) = self.core.life() {
             if ask {
-                life.messages.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000);
+                life.messages.ask(worker, method, PayloadRef::json(json.as_bytes()), slot, 3000, 0);
             } else {
-                life.messages.tell(worker, method, PayloadRef::json(json.as_bytes()), slot);
+                life.messages.tell(worker, method, PayloadRef::json(json.as_bytes()), slot, 0);
             }
             life.output.flush();
             self.inbox.nudge();
@@ -240,7 +242,7 @@ impl Host {
                     Event::Create { handle, entry } => {
                         self.workers.lock().expect("no test panics with it").insert(handle, entry.id.to_string());
                         self.made.fetch_add(1, Ordering::Relaxed);
-                        life.activation.lifecycle.created(handle, Creation::Done, "", None);
+                        life.activation.lifecycle.created(handle, Creation::Done, "", None, "");
                     }
                     Event::Destroy { handle, cause } => {
                         self.workers.lock().expect("no test panics with it").remove(&handle);

@@ -43,6 +43,7 @@ pub async fn join(coordinator: &RedisCoordinator, record: &BrokerRecord) -> Join
 
 pub fn wish(by: &Incarnation, id: Option<&str>, class: &str) -> PlaceRequest {
     PlaceRequest {
+        purpose: Default::default(),
         exclude: Vec::new(),
         by: by.clone(),
         id: id.map(WorkerId::new),

@@ -6,6 +6,7 @@
 const { failure } = require('../../base/errors');
 const { copyOf } = require('../../payload/payload');
 const { throwLater } = require('../../base/promises');
+const { formOf } = require('../recipes');
 
 /** Lists of calls that are still to be aborted; `null` while none is. */
 let abortions = null;
@@ -48,7 +49,7 @@ class Message {
   }
 
   get data() {
-    return copyOf(this.payload, this.form);
+    return copyOf(this.payload, formOf(this.form));
   }
 }
 

@@ -19,6 +19,7 @@ const { LIMIT } = require('../../protocol');
 const { TellOutcome } = require('../workers/outcome');
 const { keep, sizeOf } = require('../../payload/payload');
 const { monotonicClock, wallClock } = require('../../base/timers');
+const { formOf } = require('../recipes');
 
 /** As much waits here at most as in the inbox of the core. */
 const MAX_MESSAGES = LIMIT.INBOX_MESSAGES;
@@ -90,14 +91,14 @@ class Direct {
 
   /** `settle` receives the outcome. */
   ask(record, method, data, form, timeout, settle) {
-    const call = new DirectCall(record, method, keep(data, form), form, settle);
+    const call = new DirectCall(record, method, keep(data, formOf(form)), form, settle);
     this.admit(record, call);
     this.deadlines.add(call, timeout);
     return call;
   }
 
   tell(record, method, data, form) {
-    this.admit(record, new Message(record, method, keep(data, form), form));
+    this.admit(record, new Message(record, method, keep(data, formOf(form)), form));
   }
 
   // --- open and closed ---

@@ -13,14 +13,14 @@ const { STRUCTURED } = require('../../payload/codec');
 
 const checkTimeout = milliseconds(1);
 
-/** `option`: `{timeout, signal}`, or nothing. `codec`: of the worker's class, where that has one. */
-function ask(core, workerId, method, data, option, codec) {
+/** `option`: `{timeout, signal}`, or nothing. `codec`: of the worker's class, where that has one. `recipe`: what the worker is made from, if it may be. */
+function ask(core, workerId, method, data, option, codec, recipe) {
   checkMethod(method);
   if (option === undefined || option === null) {
     if (isOption(data)) core.reporter.caution('ask() with options as data', misplaced(method, data), 'DW_WARN_MISPLACED_OPTION');
     const channel = core.started();
     const payload = encodeData(core, data, codec);
-    return channel.ask(workerId, method, payload.data, payload.form, core.config.rpcTimeout, undefined);
+    return channel.ask(workerId, method, payload.data, payload.form + tagOf(recipe, channel), core.config.rpcTimeout, undefined);
   }
   const given = optionsObject('option of ask()', option);
   core.reporter.checkNames('ask()', ASK, given);
@@ -30,7 +30,7 @@ function ask(core, workerId, method, data, option, codec) {
   const channel = core.started();
   const payload = encodeData(core, data, codec);
   if (signal !== undefined && signal.aborted) throw aborted(workerId, 'no', signal);
-  return channel.ask(workerId, method, payload.data, payload.form, limit, signal);
+  return channel.ask(workerId, method, payload.data, payload.form + tagOf(recipe, channel), limit, signal);
 }
 
 /** Data that holds an option of `ask()` and nothing else. */
@@ -44,11 +44,16 @@ function misplaced(method, data) {
   return `ask('${method}') was given {${names}} as its data. Options are the third argument: ask('${method}', undefined, {${names}}).`;
 }
 
-function tell(core, workerId, method, data, codec) {
+function tell(core, workerId, method, data, codec, recipe) {
   checkMethod(method);
   const channel = core.started();
   const payload = encodeData(core, data, codec);
-  return channel.tell(workerId, method, payload.data, payload.form);
+  return channel.tell(workerId, method, payload.data, payload.form + tagOf(recipe, channel));
+}
+
+/** What stands beside the form of a message of an agent that makes its worker from `recipe`. */
+function tagOf(recipe, channel) {
+  return recipe === undefined ? 0 : recipe.tagFor(channel);
 }
 
 /** What the core takes of the data of a message; throws where that cannot be sent. */

@@ -27,7 +27,7 @@ class Activation {
   }
 
   /** The core placed a worker at this broker, or recovers one here. */
-  create([, handle, id, className, , cause, epoch, attempt, attributes], index) {
+  create([, handle, id, className, , cause, epoch, attempt, attributes, kept], index) {
     const { core, workers } = this;
     if (!workers.dispatcher.mayStart(index)) return;
     if (!core.channel.native.wants(index, 0)) {
@@ -44,11 +44,12 @@ class Activation {
       methods = methodsOf(WorkerClass, Worker);
       record = outside(() => construct(WorkerClass, className, id, core.broker, attributes, epoch));
     } catch (error) {
-      const outcome = WorkerClass === undefined ? CREATION.CLASS_UNKNOWN : CREATION.CONSTRUCTOR_THREW;
-      core.channel.native.created(handle, outcome, firstLine(error), 0);
+      if (WorkerClass === undefined) core.channel.native.created(handle, CREATION.CLASS_UNKNOWN, firstLine(error), 0, '');
+      else if (kept === 1) this.reject(handle, error);
+      else core.channel.native.created(handle, CREATION.CONSTRUCTOR_THREW, firstLine(error), 0, '');
       core.channel.touch();
-      // The caller of createWorker() gets the error of a new worker.
-      workers.reports.notConstructed({ id, className, error, answered: cause === CreateCause.NEW });
+      // The caller of createWorker(), or whose message made the worker, gets the error.
+      workers.reports.notConstructed({ id, className, error, answered: cause === CreateCause.NEW || kept === 1 });
       return;
     }
     workers.records.set(handle, record);
@@ -57,6 +58,7 @@ class Activation {
     record.maxQueue = maxQueue;
     record.methods = methods;
     record.cause = cause;
+    record.kept = kept === 1;
     record.structured = isStructured(WorkerClass, core);
     record.state = State.ACTIVATING;
     const { load } = record;
@@ -70,15 +72,37 @@ class Activation {
   activated(record) {
     if (record.state !== State.ACTIVATING) return;
     const { core, workers } = this;
+    if (record.kept && record.createFailure !== '') {
+      this.drop(record);
+      return;
+    }
     workers.slow.end(record);
     clearTimeout(record.overdue);
     if (record.load === 0) workers.changeLoad(record, DEFAULT_LOAD);
     record.state = State.ACTIVE;
-    core.channel.native.created(record.handle, CREATION.CREATED, record.createFailure, record.maxQueue);
+    core.channel.native.created(record.handle, CREATION.CREATED, record.createFailure, record.maxQueue, '');
     core.channel.touch();
     if (record.maxQueue === 0) workers.active.set(record.id, record);
     workers.reports.life(record, 'activated', record.cause);
     if (record.ending !== null) workers.deactivation.begin(record);
+  }
+
+  /** A worker that messages wait for could not be activated: they fail with the error. */
+  reject(handle, error) {
+    const body = JSON.stringify(this.workers.dispatcher.describe(error));
+    this.core.channel.native.created(handle, CREATION.REJECTED, firstLine(error), 0, body);
+  }
+
+  /** `onCreate` of a kept worker failed: nothing of this instance is left. */
+  drop(record) {
+    const { core, workers } = this;
+    workers.slow.end(record);
+    clearTimeout(record.overdue);
+    workers.changeLoad(record, 0);
+    record.state = State.DESTROYED;
+    workers.records.delete(record.handle);
+    this.reject(record.handle, record.createError);
+    core.channel.touch();
   }
 
   /** A worker that is suspected to end its process has run its `onCreate`: reports when the event loop has gone on for a moment. */

@@ -4,6 +4,7 @@
 'use strict';
 
 const { runStep } = require('./steps');
+const { END } = require('../ending');
 const { outside } = require('../../base/context');
 const { clearTimeout, monotonicClock, setImmediate, setTimeout } = require('../../base/timers');
 const { Worker } = require('../../worker');
@@ -139,6 +140,7 @@ class Deactivation {
     record.state = State.DESTROYED;
     reports.life(record, 'ended', record.ending.cause);
     records.delete(record.handle);
+    for (const inbound of record.enders) this.workers.dispatcher.answer(inbound, record, END, undefined);
     if (endedForGood(record) && !this.leaving && direct.handles(record)) this.awaitAnswers(record);
     else this.release(record, endedForGood(record));
   }

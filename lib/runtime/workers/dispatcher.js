@@ -5,12 +5,13 @@
 
 const { handle: runHandler } = require('../../base/context');
 const { AskOutcome, TellOutcome } = require('./outcome');
+const { END } = require('../ending');
 const { runOnAsk, runOnTell } = require('./handlers');
 const { describe, stackOf } = require('../messages/failures');
 const { firstLine } = require('./reports');
 const { Worker } = require('../../worker');
 
-const { State } = Worker;
+const { State, DestroyCause } = Worker;
 
 class Dispatcher {
   /** @param {Workers} workers */
@@ -49,6 +50,10 @@ class Dispatcher {
       return;
     }
     if (!this.core.channel.receiver.wants(index)) return;
+    if (method === END) {
+      this.endFromOutside(record, inbound, index);
+      return;
+    }
     runHandler(new AskOutcome(this.workers, inbound, record, method), this.runAsk, this, data, index);
   }
 
@@ -61,6 +66,13 @@ class Dispatcher {
     } catch (error) {
       outcome.settle(true, error);
     }
+  }
+
+  /** `agent.destroy()`, which is answered when `onDestroy` has settled. */
+  endFromOutside(record, inbound, index) {
+    if (!this.mayStart(index)) return;
+    record.enders.push(inbound);
+    this.workers.deactivation.end(record, DestroyCause.SELF, false);
   }
 
   tell(inbound, handle, method, data, index) {

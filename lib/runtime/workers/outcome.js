@@ -170,7 +170,10 @@ class StepOutcome extends Outcome {
   end(failed, value) {
     const { record, step, workers } = this;
     if (failed) {
-      if (step === 'onCreate') record.createFailure = firstLine(value).slice(0, MAX_FAILURE) || 'an error without a message';
+      if (step === 'onCreate') {
+        record.createFailure = firstLine(value).slice(0, MAX_FAILURE) || 'an error without a message';
+        record.createError = value;
+      }
       workers.reports.handlerFailed(record, step, step, value, 'warn');
     }
     if (this.opened > 0) workers.dispatcher.done(this.opened);

@@ -191,10 +191,17 @@ impl Resident {
         }
     }
 
+    /// Whether it outlives its process.
+    pub fn is_lasting(&self) -> bool {
+        self.entry.recoverable || self.entry.lasting.kept
+    }
+
     /// It is not recovered from now on: its entry as the registry is to have it.
     pub fn finish(&mut self) -> Held {
         self.finished = true;
-        self.entry = Arc::new(Entry { recoverable: false, ..(*self.entry).clone() });
+        let mut entry = Entry { recoverable: false, ..(*self.entry).clone() };
+        entry.lasting.kept = false;
+        self.entry = Arc::new(entry);
         Held { entry: (*self.entry).clone(), state: EntryState::Active, load: self.load }
     }
 

@@ -11,9 +11,9 @@ use crate::broker::directory::pending::is_of_another_class;
 use crate::broker::js::event::Event;
 use crate::broker::membership::quarantine::{quarantined, waits};
 use crate::clock::boot_millis;
-use crate::coordination::{EntryState, Location, PlaceRequest, Placement};
+use crate::coordination::{EntryState, Location, Owner, PlaceRequest, Placement};
 use crate::error::{Code, Delivered, Failure, Outcome};
-use crate::ids::{ClassName, Incarnation, WorkerId};
+use crate::ids::{ClassName, Epoch, Incarnation, WorkerId};
 use crate::wire::call_chain::Chain;
 use serde_json::{json, Value};
 use std::sync::Arc;
@@ -43,9 +43,20 @@ struct Creation {
     problem: Option<Failure>,
 }
 
+/// A worker that exists.
+pub struct Created {
+    pub id: WorkerId,
+    pub owner: Owner,
+    pub epoch: Epoch,
+    /// What its `onCreate` failed with, where another broker made it.
+    failed: Option<Arc<str>>,
+}
+
 /// What to do after a try.
 enum Next {
-    Created(String),
+    Created(Created),
+    /// It is asleep, and nothing wakes it.
+    Asleep(WorkerId),
     Failed(Failure),
     /// Try again now.
     Again,
@@ -61,14 +72,32 @@ impl Creations {
     pub fn create(self: &Arc<Self>, slot: u64, request: PlaceRequest, timeout: u64, chain: Chain) {
         let creations = self.clone();
         self.context.operate("create", slot, async move {
-            match creations.create_worker(request, timeout, chain).await {
-                Ok(created) => Event::done_json(slot, created),
+            match creations.find_or_create_worker(request, timeout, chain).await {
+                Ok(Ok(created)) => Event::done_json(slot, creations.creation_answer(&created)),
+                Ok(Err(asleep)) => Event::done_json(slot, json!({ "id": asleep.as_str() }).to_string()),
                 Err(failure) => Event::failed(slot, failure),
             }
         });
     }
 
-    async fn create_worker(self: &Arc<Self>, request: PlaceRequest, timeout: u64, chain: Chain) -> Outcome<String> {
+    /// An active worker.
+    pub async fn create_worker(
+        self: &Arc<Self>,
+        request: PlaceRequest,
+        timeout: u64,
+        chain: Chain,
+    ) -> Outcome<Created> {
+        let created = self.find_or_create_worker(request, timeout, chain).await?;
+        created.map_err(|id| Failure::new(Code::WorkerNotFound, format!("The worker \"{id}\" is asleep.")))
+    }
+
+    /// `Err` inside: it is asleep, and the request wakes none.
+    async fn find_or_create_worker(
+        self: &Arc<Self>,
+        request: PlaceRequest,
+        timeout: u64,
+        chain: Chain,
+    ) -> Outcome<Result<Created, WorkerId>> {
         let now = boot_millis();
         let mut creation = Creation {
             request,
@@ -87,7 +116,8 @@ impl Creations {
         let failure = loop {
             let begun = boot_millis();
             let (problem, until) = match self.try_to_create(&mut creation).await {
-                Next::Created(created) => return Ok(created),
+                Next::Created(created) => return Ok(Ok(created)),
+                Next::Asleep(id) => return Ok(Err(id)),
                 Next::Failed(failure) => break failure,
                 Next::Again if boot_millis() < creation.deadline => continue,
                 Next::Again => (creation.problem.take().unwrap_or_else(|| too_busy(&creation)), 0),
@@ -145,6 +175,14 @@ impl Creations {
             Placement::Later { deaths, .. } => Next::Later(waits(&given_id(&creation.request), deaths)),
             Placement::Quarantined { deaths, .. } => Next::Failed(quarantined(&given_id(&creation.request), deaths)),
             Placement::Unsettled => Next::Later(self.members.unsettled()),
+            Placement::Asleep { id, class } if class != creation.request.class => {
+                Next::Failed(is_of_another_class(&id, &creation.request.class, &class))
+            }
+            Placement::Asleep { id, .. } => Next::Asleep(id),
+            Placement::Gone => {
+                let id = given_id(&creation.request);
+                Next::Failed(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{id}\".")))
+            }
             Placement::Reserved { id, owner, epoch, .. } => {
                 self.members.saw(&id, epoch);
                 creation.request.id = Some(id.clone());
@@ -198,7 +236,8 @@ impl Creations {
         let failure = match raised {
             Raised::Yes(Activated { failed }) => {
                 self.reports.worked(&to.owner.incarnation);
-                return Next::Created(self.creation_answer(to, failed.as_deref()));
+                let Reservation { id, owner, epoch } = to.clone();
+                return Next::Created(Created { id, owner, epoch, failed });
             }
             Raised::Failed(failure) => return Next::Failed(failure),
             Raised::Elsewhere(_) => return Next::Busy(too_busy(creation)),
@@ -218,9 +257,9 @@ impl Creations {
     }
 
     /// Who made the worker matters only where its `onCreate` failed: all other answers are as short as they can be.
-    fn creation_answer(&self, created: &Reservation, failed: Option<&str>) -> String {
+    fn creation_answer(&self, created: &Created) -> String {
         let id = Value::from(created.id.as_str());
-        let Some(failed) = failed else { return format!("{{\"id\":{id}}}") };
+        let Some(failed) = created.failed.as_deref() else { return format!("{{\"id\":{id}}}") };
         let connection = self.members.open_connection(&created.owner);
         let broker = connection.map(|connection| connection.peer().broker.to_string());
         json!({ "id": id, "broker": broker, "failed": failed }).to_string()
@@ -265,7 +304,7 @@ impl Creations {
         loop {
             let problem = match self.context.coordinator.locate(id).await {
                 Ok(Location::None) => return Ok(None),
-                Ok(Location::Owned { class, .. }) => return Ok(Some(class)),
+                Ok(Location::Owned { class, .. } | Location::Asleep { class, .. }) => return Ok(Some(class)),
                 Ok(Location::Unsettled) => self.members.unsettled(),
                 Ok(Location::Pending { class, cluster }) => {
                     self.members.claim(class.clone());

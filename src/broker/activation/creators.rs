@@ -56,7 +56,7 @@ impl Creators {
                             call,
                             code: failure.code,
                             message: Bytes::copy_from_slice(failure.message.as_bytes()),
-                            body: Bytes::new(),
+                            body: failure.body.clone(),
                         },
                     };
                     self.output.reply_to(place.connection(), &message);

@@ -75,7 +75,7 @@ impl Lifecycle {
         let mut residents = lock(&self.workers.residents);
         let Some(resident) = residents.get_mut(handle) else { return };
         resident.state = State::Leaving;
-        resident.finished = fate == Fate::Delete;
+        resident.finished = fate == Fate::End || fate == Fate::Delete && !resident.entry.lasting.kept;
         let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
         drop(residents);
         self.part_with(handle, release, ended);

@@ -18,9 +18,10 @@ use crate::broker::output::gate::Output;
 use crate::clock::boot_millis;
 use crate::coordination::{Cause, Fate, Release};
 use crate::error::{Code, Failure};
-use crate::ids::ClassName;
+use crate::ids::{ClassName, WorkerId};
 use crate::level::Level;
 use crate::lock::lock;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// The workers that come to live here and go, as JavaScript reports on them.
@@ -50,12 +51,19 @@ impl Lifecycle {
     }
 
     /// Its construction and `onCreate` ended. `message`: what one of them failed with, if anything. `max_queue`: it takes one message at a time, and so many wait at most.
-    pub fn created(&self, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>) {
-        if self.output.holds_back(|| Answer::Created { handle, creation, message: message.into(), max_queue }) {
+    /// `body`: that error as JSON text, of a worker that is kept.
+    pub fn created(&self, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>, body: &str) {
+        if self.output.holds_back(|| Answer::Created {
+            handle,
+            creation,
+            message: message.into(),
+            max_queue,
+            body: body.into(),
+        }) {
             return;
         }
         if creation != Creation::Done {
-            return self.creation_failed(handle, creation, message);
+            return self.creation_failed(handle, creation, message, body);
         }
         let (creators, activated, deaths) = {
             let mut residents = lock(&self.workers.residents);
@@ -69,7 +77,7 @@ impl Lifecycle {
                 }
             }
             // A worker that is never recovered never needs to know whether it was made before.
-            resident.making.confirming = resident.entry.recoverable;
+            resident.making.confirming = resident.is_lasting();
             let deaths = resident.entry.history.deaths;
             if resident.making.confirming {
                 self.workers.registrar.confirm(handle, resident.id.clone(), resident.epoch);
@@ -99,7 +107,7 @@ impl Lifecycle {
                 return true;
             }
             resident.state = State::Leaving;
-            Release { id: resident.id.clone(), epoch: resident.epoch, fate: Fate::Delete }
+            Release { id: resident.id.clone(), epoch: resident.epoch, fate: Fate::Fail }
         };
         self.context
             .log(Level::Info, format!("The worker \"{}\" is not made: its creators have given up.", release.id));
@@ -118,25 +126,33 @@ impl Lifecycle {
         self.creators.tell_creators(creators, &Ok(activated));
     }
 
-    fn creation_failed(&self, handle: Handle, creation: Creation, message: &str) {
+    fn creation_failed(&self, handle: Handle, creation: Creation, message: &str, body: &str) {
         let (release, recovered) = {
             let mut residents = lock(&self.workers.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
             resident.state = State::Leaving;
             // A class that is missing here may be at home elsewhere; a constructor that throws does so everywhere.
             let fate = match (creation, resident.recovered) {
+                _ if resident.entry.lasting.kept => Fate::Fail,
                 (Creation::ClassMissing, true) => Fate::Return,
                 _ => Fate::Delete,
             };
             let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
-            let code = if creation == Creation::Threw { Code::Rejected } else { Code::ClassUnknown };
-            resident.making.failure = Some(Box::new(Failure::new(code, message)));
+            resident.making.failure = Some(Box::new(match creation {
+                Creation::Rejected => activation_failure(&resident.id, body),
+                Creation::Threw => Failure::new(Code::Rejected, message),
+                Creation::ClassMissing | Creation::Done => Failure::new(Code::ClassUnknown, message),
+            }));
             (release, resident.recovered)
         };
         if recovered && release.fate == Fate::Delete {
             self.context.inbox.push(Event::WorkerLost { id: release.id.to_string(), reason: message.into() });
         }
-        let next = if release.fate == Fate::Return { "It is tried again" } else { "It is removed" };
+        let next = match release.fate {
+            Fate::Return => "It is tried again",
+            Fate::Fail => "The calls that wait for it fail",
+            _ => "It is removed",
+        };
         self.context.log(Level::Error, format!("Worker \"{}\" could not be activated: {message}. {next}.", release.id));
         self.workers.registrar.release(Some(handle), release);
     }
@@ -146,7 +162,7 @@ impl Lifecycle {
     pub fn finish(&self, handle: Handle, slot: u64) -> bool {
         let held = {
             let mut residents = lock(&self.workers.residents);
-            let Some(resident) = residents.get_mut(handle).filter(|resident| resident.entry.recoverable) else {
+            let Some(resident) = residents.get_mut(handle).filter(|resident| resident.is_lasting()) else {
                 return false;
             };
             resident.finish()
@@ -167,7 +183,7 @@ impl Lifecycle {
                 resident.making.failure = Some(Box::new(Failure::new(Code::WorkerNotFound, text)));
             }
             resident.state = State::Leaving;
-            resident.ends = !(recover && resident.entry.recoverable);
+            resident.ends = !(recover && resident.entry.recoverable || resident.entry.lasting.kept);
             for delivery in resident.mailbox.take_all() {
                 match resident.refusal(&delivery) {
                     None => resident.mailbox.put_back(delivery),
@@ -184,4 +200,17 @@ impl Lifecycle {
         self.members.unhost(&class);
         Some(class)
     }
+}
+
+/// Whether what a worker could not be made for fails the messages that wait for it: else they look for it again.
+pub(super) fn fails_messages(code: Code) -> bool {
+    code == Code::Activation
+}
+
+/// What the calls that made a worker fail with. `cause`: its error as JSON text.
+fn activation_failure(id: &WorkerId, cause: &str) -> Failure {
+    let text = format!("The worker \"{id}\" could not be activated: its constructor or its onCreate failed.");
+    let message = serde_json::Value::from(text.as_str());
+    let body = format!("{{\"name\":\"Error\",\"message\":{message},\"cause\":{cause}}}");
+    Failure::new(Code::Activation, text).with_body(Bytes::from(body))
 }

@@ -12,6 +12,7 @@
 //! | who waits until a worker is there | [`creators`] |
 //! | `createWorker`, `findWorker` | [`creation`], [`reservation`], [`take_up`] |
 //! | Redis restarted, wiped, rolled back: putting back what is held | [`restore`], [`write_back`] |
+//! | `agent.destroy()` | [`ending`] |
 //! | recovery: claims, lost answers | [`claims`], [`audit`] |
 //! | workers that end their process: trials, quarantine | [`trials`] |
 //! | writes into the registry, batched | [`registrar`], [`registration`] |
@@ -24,6 +25,7 @@ pub mod claims;
 pub mod creation;
 pub mod creators;
 pub mod departure;
+pub mod ending;
 pub mod lifecycle;
 pub mod local;
 pub mod mailbox;

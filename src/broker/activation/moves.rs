@@ -1,6 +1,7 @@
 //! A worker comes to live here, or has left in the registry and is forgotten here.
 
 use crate::broker::activation::catalog::{Creator, Insertion};
+use crate::broker::activation::lifecycle::fails_messages;
 use crate::broker::activation::lifecycle::Lifecycle;
 use crate::broker::js::batch::is_one_json_object;
 use crate::broker::js::delivery::{Handle, Origin};
@@ -18,7 +19,7 @@ impl Lifecycle {
         self.context.log(Level::Error, format!("{text}: another program wrote them. The entry is deleted."));
         self.context.inbox.push(Event::WorkerLost { id: entry.id.to_string(), reason: text.clone() });
         self.creators.tell_creators(creators, &Err(Failure::new(Code::Redis, text)));
-        self.workers.registrar.release(None, Release { id: entry.id, epoch: entry.epoch, fate: Fate::Delete });
+        self.workers.registrar.release(None, Release { id: entry.id, epoch: entry.epoch, fate: Fate::End });
     }
 
     /// A worker that stands under this incarnation begins to live here.
@@ -27,7 +28,7 @@ impl Lifecycle {
             return self.refuse_entry(entry, creators);
         }
         self.members.saw(&entry.id, entry.epoch);
-        let searched = entry.attempt > 1 || entry.cause == Cause::Recovery;
+        let searched = entry.attempt > 1 || entry.cause != Cause::New;
         let entry = Arc::new(entry);
         let mut residents = lock(&self.workers.residents);
         match residents.insert(&entry, RESERVED_LOAD, creators) {
@@ -53,20 +54,28 @@ impl Lifecycle {
     pub fn move_out(self: &Arc<Self>, handle: Handle) {
         self.trials.end_trial(handle);
         let mut touched = Vec::new();
+        let mut refused = Vec::new();
         let (successor, waiting, late) = {
             // Both locks: nobody may see the worker gone before all that waited for it is back in its place.
             let mut lanes = self.routes.lanes();
             let mut residents = lock(&self.workers.residents);
             let Some(mut resident) = residents.remove(handle) else { return };
+            let failed = resident.making.failure.as_deref().filter(|failure| fails_messages(failure.code)).cloned();
             while let Some(delivery) = resident.mailbox.pop() {
+                if let Some(failure) = failed.as_ref().filter(|_| delivery.origin.is_ask()) {
+                    refused.push((delivery, failure.clone()));
+                    continue;
+                }
                 if let Origin::Remote { connection, .. } = &delivery.origin {
                     touched.push(connection.clone());
                 }
-                self.workers.return_to_sender(&mut lanes, delivery, Code::WorkerNotFound);
+                let code = failed.as_ref().map_or(Code::WorkerNotFound, |failure| failure.code);
+                self.workers.return_to_sender(&mut lanes, delivery, code);
             }
             let outcome = resident.making.failure.map_or(Ok(resident.making.activated), |failure| Err(*failure));
             (resident.successor, (resident.making.creators, outcome), resident.making.late_creators)
         };
+        refused.into_iter().for_each(|(delivery, failure)| self.workers.refuse_ask(&delivery, failure));
         let (creators, outcome) = waiting;
         let ended = Failure::new(Code::WorkerNotFound, "The worker has ended.");
         let successor = match successor.map(|successor| *successor) {

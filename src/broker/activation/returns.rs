@@ -12,6 +12,7 @@ use crate::clock::boot_millis;
 use crate::error::{Code, Delivered, Failure};
 use crate::lock::lock;
 use crate::wire::message::Message;
+use bytes::Bytes;
 use std::sync::Arc;
 
 impl Workers {
@@ -55,6 +56,7 @@ impl Workers {
             method: delivery.envelope.method,
             chain: delivery.envelope.chain,
             payload: delivery.envelope.payload,
+            makes: false,
         };
         let sync = self.context.next_call();
         let returned = match code {
@@ -75,7 +77,9 @@ impl Workers {
             None => {}
             Some(Origin::Local { slot }) => self.calls.fail(*slot, failure.with_delivered(Delivered::No)),
             Some(Origin::Remote { connection, call }) => {
-                self.output.refuse_call(connection, *call, failure.code, &failure.message);
+                let message = Bytes::copy_from_slice(failure.message.as_bytes());
+                let Failure { code, body, .. } = failure;
+                self.output.reply_to(connection, &Message::Failure { call: *call, code, message, body });
             }
         }
     }

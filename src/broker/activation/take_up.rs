@@ -71,7 +71,7 @@ impl Creations {
     fn read_answer(self: &Arc<Self>, owner: &Owner, id: &WorkerId, settled: Settled) -> Raised {
         let failure = match settled {
             Settled::Reply(payload) => return Raised::Yes(Activated::read(&payload)),
-            Settled::Failure { failure, .. } => failure,
+            Settled::Failure { failure, body } => failure.with_body(body),
         };
         match failure.code {
             Code::Unreachable | Code::Overloaded | Code::PeerLost => {

@@ -56,7 +56,7 @@ impl InFlight {
 
     /// Ends a call with a failure.
     pub fn fail(&self, call: u64, failure: Failure) {
-        self.settle(call, Settled::Failure { failure, body: Bytes::new() });
+        self.settle(call, Settled::Failure { body: failure.body.clone(), failure });
     }
 
     fn answer(&self, call: u64, ended: Call, settled: Settled) {

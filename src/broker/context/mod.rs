@@ -13,6 +13,7 @@ pub mod log;
 pub mod log_lines;
 pub mod notices;
 pub mod numbers;
+pub mod recipes;
 pub mod registry;
 pub mod shared;
 pub mod tasks;

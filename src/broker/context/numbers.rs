@@ -1,5 +1,6 @@
 //! Numbers that all lives of one broker share, so that none means one thing to JavaScript and another to the core.
 
+use crate::broker::context::recipes::Recipes;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ pub struct Numbers {
     handles: Arc<AtomicU32>,
     /// The last ask that JavaScript was given.
     inbound: Arc<AtomicU64>,
+    recipes: Arc<Recipes>,
     calls: Arc<AtomicU64>,
 }
 
@@ -27,6 +29,11 @@ impl Numbers {
         self.inbound.clone()
     }
 
+    /// What workers are made from by their first message.
+    pub fn recipes(&self) -> &Recipes {
+        &self.recipes
+    }
+
     /// A number for a call that the core itself makes.
     pub fn next_call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::Relaxed)
@@ -35,6 +42,11 @@ impl Numbers {
 
 impl Default for Numbers {
     fn default() -> Self {
-        Self { handles: Arc::default(), inbound: Arc::default(), calls: Arc::new(AtomicU64::new(FIRST_INTERNAL_CALL)) }
+        Self {
+            handles: Arc::default(),
+            inbound: Arc::default(),
+            recipes: Arc::default(),
+            calls: Arc::new(AtomicU64::new(FIRST_INTERNAL_CALL)),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::backoff::Backoff;
 use crate::broker::context::log::Log;
 use crate::broker::context::numbers::Numbers;
+use crate::broker::context::recipes::Recipe;
 use crate::broker::context::registry::Registry;
 use crate::broker::context::tasks::Tasks;
 use crate::broker::js::event::Event;
@@ -127,6 +128,11 @@ impl Context {
             let failure = Failure::new(Code::State, "The broker ended.").with_delivered(Delivered::Unknown);
             self.inbox.push(Event::failed(slot, failure));
         }
+    }
+
+    /// What a worker is made from by its first message; `None` for 0.
+    pub fn recipe(&self, number: u32) -> Option<Arc<Recipe>> {
+        self.numbers.recipes().get(number)
     }
 
     /// A number for a call that the core itself makes.

@@ -97,6 +97,7 @@ fn reason(members: &Members, worker: &ListedWorker) -> Option<String> {
     let (class, cluster, history) = (&worker.entry.class, &worker.entry.cluster, worker.entry.history);
     match worker.state {
         WorkerState::Placing | WorkerState::Active => None,
+        WorkerState::Asleep => Some("it is asleep: the next message to it wakes it".to_owned()),
         WorkerState::Quarantined => Some(quarantine::reason(history.deaths)),
         WorkerState::Pending if history.is_suspect() => {
             let deaths = history.deaths;

@@ -1,5 +1,6 @@
 //! One lane: the route to a worker, and what waits for one.
 
+use crate::broker::context::recipes::Recipe;
 use crate::ids::Epoch;
 use crate::transport::Connection;
 use crate::wire::call_chain::Chain;
@@ -21,6 +22,8 @@ pub struct Parked {
     pub method: Bytes,
     pub chain: Chain,
     pub payload: Payload,
+    /// Where there is no worker it is made from the lane's recipe.
+    pub makes: bool,
 }
 
 #[derive(Clone)]
@@ -74,6 +77,8 @@ pub struct Lane {
     pub watched: bool,
     /// The connection that last sent a message back: it does not hold the worker unless it is told to take it up.
     pub bounced: Option<u64>,
+    /// What the worker is made from, once an agent has sent a message that may do so.
+    pub recipe: Option<Arc<Recipe>>,
 }
 
 impl Lane {
@@ -89,6 +94,7 @@ impl Lane {
             resolving: false,
             watched: false,
             bounced: None,
+            recipe: None,
         }
     }
 

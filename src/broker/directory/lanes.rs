@@ -66,6 +66,17 @@ impl Lanes {
             && self.lanes.get(worker).is_none_or(|lane| lane.queue.len() < MAX_PARKED)
     }
 
+    /// Puts a message back that was on its way. Who sent it is not known any more: it makes its worker where any does.
+    pub fn park_again(&mut self, worker: &str, mut message: Parked) {
+        message.makes = self.lanes.get(worker).is_some_and(|lane| lane.recipe.is_some());
+        self.park(worker, message);
+    }
+
+    /// Takes what waits in front of this message.
+    pub fn take_before(&mut self, worker: &str, sequence: u32) -> Vec<Parked> {
+        self.take_if(worker, |parked| before(parked.sequence, sequence))
+    }
+
     /// Puts a message where its sequence belongs.
     pub fn park(&mut self, worker: &str, message: Parked) {
         self.parked_bytes += message.payload.bytes.len();
@@ -120,7 +131,7 @@ impl Lanes {
             lane.bounced = Some(connection.id());
             self.fence_there(worker, connection, sync);
         }
-        self.park(worker, message);
+        self.park_again(worker, message);
         Returned::Parked { fence }
     }
 
@@ -136,7 +147,7 @@ impl Lanes {
         if fence {
             self.fence_here(worker, sync);
         }
-        self.park(worker, message);
+        self.park_again(worker, message);
         Returned::Parked { fence }
     }
 
@@ -227,6 +238,7 @@ mod tests {
 
     fn message(sequence: u32, bytes: usize) -> Parked {
         Parked {
+            makes: false,
             sequence,
             call: u64::from(sequence),
             tell_slot: 0,

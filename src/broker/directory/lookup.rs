@@ -57,9 +57,8 @@ impl Routes {
             }
         };
         match location {
-            Location::None => {
-                Found::Gone(Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\".")))
-            }
+            Location::None => self.make_for_message(worker).await,
+            Location::Asleep { class, cluster } => self.wake_for_message(worker, class, cluster).await,
             Location::Unsettled => {
                 self.doubted_route(worker).map_or(Found::Wait(self.members.unsettled()), Found::Route)
             }
@@ -123,7 +122,7 @@ impl Routes {
     }
 
     /// The workers that wait for the asks which wait for a route to this one.
-    fn chain_of_parked(&self, worker: &WorkerId) -> Chain {
+    pub(super) fn chain_of_parked(&self, worker: &WorkerId) -> Chain {
         let mut lanes = self.lanes();
         let parked = lanes.get_mut(worker.as_str()).into_iter().flat_map(|lane| &lane.queue);
         Chain::merged(parked.map(|parked| &parked.chain))

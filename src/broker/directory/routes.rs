@@ -10,6 +10,7 @@ use crate::broker::js::event::Event;
 use crate::broker::lease::room::Lease;
 use crate::broker::membership::members::Members;
 use crate::clock::boot_millis;
+use crate::coordination::{Owner, PlaceRequest};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
 use crate::level::Level;
@@ -32,6 +33,14 @@ pub trait Local: Send + Sync {
     fn deliver(&self, worker: &WorkerId, epoch: Epoch, parked: &Parked) -> Result<(), Option<Failure>>;
 }
 
+/// What makes workers, in a room above.
+#[async_trait::async_trait]
+pub trait Maker: Send + Sync {
+    /// Makes or wakes the worker that this request names, and waits until it is active somewhere: its owner and epoch. `chain`: the
+    /// workers that wait for that.
+    async fn activate(self: Arc<Self>, request: PlaceRequest, chain: Chain) -> Result<(Owner, Epoch), Failure>;
+}
+
 /// Routes to workers, and the messages that wait for one.
 pub struct Routes {
     pub(super) context: Arc<Context>,
@@ -44,6 +53,8 @@ pub struct Routes {
     pub(super) resolving: AtomicUsize,
     /// Set once, before the incarnation is known to anybody else. Weak: it owns this.
     local: OnceLock<Weak<dyn Local>>,
+    /// The same.
+    maker: OnceLock<Weak<dyn Maker>>,
 }
 
 impl Routes {
@@ -64,12 +75,22 @@ impl Routes {
             lanes: Mutex::new(Lanes::new(routes.max, routes.max_age)),
             resolving: AtomicUsize::new(0),
             local: OnceLock::new(),
+            maker: OnceLock::new(),
         })
     }
 
     /// The workers of this broker, set once.
     pub fn set_local(&self, local: Weak<dyn Local>) {
         let _ = self.local.set(local);
+    }
+
+    /// What makes workers, set once.
+    pub fn set_maker(&self, maker: Weak<dyn Maker>) {
+        let _ = self.maker.set(maker);
+    }
+
+    pub(super) fn maker(&self) -> Option<Arc<dyn Maker>> {
+        self.maker.get()?.upgrade()
     }
 
     /// `None` while the incarnation is dropped.

@@ -126,6 +126,7 @@ impl BatchWriter {
                 self.number(u64::from(entry.attempt));
                 self.text.push(b',');
                 self.text.extend_from_slice(entry.attributes.as_bytes());
+                self.number(u64::from(entry.lasting.kept));
             }
             Event::Destroy { handle, cause } => {
                 self.open(EventKind::Destroy);

@@ -107,6 +107,6 @@ impl Event {
     }
 
     pub fn failed(slot: u64, failure: Failure) -> Self {
-        Event::Failed { slot, failure, body: Bytes::new() }
+        Event::Failed { slot, body: failure.body.clone(), failure }
     }
 }

@@ -9,6 +9,8 @@ pub enum Creation {
     Threw,
     /// The class is not registered.
     ClassMissing,
+    /// It is kept, and its constructor or its `onCreate` failed.
+    Rejected,
 }
 
 /// How a worker ended.

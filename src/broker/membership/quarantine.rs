@@ -22,10 +22,10 @@ pub fn quarantined(worker: &WorkerId, deaths: u32) -> Failure {
 /// Why a call of a worker that waits because of its history has not been made yet.
 pub fn waits(worker: &WorkerId, deaths: u32) -> Failure {
     let why = match deaths {
-        0 => "it was handed over again and again".to_owned(),
+        0 => "it was handed over again and again, or its last activation failed".to_owned(),
         _ => format!("its process ended {deaths} times shortly after the worker was activated"),
     };
-    Failure::new(Code::Unreachable, format!("The worker \"{worker}\" waits to be recovered with a delay: {why}."))
+    Failure::new(Code::Unreachable, format!("The worker \"{worker}\" waits to be activated with a delay: {why}."))
 }
 
 /// An eviction quarantined these workers: the log and JavaScript are told.

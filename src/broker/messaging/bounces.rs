@@ -41,6 +41,7 @@ impl Messages {
             method: envelope.method,
             chain: envelope.chain,
             payload: envelope.payload,
+            makes: false,
         };
         let sync = self.context.next_call();
         let returned = self.routes.lanes().returned(worker.as_str(), from, sync, parked);
@@ -71,8 +72,8 @@ impl Messages {
             return None;
         }
         let Envelope { sequence, method, chain, payload, .. } = envelope;
-        let parked = Parked { sequence, call, tell_slot: 0, deadline, method, chain, payload };
-        lanes.park(envelope.worker.as_str(), parked);
+        let parked = Parked { sequence, call, tell_slot: 0, deadline, method, chain, payload, makes: false };
+        lanes.park_again(envelope.worker.as_str(), parked);
         Some(envelope.worker)
     }
 }

@@ -41,6 +41,8 @@ pub struct Outgoing<'a> {
     pub deadline: u64,
     /// Whose turns wait for the answer.
     pub chain: Chain,
+    /// The number of what its worker is made from, where there is none; 0: it makes none.
+    pub recipe: u32,
 }
 
 impl Outgoing<'_> {
@@ -53,6 +55,7 @@ impl Outgoing<'_> {
             method: Bytes::copy_from_slice(self.method.as_bytes()),
             chain: self.chain.clone(),
             payload: self.payload.copied(),
+            makes: self.recipe > 0,
         }
     }
 }
@@ -111,10 +114,21 @@ impl Messages {
     }
 
     /// Asks: the answer comes as an event under the slot.
-    pub fn ask(self: &Arc<Self>, worker: &str, method: &str, payload: PayloadRef<'_>, slot: u64, timeout: u64) {
+    pub fn ask(
+        self: &Arc<Self>,
+        worker: &str,
+        method: &str,
+        payload: PayloadRef<'_>,
+        slot: u64,
+        timeout: u64,
+        recipe: u32,
+    ) {
         let now = boot_millis();
         let deadline = now.saturating_add(timeout);
-        self.send_ask(&Outgoing { worker, method, payload, slot, ask: true, deadline, chain: Chain::EMPTY }, now);
+        self.send_ask(
+            &Outgoing { worker, method, payload, slot, ask: true, deadline, chain: Chain::EMPTY, recipe },
+            now,
+        );
     }
 
     pub fn send_ask(self: &Arc<Self>, outgoing: &Outgoing<'_>, now: u64) {
@@ -125,10 +139,10 @@ impl Messages {
     }
 
     /// Tells. `true`: handed over; otherwise an event comes under the slot.
-    pub fn tell(self: &Arc<Self>, worker: &str, method: &str, payload: PayloadRef<'_>, slot: u64) -> bool {
+    pub fn tell(self: &Arc<Self>, worker: &str, method: &str, payload: PayloadRef<'_>, slot: u64, recipe: u32) -> bool {
         let now = boot_millis();
         let deadline = now.saturating_add(self.context.config.retries.duration);
-        let outgoing = Outgoing { worker, method, payload, slot, ask: false, deadline, chain: Chain::EMPTY };
+        let outgoing = Outgoing { worker, method, payload, slot, ask: false, deadline, chain: Chain::EMPTY, recipe };
         match self.send(&outgoing, now) {
             Ok(sent) => sent == Sent::HandedOver,
             Err(failure) => {
@@ -145,6 +159,9 @@ impl Messages {
         }
         let mut lanes = self.routes.lanes();
         let lane = lanes.lane(outgoing.worker, now);
+        if outgoing.recipe > 0 && lane.recipe.is_none() {
+            lane.recipe = self.context.recipe(outgoing.recipe);
+        }
         let mut sequence = None;
         if lane.queue.is_empty() {
             match &lane.route {

@@ -11,5 +11,5 @@ pub enum Answer {
     /// A handler's failure.
     Failure { inbound: u64, message: String, body: String },
     /// The end of a worker's making.
-    Created { handle: Handle, creation: Creation, message: String, max_queue: Option<usize> },
+    Created { handle: Handle, creation: Creation, message: String, max_queue: Option<usize>, body: String },
 }

@@ -1,7 +1,7 @@
 -- confirm: the first activation of workers ended well: whatever makes them again from here on is a recovery.
 -- KEYS 4… entries.  ARGV 5 owner, then one an entry: epoch
 -- Replies: one an entry: 1, or 0 when it does not stand under (owner, epoch)
--- States: placing and active keep their state; pending and quarantined have no owner, so they do not stand there.
+-- States: placing and active keep their state; pending, asleep and quarantined have no owner, so they do not stand there.
 -- Cost: about 8 µs, 2 µs an entry.
 -- Full memory: works.
 local owner = padded(ARGV[5])

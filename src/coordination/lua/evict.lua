@@ -5,7 +5,8 @@
 --          not seen with this lease, run out or not, and what is strict and has a valid one; nothing changed
 --          {'outage', until}: more than half of three or more leases ran out together; nothing changed
 --          {'evicted', recovered, deleted, remaining, then id and deaths of each that is quarantined}
--- States: placing and active go to pending, or are quarantined by the third death that accuses the worker alone; others have no owner
+-- States: placing and active go to pending, or to asleep where they are kept and not recoverable, or are quarantined by the third death
+--          that accuses the worker alone; others have no owner
 -- Never half-done: a lease without record or the reverse; an entry in own: and pending at once, or in neither.
 -- Cost: about 8 µs an entry.
 -- Full memory: works.

@@ -1,7 +1,7 @@
 -- pardon: frees a worker that is quarantined, or that waits because of its history.
 -- KEYS 4 the entry.  ARGV 5 id
 -- Replies: 1, or 0 when it is neither (nothing changed)
--- States: quarantined, and pending where it waits for its time, become pending at once; all others stay.
+-- States: quarantined, and pending where it waits for its time, become pending at once; all others (asleep among them) stay.
 -- Never half-done: an entry that waits twice, or nowhere.
 -- Cost: about 15 µs.
 -- Full memory: works.

@@ -1,7 +1,7 @@
 -- release: the owner gives workers up.
 -- KEYS 4 the owner's own:.  ARGV 5 owner, then three an entry: id, epoch ('': any), fate (salvage.lua)
 -- Replies: one an entry: 1, or 0 when it did not stand under (owner, epoch)
--- States: placing and active are given up; pending and quarantined have no owner, so nobody gives them up.
+-- States: placing and active are given up; pending, asleep and quarantined have no owner, so nobody gives them up.
 -- Never half-done: an entry in own: and pending at once, or in neither; a load that is still counted.
 -- Cost: about 20 µs, 3 µs an entry and 2 µs a class that the owner hosts.
 -- Full memory: works.

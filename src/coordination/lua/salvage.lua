@@ -1,8 +1,10 @@
 -- salvage: what becomes of entries that their owner gives up, or that a dead owner left. A fate is '0' (deleted), '1' (recovered),
--- '2' (the worker came back by itself) or '3' (its process died).
--- States: placing and active have an owner and are given up; pending and quarantined have none, so they are not met here.
+-- '2' (the worker came back by itself), '3' (its process died), '4' (it ended for good) or '5' (its activation failed). A kept worker
+-- is deleted by '4', and by '5' where that was its first activation and nothing is stored; else it is asleep where it is not
+-- recovered. A kept suspect is never asleep: it is tried alone as any other.
+-- States: placing and active have an owner and are given up; pending, asleep and quarantined have none, so they are not met here.
 -- The owner's own: and load are the caller's to settle, and let_wait() follows the last one.
-local RECOVERED = '1'
+local RECOVERED, FAILED = '1', '5'
 
 -- By cluster and class, of those that begin to wait: scores and ids for pending: and for later:, and the last one that may be
 -- claimed at once.
@@ -23,21 +25,31 @@ local function is_blamed(owner, id)
   return not tried[owner] or tried[owner] == id
 end
 
--- 'deleted', 'recovered', or 'quarantined' and how many deaths count. One that cannot be read is deleted. `anyhow`: also
+-- Whether a kept worker that ends like this leaves nothing.
+local function ends_kept(entry, fate)
+  if fate == FAILED then return string.sub(entry, 2, 2) == '0' and attempt_of(entry) <= 1 and not has_data(entry) end
+  return fate == '4'
+end
+
+-- 'deleted', 'recovered' (asleep too), or 'quarantined' and how many deaths count. One that cannot be read is deleted. `anyhow`: also
 -- where it is not recoverable.
 local function give_up(owner, id, key, entry, fate, anyhow)
   local class, cluster = names_of(key, entry)
-  if fate == '0' or not class or not is_id(id) or not anyhow and string.sub(entry, 3, 3) == '0' then
-    redis.call('DEL', key)
+  local recovers = fate >= '1' and fate <= '3' and (anyhow or is_recoverable(entry))
+  local keeps = is_kept(entry) and not ends_kept(entry, fate)
+  if not class or not is_id(id) or not recovers and not keeps then
+    delete_worker(id, key, entry)
     return 'deleted'
   end
   local age = now - activated_of(entry)
   local deaths = aged(deaths_of(entry), age, fate == '3' and is_blamed(owner, id))
   local returns = aged(returns_of(entry), age, fate == '2')
   local quarantined = fate == '3' and age < YOUNG and deaths >= QUARANTINE and is_accused(owner, id)
-  redis.call('SETRANGE', key, 0, string.format('%s%s%010.0f%s%04.0f%04.0f %s', quarantined and 'q' or 'w', string.sub(entry, 2, 19), 0,
-    string.sub(entry, 30, 61), math.min(deaths, 9999), math.min(returns, 9999), NOBODY))
+  local sleeps = not recovers and not is_suspect(deaths)
+  redis.call('SETRANGE', key, 0, string.format('%s%s%010.0f%s%04.0f%04.0f %s', quarantined and 'q' or sleeps and 's' or 'w',
+    string.sub(entry, 2, 19), 0, string.sub(entry, 30, 61), math.min(deaths, 9999), math.min(returns, 9999), NOBODY))
   if quarantined then return 'quarantined', deaths end
+  if sleeps then return 'recovered' end
   local wait, all = math.max(wait_after(deaths, SUSPECT), wait_after(returns, RETURNS)), waiting_of(cluster, class)
   local is_later = wait > 0 or is_suspect(deaths)
   local set = is_later and all.later or all.pending
@@ -63,7 +75,7 @@ end
 -- that is quarantined. While some are left dead: remembers it, with what becomes of them.
 local function salvage(own, incarnation, fate, limit)
   local begun = redis.call('HGET', PREFIX .. 'dead', incarnation)
-  if begun then fate = string.find(begun, '^[123]$') and begun or '0' end
+  if begun then fate = string.find(begun, '^[1-5]$') and begun or '0' end
   local counts, load, quarantined = {recovered = 0, deleted = 0, quarantined = 0}, 0, {}
   local ids, name = limit > 0 and redis.call('ZRANGE', own, 0, limit - 1) or {}, padded(incarnation)
   for _, id in ipairs(ids) do

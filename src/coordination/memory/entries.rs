@@ -10,7 +10,55 @@ pub(super) fn activate(tables: &mut Tables, owner: &Incarnation, ids: &[WorkerId
     if !ids.is_empty() && unsettled(tables) {
         return Activation::Unsettled;
     }
-    Activation::Answers(ids.iter().map(|id| take_up(tables, owner, id)).collect())
+    let taken_up = |id| take_up(tables, owner, id).map(|entry| with_data(tables, entry));
+    Activation::Answers(ids.iter().map(taken_up).collect())
+}
+
+/// An entry as an activation finds it.
+pub(super) fn with_data(tables: &Tables, mut entry: Entry) -> Entry {
+    if entry.lasting.has_data {
+        let stored = tables.data.get(&entry.id).map(|(_, stored)| stored.clone());
+        entry.lasting.data = stored.map_or(Loaded::Missing, Loaded::Stored);
+    }
+    entry
+}
+
+pub(super) fn commit(tables: &mut Tables, owner: &Incarnation, commit: &Commit) -> Committed {
+    if unsettled(tables) {
+        return Committed::Unsettled;
+    }
+    let stands = tables.workers.get(&commit.id).map(|worker| worker.entry.epoch);
+    if tables.hold(owner, &commit.id, commit.epoch).is_none() {
+        return match stands {
+            Some(epoch) if epoch >= commit.epoch => Committed::Fenced,
+            _ => Committed::Unsettled,
+        };
+    }
+    if let Some(worker) = tables.workers.get_mut(&commit.id) {
+        (worker.entry.lasting.kept, worker.entry.lasting.has_data) = (true, true);
+    }
+    let written = tables.data.get(&commit.id).filter(|(epoch, _)| *epoch == commit.epoch);
+    if written.is_none_or(|(_, stored)| stored.revision < commit.data.revision) {
+        tables.data.insert(commit.id.clone(), (commit.epoch, commit.data.clone()));
+    }
+    Committed::Written
+}
+
+pub(super) fn erase(tables: &mut Tables, id: &WorkerId, epoch: Option<Epoch>) -> Erasure {
+    let Some(worker) = tables.workers.get(id) else {
+        return if unsettled(tables) { Erasure::Unsettled } else { Erasure::Gone };
+    };
+    if epoch.is_some_and(|epoch| epoch != worker.entry.epoch) {
+        return Erasure::Gone;
+    }
+    if worker.hold().is_some() {
+        return Erasure::Owned(worker.entry.epoch);
+    }
+    let removed = tables.remove(id);
+    if removed.is_some_and(|worker| worker.entry.lasting.has_data) {
+        tables.data.remove(id);
+    }
+    Erasure::Gone
 }
 
 fn take_up(tables: &mut Tables, owner: &Incarnation, id: &WorkerId) -> Option<Entry> {
@@ -44,9 +92,20 @@ pub(super) fn withdraw(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, 
     if !hold.is_some_and(|hold| hold.state == EntryState::Placing) {
         return false;
     }
-    let waited = |worker: &Worker| worker.entry.cause == Cause::Recovery || worker.entry.attempt > 1;
-    if let Some(worker) = tables.remove(id).filter(waited) {
-        tables.wait_again(worker, Fate::Recover, now);
+    let Some(Worker { entry, .. }) = tables.workers.get_mut(id) else { return true };
+    let waited = entry.cause != Cause::New || entry.attempt > 1;
+    if entry.lasting.kept && !entry.recoverable {
+        let outlives = waited || entry.lasting.has_data;
+        // It was not tried: it need not rest.
+        entry.attempt = entry.attempt.saturating_sub(u32::from(outlives));
+        let fate = if outlives { Fate::Delete } else { Fate::End };
+        tables.give_up(id, fate, now);
+    } else if waited {
+        if let Some(worker) = tables.remove(id) {
+            tables.wait_again(worker, Fate::Recover, now, true);
+        }
+    } else {
+        tables.give_up(id, Fate::Fail, now);
     }
     true
 }
@@ -82,6 +141,7 @@ pub(super) fn locate(tables: &Tables, id: &WorkerId) -> Location {
     let class = worker.entry.class.clone();
     let deaths = worker.entry.history.deaths;
     match &worker.place {
+        Place::Asleep => Location::Asleep { class, cluster: worker.entry.cluster.clone() },
         Place::Quarantined => Location::Quarantined { class, deaths },
         Place::Pending(_) if worker.entry.history.is_suspect() => Location::Suspected { class, deaths },
         Place::Pending(_) => Location::Pending { class, cluster: worker.entry.cluster.clone() },

@@ -298,6 +298,14 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, now| entries::pardon(tables, id, now))
     }
 
+    async fn commit(&self, owner: &Incarnation, commits: &[Commit]) -> CoordinationResult<Vec<Committed>> {
+        self.step(|tables, _| commits.iter().map(|commit| entries::commit(tables, owner, commit)).collect())
+    }
+
+    async fn erase(&self, id: &WorkerId, epoch: Option<Epoch>) -> CoordinationResult<Erasure> {
+        self.step(|tables, _| entries::erase(tables, id, epoch))
+    }
+
     async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {
         self.step(|tables, now| entries::owned(tables, owner, offset, limit, now))
     }

@@ -3,15 +3,29 @@
 use super::super::history::History;
 use super::super::history::Trial;
 use super::super::*;
+use super::entries::with_data;
 use super::healing::unsettled;
 use super::membership::waiting;
 use super::tables::{Hold, Place, Tables, Worker};
 use crate::ids::{ClassName, ClusterName, Incarnation, ServerTime, WorkerId};
 use std::time::Duration;
 
-/// Whether a pending worker is too old to be recovered.
+/// Whether a pending worker is too old to be recovered, and is to be deleted.
 fn outlived(entry: &Entry, ttl: Duration, now: ServerTime) -> bool {
+    !entry.lasting.kept && is_too_old(entry, ttl, now)
+}
+
+fn is_too_old(entry: &Entry, ttl: Duration, now: ServerTime) -> bool {
     !ttl.is_zero() && now.0.saturating_sub(entry.created.0) > ttl.as_millis() as u64
+}
+
+/// Why it is activated now: for the first time as long as no activation has ended well, woken, or recovered.
+fn next_cause(entry: &Entry, sleeps: bool) -> Cause {
+    match entry.cause {
+        Cause::New => Cause::New,
+        _ if sleeps => Cause::Wake,
+        _ => Cause::Recovery,
+    }
 }
 
 pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime) -> Placement {
@@ -20,9 +34,10 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
         return if unsure { Placement::Unsettled } else { Placement::NotMember };
     }
     let known = request.id.as_ref().and_then(|id| tables.workers.get(id));
-    if let Some(answer) = known.and_then(|worker| not_to_be_placed(tables, worker, now)) {
+    if let Some(answer) = known.and_then(|worker| not_to_be_placed(tables, worker, request, now)) {
         return answer;
     }
+    let sleeps = known.is_some_and(|worker| matches!(worker.place, Place::Asleep));
     let pending = known.map(|worker| &worker.entry).filter(|entry| !outlived(entry, request.ttl, now)).cloned();
     if let Some(Entry { id, class, cluster, .. }) = pending.as_ref().filter(|entry| entry.class != request.class) {
         return Placement::OtherClassWaits { id: id.clone(), class: class.clone(), cluster: cluster.clone() };
@@ -30,14 +45,24 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
     if unsure {
         return Placement::Unsettled;
     }
+    if request.purpose == Purpose::Wake && pending.is_none() {
+        return Placement::Gone;
+    }
     let cluster = pending.as_ref().map_or(&request.cluster, |entry| &entry.cluster);
     let Some(chosen) = least_loaded(tables, cluster, request, now) else {
         return Placement::NoBroker { cluster: cluster.clone() };
     };
     let epoch = tables.next_epoch(now);
     let entry = match pending {
-        Some(entry) => Entry { epoch, attempt: entry.attempt + 1, ..entry },
+        Some(entry) => Entry { epoch, attempt: entry.attempt + 1, cause: next_cause(&entry, sleeps), ..entry },
         None => Entry {
+            lasting: Lasting {
+                kept: request.purpose == Purpose::Keep,
+                // Data that outlived its entry is not overwritten.
+                has_data: request.purpose == Purpose::Keep
+                    && request.id.as_ref().is_some_and(|id| tables.data.contains_key(id)),
+                data: Loaded::Nothing,
+            },
             id: request.id.clone().unwrap_or_else(|| next_id(tables, &request.class)),
             class: request.class.clone(),
             cluster: request.cluster.clone(),
@@ -52,8 +77,8 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
     };
     let owner = tables.owner(&chosen);
     let answer = Placement::Reserved { id: entry.id.clone(), class: entry.class.clone(), owner, epoch };
-    let waited = entry.cause == Cause::Recovery || entry.attempt > 1;
-    if tables.remove(&entry.id).is_some() && waited {
+    let waited = entry.cause != Cause::New || entry.attempt > 1;
+    if tables.remove(&entry.id).is_some() && waited && !sleeps {
         tables.hint(Signal::Claimed);
     }
     tables.insert_held(entry, Hold { owner: chosen, state: EntryState::Placing, load: RESERVED_LOAD }, now);
@@ -61,7 +86,7 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
 }
 
 /// What is answered of a worker that has an owner, waits for its time, or is quarantined.
-fn not_to_be_placed(tables: &Tables, worker: &Worker, now: ServerTime) -> Option<Placement> {
+fn not_to_be_placed(tables: &Tables, worker: &Worker, request: &PlaceRequest, now: ServerTime) -> Option<Placement> {
     let Worker { entry, place, .. } = worker;
     let (id, class, deaths) = (entry.id.clone(), entry.class.clone(), entry.history.deaths);
     match place {
@@ -73,6 +98,13 @@ fn not_to_be_placed(tables: &Tables, worker: &Worker, now: ServerTime) -> Option
             Some(Placement::Later { class, deaths })
         }
         Place::Pending(_) => None,
+        Place::Asleep if request.purpose == Purpose::Create || class != request.class => {
+            Some(Placement::Asleep { id, class })
+        }
+        Place::Asleep if entry.attempt > 0 && now.0.abs_diff(worker.activated.0) < REST.as_millis() as u64 => {
+            Some(Placement::Later { class, deaths: 0 })
+        }
+        Place::Asleep => None,
         Place::Quarantined => Some(Placement::Quarantined { class, deaths }),
     }
 }
@@ -192,7 +224,12 @@ impl Taken<'_> {
     }
 
     fn take(&mut self, id: &WorkerId) {
-        let Some(Worker { entry, .. }) = self.tables.remove(id) else { return };
+        let Some(worker) = self.tables.remove(id) else { return };
+        if is_too_old(&worker.entry, self.request.ttl, self.now) && worker.entry.lasting.kept {
+            self.tables.workers.insert(id.clone(), Worker { place: Place::Asleep, ..worker });
+            return;
+        }
+        let Worker { entry, .. } = worker;
         if outlived(&entry, self.request.ttl, self.now) {
             self.expired += 1;
             return;
@@ -203,8 +240,9 @@ impl Taken<'_> {
             self.tables.trials.insert(by.clone(), Trial::begin(id.clone(), before));
             self.free = false;
         }
-        let entry = Entry { epoch: self.tables.next_epoch(self.now), attempt: entry.attempt + 1, ..entry };
-        self.entries.push(entry.clone());
+        let cause = next_cause(&entry, false);
+        let entry = Entry { epoch: self.tables.next_epoch(self.now), attempt: entry.attempt + 1, cause, ..entry };
+        self.entries.push(with_data(self.tables, entry.clone()));
         let hold = Hold { owner: by.clone(), state: EntryState::Active, load: RESERVED_LOAD };
         self.tables.insert_held(entry, hold, self.now);
     }

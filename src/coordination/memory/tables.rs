@@ -46,6 +46,7 @@ pub(super) enum Place {
     /// Waits to be made again; with a time: among those that wait for it, suspects from the first.
     Pending(Option<ServerTime>),
     Quarantined,
+    Asleep,
 }
 
 impl Worker {
@@ -108,6 +109,8 @@ pub(super) struct Tables {
     /// Gone while workers of theirs are left, and what becomes of those.
     pub dead: BTreeMap<Incarnation, Fate>,
     pub workers: HashMap<WorkerId, Worker>,
+    /// What workers have stored, with the epoch of its writer.
+    pub data: HashMap<WorkerId, (Epoch, Stored)>,
     pub holdings: HashMap<Incarnation, Holding>,
     pub pending: HashMap<(ClusterName, ClassName), ByAge>,
     /// By the time from which on they may be claimed.
@@ -138,6 +141,7 @@ impl Tables {
             roll: Roll::default(),
             dead: BTreeMap::new(),
             workers: HashMap::new(),
+            data: HashMap::new(),
             holdings: HashMap::new(),
             pending: HashMap::new(),
             later: HashMap::new(),
@@ -245,7 +249,7 @@ impl Tables {
             }
             Place::Pending(Some(due)) => forget(&mut self.later, home, (*due, id.clone())),
             Place::Pending(None) => forget(&mut self.pending, home, (entry.created, id.clone())),
-            Place::Quarantined => {}
+            Place::Quarantined | Place::Asleep => {}
         }
         Some(worker)
     }
@@ -253,18 +257,22 @@ impl Tables {
     /// What becomes of an owner's worker.
     pub fn give_up(&mut self, id: &WorkerId, fate: Fate, now: ServerTime) -> GivenUp {
         let Some(worker) = self.remove(id) else { return GivenUp::Deleted };
-        if fate == Fate::Delete || !worker.entry.recoverable {
+        let recovers = matches!(fate, Fate::Recover | Fate::Return | Fate::Crash) && worker.entry.recoverable;
+        if !recovers && !is_kept_through(&worker.entry, fate) {
+            if worker.entry.lasting.has_data {
+                self.data.remove(id);
+            }
             return GivenUp::Deleted;
         }
-        self.wait_again(worker, fate, now)
+        self.wait_again(worker, fate, now, recovers)
     }
 
-    /// It was taken out, and waits again, or is quarantined.
-    pub fn wait_again(&mut self, mut worker: Worker, fate: Fate, now: ServerTime) -> GivenUp {
+    /// It was taken out, and waits again, or sleeps, or is quarantined. `recovers`: it does not sleep.
+    pub fn wait_again(&mut self, mut worker: Worker, fate: Fate, now: ServerTime, recovers: bool) -> GivenUp {
         let end = match fate {
             Fate::Return => End::Return,
             Fate::Crash => End::Death,
-            Fate::Delete | Fate::Recover => End::Departure,
+            Fate::Delete | Fate::Recover | Fate::End | Fate::Fail => End::Departure,
         };
         let activated = worker.activated;
         let owner = worker.hold().map(|hold| hold.owner.clone());
@@ -278,10 +286,24 @@ impl Tables {
             self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Quarantined, ..worker });
             return GivenUp::Quarantined(history.deaths);
         }
+        if !recovers && !history.is_suspect() {
+            self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Asleep, ..worker });
+            return GivenUp::Recovered;
+        }
         let waits = history.is_suspect() || history.wait() > 0;
         self.insert_pending(worker.entry, waits.then(|| ServerTime(now.0 + history.wait())), activated, now);
         GivenUp::Recovered
     }
+}
+
+/// Whether a kept worker outlives such an end.
+fn is_kept_through(entry: &Entry, fate: Fate) -> bool {
+    entry.lasting.kept
+        && match fate {
+            Fate::End => false,
+            Fate::Fail => entry.cause != Cause::New || entry.attempt > 1 || entry.lasting.has_data,
+            _ => true,
+        }
 }
 
 /// What became of a worker that was given up.

@@ -1,10 +1,10 @@
 //! The scripts' answers as domain values; `None` for an answer of another shape.
 
 use super::reply::{flags, load, number, text, Parts};
-use super::{entry, record};
+use super::{entry, record, stored};
 use crate::coordination::{
-    BrokerRecord, Changes, Claim, Departure, Entry, Eviction, Expiry, Holder, Joined, Known, Location, Look, Member,
-    Membership, Owned, Placement, Registration, Renewal, Sighting,
+    BrokerRecord, Changes, Claim, Committed, Departure, Entry, Erasure, Eviction, Expiry, Holder, Joined, Known,
+    Location, Look, Member, Membership, Owned, Placement, Registration, Renewal, Sighting,
 };
 use crate::ids::{Incarnation, ServerTime, WorkerId};
 use redis::Value;
@@ -212,6 +212,8 @@ fn placement(mut parts: Parts) -> Option<Option<Placement>> {
         }
         "later" => Placement::Later { class: parts.class()?, deaths: parts.deaths()? },
         "quarantined" => Placement::Quarantined { class: parts.class()?, deaths: parts.deaths()? },
+        "asleep" => Placement::Asleep { id: parts.worker()?, class: parts.class()? },
+        "gone" => Placement::Gone,
         "none" => Placement::NoBroker { cluster: parts.cluster()? },
         "waits" => Placement::OtherClassWaits { id: parts.worker()?, class: parts.class()?, cluster: parts.cluster()? },
         "stranger" => Placement::NotMember,
@@ -231,6 +233,33 @@ pub enum Found {
     Unreadable,
 }
 
+/// `data`: its text, of an entry that has any.
+fn with_data(mut entry: Entry, data: Option<String>) -> Entry {
+    if entry.lasting.has_data {
+        entry.lasting.data = stored::decode(data);
+    }
+    entry
+}
+
+/// One a write.
+pub fn committed(value: Value, count: usize) -> Option<Vec<Committed>> {
+    let parts = Parts::of(value).filter(|parts| parts.left() == count)?;
+    all(parts, |parts| match parts.text()?.as_str() {
+        "w" => Some(Committed::Written),
+        "f" => Some(Committed::Fenced),
+        "u" => Some(Committed::Unsettled),
+        _ => None,
+    })
+}
+
+pub fn erasure(value: Value) -> Option<Erasure> {
+    match value {
+        Value::Int(1) => Some(Erasure::Gone),
+        Value::Int(0) => Some(Erasure::Unsettled),
+        value => Some(Erasure::Owned(crate::ids::Epoch(number(value)?))),
+    }
+}
+
 /// The inner `None`: unsettled.
 pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Found>>> {
     if value == Value::Int(0) {
@@ -239,6 +268,12 @@ pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Found>>> {
     let mut parts = Parts::of(value).filter(|parts| parts.left() == ids.len())?;
     let found = |id: &WorkerId| match parts.value() {
         None | Some(Value::Nil) => Found::Elsewhere,
+        Some(Value::Array(both)) => {
+            let mut both = both.into_iter();
+            let (entry, data) = (both.next().and_then(text), both.next().and_then(text));
+            let entry = entry.and_then(|text| entry::decode(id.clone(), &text));
+            entry.map_or(Found::Unreadable, |entry| Found::Entry(with_data(entry, data)))
+        }
         Some(value) => {
             text(value).and_then(|text| entry::decode(id.clone(), &text)).map_or(Found::Unreadable, Found::Entry)
         }
@@ -270,6 +305,7 @@ pub fn location(value: Value) -> Option<Location> {
     match owner.as_str() {
         "suspected" => return Some(Location::Suspected { class, deaths: parts.deaths()? }),
         "quarantined" => return Some(Location::Quarantined { class, deaths: parts.deaths()? }),
+        "asleep" => return Some(Location::Asleep { class, cluster: parts.cluster()? }),
         _ => {}
     }
     let (epoch, state) = (parts.epoch()?, parts.state()?);
@@ -293,7 +329,7 @@ pub fn claim(value: Value) -> Option<(Claim, Unreadable)> {
         let mut fields = parts.parts()?;
         let id = fields.worker()?;
         match fields.text().and_then(|text| entry::decode(id.clone(), &text)) {
-            Some(entry) => entries.push(entry),
+            Some(entry) => entries.push(with_data(entry, fields.text())),
             None => unreadable.push(id),
         }
     }

@@ -5,7 +5,9 @@
 use super::reply::MAX_NUMBER;
 use crate::coordination::history::History;
 use crate::coordination::keys::{escape, unescape};
-use crate::coordination::{Cause, Entry, EntryState, Held, ListedWorker, Owned, WorkerState, MAX_LOAD};
+use crate::coordination::{
+    Cause, Entry, EntryState, Held, Lasting, ListedWorker, Loaded, Owned, WorkerState, MAX_LOAD,
+};
 use crate::ids::{ClassName, ClusterName, Epoch, Incarnation, ServerTime, WorkerId};
 
 /// Letters before the names.
@@ -25,7 +27,7 @@ pub fn encode(owner: &Incarnation, held: &Held) -> String {
     format!(
         "{state}{}{}{:016}{:010}{:013}{:013}{:06}{:04}{:04} {:<32}{}:{}:{}",
         entry.cause as u8,
-        u8::from(entry.recoverable),
+        flags(entry),
         entry.epoch.0.min(MAX_NUMBER),
         held.load.min(MAX_LOAD),
         entry.created.0.min(MAX_TIME),
@@ -40,6 +42,18 @@ pub fn encode(owner: &Incarnation, held: &Held) -> String {
     )
 }
 
+fn cause_of(digit: u64) -> Cause {
+    match digit {
+        0 => Cause::New,
+        3 => Cause::Wake,
+        _ => Cause::Recovery,
+    }
+}
+
+fn flags(entry: &Entry) -> u8 {
+    u8::from(entry.recoverable) + 2 * u8::from(entry.lasting.kept) + 4 * u8::from(entry.lasting.has_data)
+}
+
 /// `None` when the text is none that [`encode`] and the scripts write.
 pub fn decode(id: WorkerId, text: &str) -> Option<Entry> {
     let (head, rest) = (text.get(..HEAD)?, text.get(HEAD..)?);
@@ -47,15 +61,17 @@ pub fn decode(id: WorkerId, text: &str) -> Option<Entry> {
     let mut names = rest.splitn(3, ':');
     let mut name = || names.next().and_then(unescape).filter(|name| !name.is_empty());
     let (class, cluster) = (ClassName::new(name()?), ClusterName::new(name()?));
+    let flags = digits(2, 3)?;
     Some(Entry {
+        lasting: Lasting { kept: flags & 2 > 0, has_data: flags & 4 > 0, data: Loaded::Nothing },
         id,
         class,
         cluster,
         epoch: Epoch(digits(3, 19).filter(|epoch| *epoch <= MAX_NUMBER)?),
-        cause: if digits(1, 2)? == 0 { Cause::New } else { Cause::Recovery },
+        cause: cause_of(digits(1, 2)?),
         attempt: u32::try_from(digits(55, 61)?).ok()?,
         created: ServerTime(digits(29, 42)?),
-        recoverable: digits(2, 3)? == 1,
+        recoverable: flags & 1 > 0,
         attributes: names.next()?.to_owned(),
         history: History {
             deaths: u32::try_from(digits(61, 65)?).ok()?,
@@ -70,8 +86,8 @@ pub fn decode_head(id: WorkerId, head: &str) -> Option<Owned> {
     Some(Owned {
         id,
         state: if head.starts_with('p') { EntryState::Placing } else { EntryState::Active },
-        cause: if digits(1, 2)? == 0 { Cause::New } else { Cause::Recovery },
-        recoverable: digits(2, 3)? == 1,
+        cause: cause_of(digits(1, 2)?),
+        recoverable: digits(2, 3)? & 1 > 0,
         // One that another program wrote is that of no worker.
         epoch: Epoch(digits(3, 19).filter(|epoch| *epoch <= MAX_NUMBER).unwrap_or(0)),
         load: digits(19, 29)?,
@@ -87,6 +103,7 @@ pub fn decode_listed(id: WorkerId, text: &str) -> Option<ListedWorker> {
         b'a' => WorkerState::Active,
         b'w' => WorkerState::Pending,
         b'q' => WorkerState::Quarantined,
+        b's' => WorkerState::Asleep,
         _ => return None,
     };
     let owner = text.get(70..HEAD)?.trim_end();
@@ -105,6 +122,7 @@ mod tests {
     fn held(attributes: &str) -> Held {
         Held {
             entry: Entry {
+                lasting: Lasting { kept: true, has_data: true, data: Loaded::Nothing },
                 id: "w".into(),
                 class: "Ro:om,é".into(),
                 cluster: "ma%in".into(),

@@ -37,6 +37,7 @@ mod script;
 mod sentinel;
 mod signals;
 mod socket;
+mod stored;
 mod subscription;
 mod tls;
 mod whereabouts;
@@ -46,9 +47,9 @@ use self::client::Client;
 use self::placing::Placements;
 use super::keys::Keys;
 use super::{
-    Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Complaint, CoordinationResult, Coordinator, Death,
-    Eviction, Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, Owned, PlaceRequest, Placement,
-    Registration, Release, Renewal, Restoration, Sighting, Signal,
+    Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Commit, Committed, Complaint, CoordinationResult,
+    Coordinator, Death, Erasure, Eviction, Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, Owned,
+    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Sighting, Signal,
 };
 use crate::config::RedisConfig;
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
@@ -218,6 +219,14 @@ impl Coordinator for RedisCoordinator {
 
     async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool> {
         self.client.pardon(id).await
+    }
+
+    async fn commit(&self, owner: &Incarnation, commits: &[Commit]) -> CoordinationResult<Vec<Committed>> {
+        self.client.commit(owner, commits).await
+    }
+
+    async fn erase(&self, id: &WorkerId, epoch: Option<Epoch>) -> CoordinationResult<Erasure> {
+        self.client.erase(id, epoch).await
     }
 
     async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {

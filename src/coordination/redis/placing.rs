@@ -105,6 +105,7 @@ mod tests {
 
     fn waiting(attributes: usize) -> (Waiting, oneshot::Receiver<Answer>) {
         let request = PlaceRequest {
+            purpose: Default::default(),
             exclude: Vec::new(),
             by: "a".into(),
             id: None,

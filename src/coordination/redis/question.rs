@@ -3,7 +3,7 @@
 use super::script::Arguments;
 use super::{entry, record};
 use crate::coordination::keys::escape;
-use crate::coordination::{Announcement, Fate, Held, PlaceRequest, SCHEMA_VERSION};
+use crate::coordination::{Announcement, Commit, Fate, Held, PlaceRequest, Purpose, CHUNK, SCHEMA_VERSION};
 use crate::ids::{Incarnation, WorkerId};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub fn fate(fate: Fate) -> String {
         Fate::Recover => "1",
         Fate::Return => "2",
         Fate::Crash => "3",
+        Fate::End => "4",
+        Fate::Fail => "5",
     }
     .into()
 }
@@ -39,7 +41,11 @@ pub fn place(request: &PlaceRequest) -> [String; 9] {
         request.id.as_ref().map_or_else(|| request.class.to_string(), WorkerId::to_string),
         escape(request.class.as_str()),
         escape(request.cluster.as_str()),
-        flag(request.recoverable),
+        match request.purpose {
+            Purpose::Create => flag(request.recoverable),
+            Purpose::Keep => (2 + u8::from(request.recoverable)).to_string(),
+            Purpose::Wake => String::new(),
+        },
         millis(request.ttl),
         request.attributes.clone(),
         request.exclude.iter().map(Incarnation::as_str).collect::<Vec<_>>().join(","),
@@ -72,6 +78,16 @@ pub fn restorable(held: &[Held]) -> usize {
     let mut bytes = 0;
     let fits = held.iter().take(RESTORED_AT_ONCE).take_while(|held| {
         bytes += held.entry.attributes.len();
+        bytes <= SCRIPT_BYTES
+    });
+    fits.count().max(1)
+}
+
+/// How many of these writes one call makes, at least one.
+pub fn storable(commits: &[Commit]) -> usize {
+    let mut bytes = 0;
+    let fits = commits.iter().take(CHUNK).take_while(|commit| {
+        bytes += commit.data.text.len();
         bytes <= SCRIPT_BYTES
     });
     fits.count().max(1)

@@ -55,6 +55,8 @@ scripts! {
     EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "sound" "dismiss" "history" "due" "trial" "salvage";
     LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "sound" "dismiss" "history" "due" "trial" "salvage";
     PARDON = "pardon": "clock" "room" "record" "entry" "history" "due";
+    COMMIT = "commit": "healing" "entry" "data";
+    ERASE = "erase": "room" "record" "healing" "history" "entry";
     COMPLAIN = "complain":;
     OWNED = "owned": "clock" "room" "healing" "progress" "entry" "sound";
     RESTART = "restart":;
@@ -135,6 +137,8 @@ mod tests {
             &EVICT,
             &LEAVE,
             &PARDON,
+            &COMMIT,
+            &ERASE,
             &OWNED,
             &RESTART,
             &REPAIR,

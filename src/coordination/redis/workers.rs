@@ -2,12 +2,13 @@
 
 use super::answer::{self, Found};
 use super::client::Client;
-use super::question::{fate, flag, millis};
+use super::question::{self, fate, flag, millis};
 use super::reply;
 use super::script::{self, Arguments};
+use super::stored;
 use crate::coordination::{
-    Activation, Claim, ClaimRequest, CoordinationResult, LoadChange, Location, Owned, Release, CHUNK, MAX_LOAD,
-    RESERVED_LOAD,
+    Activation, Claim, ClaimRequest, Commit, Committed, CoordinationResult, Erasure, LoadChange, Location, Owned,
+    Release, CHUNK, MAX_LOAD, RESERVED_LOAD,
 };
 use crate::ids::{Epoch, Incarnation, WorkerId};
 use tracing::warn;
@@ -118,6 +119,31 @@ impl Client {
         let arguments = Arguments::of([id.to_string()]).key(self.keys.worker(id));
         let answer = self.run(&script::PARDON, arguments).await?;
         self.read("pardon", reply::number(answer)).map(|number| number == 1)
+    }
+
+    pub async fn commit(&self, owner: &Incarnation, commits: &[Commit]) -> CoordinationResult<Vec<Committed>> {
+        let mut done = Vec::with_capacity(commits.len());
+        let mut left = commits;
+        while !left.is_empty() {
+            let (chunk, rest) = left.split_at(question::storable(left));
+            left = rest;
+            let mut arguments = Arguments::of([owner.to_string()]);
+            for commit in chunk {
+                arguments.keys.push(self.keys.worker(&commit.id));
+                let (epoch, revision) = (commit.epoch.to_string(), commit.data.revision.to_string());
+                arguments.values.extend([epoch, revision, commit.id.to_string(), stored::encode(commit)]);
+            }
+            let answer = self.run(&script::COMMIT, arguments).await?;
+            done.extend(self.read("commit", answer::committed(answer, chunk.len()))?);
+        }
+        Ok(done)
+    }
+
+    pub async fn erase(&self, id: &WorkerId, epoch: Option<Epoch>) -> CoordinationResult<Erasure> {
+        let epoch = epoch.map_or_else(String::new, |epoch| epoch.to_string());
+        let arguments = Arguments::of([id.to_string(), epoch]).key(self.keys.worker(id));
+        let answer = self.run(&script::ERASE, arguments).await?;
+        self.read("erase", answer::erasure(answer))
     }
 
     pub async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {
