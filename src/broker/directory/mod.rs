@@ -6,7 +6,7 @@
 //! | routes, and messages that wait for one | [`routes`]; one lane a worker: [`lanes`], [`lane`] |
 //! | from a worker's id to a route | [`resolution`], [`lookup`] |
 //! | what waits is written to the route that was found | [`attachment`] |
-//! | a worker that is made or woken by a message | [`first_message`] |
+//! | a worker that is made or woken by a message | [`lookup`] |
 //! | brokers that cannot be used | [`avoided`], [`complaints`] |
 //! | lists of brokers and workers | [`inventory`] |
 //! | what is said of a worker that waits to be recovered | [`pending`] |
@@ -14,7 +14,6 @@
 pub mod attachment;
 pub mod avoided;
 pub mod complaints;
-pub mod first_message;
 pub mod inventory;
 pub mod lane;
 pub mod lanes;
