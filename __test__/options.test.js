@@ -1,9 +1,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { hostname } = require('node:os');
 const { describe, test } = require('node:test');
 const Bluebird = require('bluebird');
 const { normalizeBrokerOptions, normalizeRouterOptions } = require('../lib/options');
+const { version } = require('../package.json');
 const { assertCoreReads } = require('./options-core');
 
 const DEFAULTS = {
@@ -32,7 +34,9 @@ const DEFAULTS = {
 function configOf(option, env = {}) {
   const { config } = normalizeBrokerOptions('b', option, env);
   assertCoreReads(config);
-  return config;
+  const { process: own, ...chosen } = config;
+  assert.deepEqual(own, { host: hostname(), pid: process.pid, version });
+  return chosen;
 }
 
 function refused(option, env = {}) {

@@ -244,7 +244,7 @@ Broker.prototype.release = function (id, callback) {
 /**
  * The brokers of the namespace.
  *
- * @param {function(Error, object[]=)} [callback]
+ * @param {function(Error, Array<object>=)} [callback]
  * @returns {Promise<object[]>} by id: `{id, incarnation, cluster, address, classes, load, workers, leaseExpiresIn, cordoned, version, host, pid}`
  */
 Broker.prototype.listBrokers = function (callback) {
@@ -256,8 +256,8 @@ Broker.prototype.listBrokers = function (callback) {
  * Reading activates nothing. Whoever lives from the beginning to the end of an iteration is in it once.
  *
  * @param {{name: string=, clustername: string=, broker: string=, state: string=, limit: number=, cursor: string=}} [option]
- * @param {function(Error, {workers: object[], cursor: string=}=)} [callback] of a page
- * @returns {AsyncIterable<object>|Promise<{workers: object[], cursor: string=}>}
+ * @param {function(Error, {workers: Array<object>, cursor: string})} [callback] of a page
+ * @returns {AsyncIterable<object>|Promise<{workers: Array<object>, cursor: string}>}
  * @throws {Error} with `DW_ERR_CONFIG`, unless a page is wanted: then the promise rejects
  */
 Broker.prototype.listWorkers = function (option, callback) {
@@ -269,7 +269,7 @@ Broker.prototype.listWorkers = function (option, callback) {
  * One worker as the registry has it. Reading activates nothing.
  *
  * @param {string} id of the worker
- * @param {function(Error, ?object=)} [callback]
+ * @param {function(Error, object=)} [callback]
  * @returns {Promise<?object>} `null` where there is no such worker
  */
 Broker.prototype.inspect = function (id, callback) {

@@ -16,6 +16,7 @@ fn message(sequence: u32) -> Parked {
         method: Bytes::from_static(b"move"),
         chain: Chain::EMPTY,
         payload: Payload::json(Bytes::from_static(b"{\"x\":1}")),
+        makes: false,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::redis_server::RedisServer;
 use divan::{black_box, Bencher};
 use dworker::coordination::memory::{MemoryCoordinator, MemoryStore};
 use dworker::coordination::redis::RedisCoordinator;
-use dworker::coordination::{BrokerRecord, Coordinator, PlaceRequest};
+use dworker::coordination::{BrokerRecord, Coordinator, PlaceRequest, Purpose};
 use dworker::ids::{Endpoint, Incarnation};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,7 @@ fn request() -> PlaceRequest {
         attributes: "{\"static\":false}".into(),
         exclude: Vec::new(),
         ttl: Duration::ZERO,
+        purpose: Purpose::Create,
     }
 }
 

@@ -3,6 +3,7 @@
  */
 'use strict';
 
+const { hostname } = require('node:os');
 const { boolean, id: brokerId, object } = require('./checks');
 const { readCredentials } = require('./credentials');
 const { logOption } = require('./log');
@@ -10,6 +11,10 @@ const { promiseConstructor } = require('./promise');
 const { readTable } = require('./read');
 const { normalizeRedis } = require('./redis');
 const { BROKER, ROUTER } = require('./table');
+const { version } = require('../../package.json');
+
+/** What the record of a broker says of its process, for people who look at the cluster. */
+const PROCESS = { host: hostname(), pid: process.pid, version };
 
 const { sockets: SOCKETS, codec: CODEC } = BROKER;
 
@@ -27,7 +32,8 @@ function normalizeBrokerOptions(id, option, env = process.env) {
   const given = object(option ?? {}, 'option');
   const { coordinator, pub, sub } = normalizeRedis(given.redis, env);
   const mistakes = [];
-  const config = { id: brokerId(id, 'id'), ...readTable(BROKER, given, mistakes), coordinator, sockets: normalizeSockets(given.sockets, env) };
+  const sockets = normalizeSockets(given.sockets, env);
+  const config = { id: brokerId(id, 'id'), ...readTable(BROKER, given, mistakes), coordinator, sockets, process: PROCESS };
   return {
     config,
     credentials: readCredentials(given, env),

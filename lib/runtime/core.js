@@ -3,7 +3,6 @@
  */
 'use strict';
 
-const { hostname } = require('node:os');
 const { Channel } = require('./messages/channel');
 const { STRUCTURED } = require('../payload/codec');
 const { outside } = require('../base/context');
@@ -17,16 +16,12 @@ const { Recipes } = require('./recipes');
 const { Registry, lookUp } = require('./registry');
 const { clearInterval, setInterval } = require('../base/timers');
 const { Workers } = require('./workers/workers');
-const { version } = require('../../package.json');
 
 const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING: 3, DESTROYED: 4 });
 const STATE_NAMES = Object.keys(State);
 
 /** The longest interval that a timer of Node.js takes. */
 const FOREVER = 0x7fffffff;
-
-/** What the record of a broker says of its process, for people who inspect the cluster. */
-const PROCESS = { host: hostname(), pid: process.pid, version };
 
 class Core {
   /**
@@ -102,7 +97,7 @@ class Core {
   open() {
     if (this.channel !== null) return;
     leaveAtExit();
-    const config = JSON.stringify({ ...this.config, process: PROCESS });
+    const config = JSON.stringify(this.config);
     this.channel = new Channel((wake) => new NativeBroker(config, wake), this.promise, this.events.receive);
     this.workers.direct = this.channel.direct = new Direct(this.workers);
     this.channel.native.setCredentials(this.credentials.toText());

@@ -64,7 +64,6 @@ pub struct BrokerConfig {
     pub max_message_bytes: usize,
     /// How long `destroy()` waits for `onDestroy`.
     pub destroy_timeout: u64,
-    #[serde(default)]
     pub process: Process,
 }
 
