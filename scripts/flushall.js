@@ -40,7 +40,7 @@ function serve() {
     seen.suspended += 1;
   });
   broker.on('log', ({ message }) => {
-    if (message.includes('has put back what it holds')) seen.put = true;
+    if (message.includes('has restored its part of the cluster state')) seen.put = true;
   });
   const attributes = { recoverable: true };
   const create = (id) => broker.createWorker('Held', { id, attributes });
