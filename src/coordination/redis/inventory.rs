@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use redis::Value;
 use std::collections::BTreeMap;
 
-/// Keys that one `SCAN` looks at: about 0.3 ms on Redis 7.0. The same always, so that a repeated `SCAN` sees the same keys.
+/// Keys that one `SCAN` looks at: about 0.45 ms on Redis 7.0. The same always, so that a repeated `SCAN` sees the same keys.
 const SCANNED: usize = 500;
 /// A page ends after so many of them, so that a namespace among many other keys is read in steps too.
 const SCANS: usize = 100;
