@@ -17,14 +17,13 @@ use host::{eventually, Handler, Host};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A small generator whose seed is printed: `DWORKER_TEST_SEED` repeats a run.
+/// A small generator with a seed: 1, or what `DWORKER_TEST_SEED` says.
 struct Random(u64);
 
 impl Random {
     fn seeded() -> Self {
-        let fallback =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64);
-        let seed = std::env::var("DWORKER_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(fallback | 1);
+        let text = std::env::var("DWORKER_TEST_SEED");
+        let seed = text.map_or(1, |text| text.parse().expect("DWORKER_TEST_SEED is a whole number"));
         println!("DWORKER_TEST_SEED={seed}");
         Self(seed)
     }

@@ -149,6 +149,7 @@ cases! {
         an_update_that_changes_nothing_is_no_change
         who_departs_and_comes_back_is_a_member_that_changed
         a_state_of_another_generation_server_or_future_is_none
+        nothing_known_of_a_wiped_database_holds
         a_version_grows_while_the_clock_goes_back
         departures_are_forgotten_in_the_end_and_all_members_are_told_then
         leases_that_ran_out_are_named_first_ones_first

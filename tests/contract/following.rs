@@ -1,6 +1,7 @@
 //! How brokers follow who is a member: by a version and what changed since.
 
 use super::cluster::*;
+use crate::disturbance::Disturbance::Wipe;
 use dworker::coordination::*;
 use dworker::ids::*;
 use std::time::Duration;
@@ -72,6 +73,14 @@ pub async fn a_state_of_another_generation_server_or_future_is_none(cluster: Clu
     for known in others {
         assert!(look(&a, Some(&known)).await.changes.complete, "{known:?}");
     }
+}
+
+pub async fn nothing_known_of_a_wiped_database_holds(cluster: Cluster) {
+    let a = cluster.broker("a").await;
+    cluster.disturb(Wipe).await;
+    let empty = look(&a, None).await.known;
+    assert_eq!((empty.generation.as_str(), empty.version), ("", 0));
+    assert!(look(&a, Some(&empty)).await.changes.complete);
 }
 
 pub async fn a_version_grows_while_the_clock_goes_back(cluster: Cluster) {

@@ -63,8 +63,12 @@ pub(super) fn look(tables: &mut Tables, by: &Incarnation, known: Option<&Known>,
 
 fn changes(tables: &Tables, known: Option<&Known>, state: &Known) -> Changes {
     let roll = &tables.roll;
+    // A database that was wiped has no generation: nothing that a broker knows of the members holds there.
     let same = |known: &&Known| {
-        known.generation == state.generation && known.server == state.server && known.version <= state.version
+        tables.identity.is_some()
+            && known.generation == state.generation
+            && known.server == state.server
+            && known.version <= state.version
     };
     let is_first = known.is_none();
     let known = known.filter(same).map(|known| known.version);
