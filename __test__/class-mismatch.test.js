@@ -37,13 +37,13 @@ onEachCoordinator((system) => {
     for (const call of [() => agent.ask('m'), () => b.findWorker('o')]) {
       const error = await rejection(call());
       assert.deepEqual([error.code, error.delivered], ['DW_ERR_NO_BROKER', 'no']);
-      assert.match(error.message, /"o" of the class "OldName" waits to be recovered, but no broker of the cluster "main" hosts that class/);
+      assert.match(error.message, /"o" of class "OldName" is waiting to be recovered, but that class is not registered at any broker of cluster "main"/);
     }
     const error = await rejection(b.createWorker('NewName', { id: 'o' }));
     assert.deepEqual([error.code, error.delivered], ['DW_ERR_CLASS_MISMATCH', 'no']);
-    assert.match(error.message, /"NewName".*"OldName".*no broker of the cluster "main" hosts that class/);
+    assert.match(error.message, /"NewName".*"OldName".*that class is not registered at any broker of cluster "main"/);
     assert.deepEqual(
-      warnings.filter((message) => message.includes('"OldName"')).map((message) => /hosts its class "OldName"/.test(message)),
+      warnings.filter((message) => message.includes('"OldName"')).map((message) => /its class "OldName" is not registered at any broker/.test(message)),
       [true]
     );
     b.registerWorker(echo('OldName'));

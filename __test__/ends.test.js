@@ -1,12 +1,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { fork } = require('node:child_process');
-const { once } = require('node:events');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Agent, Broker, Worker } = require('..');
 const { atEnd } = require('./helpers/cleanup');
+const { Child } = require('../support/child');
 const { startRedis } = require('../support/redis-server');
 const { memorySystem } = require('./helpers/systems');
 const { until } = require('../support/wait');
@@ -24,9 +23,9 @@ describe('a worker that ended for good while another of its handlers ran', () =>
   for (const how of ['exit', 'SIGKILL', 'SIGTERM', 'in onDestroy']) {
     test(`is not recovered when its process ends (${how})`, async (t) => {
       const ns = `ended ${how}`;
-      const child = fork(PROGRAM, [JSON.stringify({ redis: server.url, ns, how })], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-      atEnd(t, () => child.kill('SIGKILL'));
-      await once(child, 'message');
+      const child = new Child(PROGRAM, [JSON.stringify({ redis: server.url, ns, how })], { name: 'The process of the worker' });
+      atEnd(t, () => child.kill());
+      await child.ready();
       const recovered = [];
       class Room extends Worker {
         onCreate() {
@@ -47,16 +46,15 @@ describe('a worker that ended for good while another of its handlers ran', () =>
         other.quit();
       });
       const slow = room.ask('slow', undefined, { timeout: 20_000 }).catch(({ code }) => code);
-      const ended = once(child, 'exit');
       if (how === 'in onDestroy') room.ask('end').catch(() => {});
       else {
-        const told = once(child, 'message');
+        const ending = child.message();
         await room.ask('end');
-        await told;
-        if (how === 'exit') child.send('exit');
-        else child.kill(how);
+        await ending;
+        if (how === 'exit') child.process.send('exit');
+        else child.process.kill(how);
       }
-      await ended;
+      await child.ended;
       assert.equal(await slow, 'DW_ERR_PEER_LOST');
       await until('nobody has it', async () => (await other.findWorker('room')) === null);
       assert.deepEqual(recovered, []);

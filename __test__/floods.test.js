@@ -1,7 +1,6 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -13,6 +12,7 @@ const { KIND, message, split } = require('../scripts/support/hostile/protocol');
 const { worker } = require('./helpers/classes');
 const { atEnd } = require('./helpers/cleanup');
 const { Member } = require('./helpers/members');
+const { Child } = require('../support/child');
 const { freePort } = require('../support/ports');
 const { startRedis } = require('../support/redis-server');
 const { until } = require('../support/wait');
@@ -141,7 +141,7 @@ test('a member that asks for workers without end is refused, and fills no memory
     const found = split(Buffer.concat([rest, bytes]));
     rest = Buffer.from(found.rest);
     for (const frame of found.frames) {
-      if (frame.includes('Too many workers')) counted.refused += 1;
+      if (frame.includes('already creating the most workers')) counted.refused += 1;
       else counted.others += 1;
     }
   });
@@ -175,13 +175,9 @@ test('a router that is busy reads no further, and its peer is refused', async (t
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'dworker-test-'));
   atEnd(t, () => fs.rmSync(directory, { recursive: true, force: true }));
   const goOn = path.join(directory, 'go-on');
-  const receiver = fork(path.join(__dirname, 'fixtures', 'router-receiver.js'), [goOn]);
-  const ended = once(receiver, 'exit');
-  atEnd(t, () => {
-    receiver.kill('SIGKILL');
-    return ended;
-  });
-  const [{ address, port }] = await once(receiver, 'message');
+  const receiver = new Child(path.join(__dirname, 'fixtures', 'router-receiver.js'), [goOn], { name: 'The process of the receiver' });
+  atEnd(t, () => receiver.kill());
+  const { address, port } = await receiver.ready();
   const residentBytes = () => 1024 * Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${receiver.pid}/status`, 'utf8'))[1]);
   const router = new Router();
   atEnd(t, () => router.close());
@@ -201,9 +197,10 @@ test('a router that is busy reads no further, and its peer is refused', async (t
   t.diagnostic(`${sent} taken, ${refused} refused, at most ${(peak / MB).toFixed(0)} MB`);
   assert.ok(peak < 200 * MB, `${(peak / MB).toFixed(0)} MB`);
   fs.writeFileSync(goOn, '');
-  const asked = async () => {
-    receiver.send('how many');
-    return (await once(receiver, 'message'))[0];
+  const asked = () => {
+    const state = receiver.message();
+    receiver.process.send('how many');
+    return state;
   };
   const all = await until('what was taken arrives', async () => {
     const state = await asked();

@@ -8,7 +8,7 @@ const { freePort } = require('../support/ports');
 const { startRedis } = require('../support/redis-server');
 const { rejection, sleep, until } = require('../support/wait');
 
-/** DESIGN: three missed pings, one a second. */
+/** A broker closes a connection after three missed pings, one a second. */
 const FOUND_MS = 3500;
 /** Longer than anything here takes: no test passes because a call ran out of time. */
 const PATIENCE_MS = 20000;

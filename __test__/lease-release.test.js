@@ -1,17 +1,17 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Worker: Thread } = require('node:worker_threads');
+const { Child } = require('../support/child');
 const { startRedis } = require('../support/redis-server');
 const { sleep } = require('../support/wait');
 
-/** How often a thread is ended: more by hand, e.g. DWORKER_TEST_TERMINATIONS=200. */
+/** How many threads are terminated. To run more of them: DWORKER_TEST_TERMINATIONS=200. */
 const TERMINATIONS = Number(process.env.DWORKER_TEST_TERMINATIONS || 20);
-/** How long a lease may outlive what held it (DESIGN 4.13). */
+/** How long a lease may remain after its thread or process has ended. */
 const LIMIT_MS = 200;
 
 let server;
@@ -57,9 +57,8 @@ describe('a lease is released within 200 ms', () => {
       for (let n = 0; n < 3; n += 1) {
         const option = { redis: server.url, ns: `p${expected}-${n}` };
         const argument = JSON.stringify({ id: 'b', option, way });
-        const child = fork(path.join(__dirname, 'fixtures', 'leaving.js'), [argument], { stdio: 'ignore' });
-        const [code, signal] = await once(child, 'exit');
-        assert.deepEqual([code, signal], [expected, null]);
+        const child = new Child(path.join(__dirname, 'fixtures', 'leaving.js'), [argument], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+        assert.equal(await child.ended, expected);
         assert.ok((await released(option.ns)) <= LIMIT_MS);
       }
     });

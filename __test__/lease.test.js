@@ -207,7 +207,7 @@ describe('a blocked event loop', () => {
     await blocked;
     assert.equal((await a.call('ask', id, 'where')).epoch, epoch);
     assert.deepEqual(await a.call('deaths'), []);
-    await until('it is told of', async () => (await b.call('errors')).some((text) => /event loop has stood still/.test(text)));
+    await until('it is told of', async () => (await b.call('errors')).some((text) => /event loop has been blocked/.test(text)));
     await until('it gets workers again', async () => {
       const made = await a.call('create', 'Room');
       return (await a.call('ask', made, 'where')).broker === 'b';

@@ -215,7 +215,7 @@ test('a constructor that does not call that of Worker rejects the creation', asy
   function Forgetful() {}
   util.inherits(Forgetful, Worker);
   const broker = await memorySystem(t).start('b', { classes: [Forgetful] });
-  assert.match((await rejection(broker.createWorker('Forgetful'))).message, /did not call "Worker.apply\(this, arguments\)"/);
+  assert.match((await rejection(broker.createWorker('Forgetful'))).message, /to call Worker.apply\(this, arguments\), but it did not/);
 });
 
 test('a worker that is constructed by hand is INACTIVE, with attributes', () => {

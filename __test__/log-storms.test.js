@@ -38,7 +38,7 @@ test('tells that the core drops are a line a second, with their number', async (
   const begun = Date.now();
   // One is handled and one waits for it.
   for (let number = 0; number < MANY + 1; number += 1) agent.tell('x');
-  await assertLimited(lines, /^A tell to the worker "W#1" was lost/, begun);
+  await assertLimited(lines, /^A tell to worker "W#1" was dropped/, begun);
   release();
 });
 

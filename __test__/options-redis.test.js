@@ -89,7 +89,7 @@ describe('option.redis', () => {
   test('refuses a client object that puts a prefix before its keys', () => {
     const isReady = { isCluster: false };
     for (const pub of [{ ...isReady, options: { host: 'h', keyPrefix: 'app:' } }, { connection_options: { host: 'h' }, options: { prefix: 'app:' } }]) {
-      assert.throws(() => coordinatorOf({ pub }), { code: 'DW_ERR_CONFIG', message: /^Expected a client object without a prefix of its keys for redis\.pub, .+ by option\.ns/ });
+      assert.throws(() => coordinatorOf({ pub }), { code: 'DW_ERR_CONFIG', message: /^Expected a client object without a key prefix for redis\.pub .+ set option\.ns/ });
     }
     assert.deepEqual(coordinatorOf({ pub: { ...isReady, options: { host: 'h', keyPrefix: '' } } }), { ...NOWHERE, host: 'h' });
   });

@@ -1,12 +1,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { fork } = require('node:child_process');
-const { once } = require('node:events');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { Agent, Broker, Worker } = require('..');
 const { atEnd } = require('./helpers/cleanup');
+const { Child } = require('../support/child');
 const { startRedis } = require('../support/redis-server');
 const { rejection, until } = require('../support/wait');
 
@@ -26,16 +25,13 @@ async function start(t, ns, how) {
   const ended = [];
   const lost = [];
   const host = async (id) => {
-    const child = fork(PROGRAM, [JSON.stringify({ id, how, redis: server.url, ns })], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
-    atEnd(t, async () => {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
+    const child = new Child(PROGRAM, [JSON.stringify({ id, how, redis: server.url, ns })], {
+      name: `The process of broker ${id}`, stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
-    child.once('exit', () => ended.push(id));
-    await once(child, 'message');
-    child.on('message', (event) => lost.push(event));
+    atEnd(t, () => child.kill());
+    child.process.once('exit', () => ended.push(id));
+    await child.ready();
+    child.process.on('message', (event) => lost.push(event));
   };
   class Poison extends Worker {}
   class Innocent extends Worker {}
@@ -72,7 +68,7 @@ async function poisons(t, how) {
     return error.code === 'DW_ERR_QUARANTINED' && error;
   }, PATIENCE_MS);
   assert.equal(told.delivered, 'no');
-  assert.match(told.message, /"p" is quarantined: its process ended 3 times .* broker\.release\(\)/);
+  assert.match(told.message, /"p" is quarantined: its process ended 3 times .* broker\.release\(id\)/);
   await until('all innocents are back', () => answers(caller, innocents), PATIENCE_MS);
   await until('it is told once', () => lost.length > 0);
   assert.equal(lost.length, 1);

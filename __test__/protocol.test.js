@@ -48,7 +48,7 @@ describe('the table of what passes between JavaScript and the core', () => {
     const kinds = Object.values(core.EVENT);
     assert.equal(new Set(kinds).size, kinds.length);
     assert.ok(kinds.every((kind) => kind < core.APART));
-    assert.ok(Object.values(core.FORM).every((form) => form < core.FORMS));
+    assert.ok(Object.values(core.FORM).every((form) => form < core.FORMS && form < core.RECIPE_FACTOR));
   });
 
   test('is the only place where its limits are written as numbers', () => {

@@ -74,7 +74,7 @@ describe('Redis over TLS that asks for a client certificate', () => {
     const ca = certificates.pem('ca.crt');
     const cert = certificates.pem('client.crt');
     const cases = [
-      [{ ca, cert, key: certificates.pem('server.key') }, /^Expected redis\.tls\.key to be the private key of redis\.tls\.cert, but it is another one$/],
+      [{ ca, cert, key: certificates.pem('server.key') }, /^Expected redis\.tls\.key to be the private key of redis\.tls\.cert but it does not match$/],
       [{ ca, cert, key: certificates.pem('client-encrypted.key') }, /^Expected a private key in PEM, with passphrase .+ for redis\.tls\.key but received \(hidden\)/],
       [{ ca, cert, key: certificates.pem('client-encrypted.key'), passphrase: 'x' }, /for redis\.tls\.key but received \(hidden\)/],
       [{ ca, cert }, /^Expected the private key of the certificate for redis\.tls\.key but received undefined/],

@@ -28,7 +28,7 @@ describe('two lives of one broker id', () => {
     const second = await Member.start(t, 'same', option);
     const id = await second.call('create', 'Room', { id: 'room' });
     process.kill(first.pid, 'SIGCONT');
-    await until('the first one learns that its life is over', async () => (await first.call('errors')).some((text) => /taken for dead/.test(text)));
+    await until('the first one learns that its life is over', async () => (await first.call('errors')).some((text) => /evicted this broker/.test(text)));
     await until('its workers have ended', async () => (await first.call('residents')).length === 0);
     assert.deepEqual((await first.call('journal')).at(-1), { id: 'before', what: 'destroy', cause: Worker.DestroyCause.FENCED });
     // The application's view of the broker stays: it joins again as soon as the id is free, and refuses calls until then.

@@ -148,7 +148,7 @@ function preferred(option, preset) {
 }
 
 function linked(core, id) {
-  if (core === undefined) throw failure('DW_ERR_STATE', `The agent of worker ${id} is not linked to a broker`);
+  if (core === undefined) throw failure('DW_ERR_STATE', `Expected the agent of worker ${id} to have a broker: use createWorker(), findWorker(), get() or new Agent(id, broker)`);
   return core;
 }
 

@@ -54,6 +54,12 @@ const FORM = Object.freeze({
   STRUCTURED: 4,
 });
 
+/**
+ * A message of an agent that `broker.get()` made carries, in one argument, the form of its payload plus this factor times the
+ * number of the recipe for its worker. Greater than every form.
+ */
+const RECIPE_FACTOR = 16;
+
 /** What became of a CREATE event, as JavaScript reports it to the core. */
 const CREATION = Object.freeze({ CREATED: 0, CONSTRUCTOR_THREW: 1, CLASS_UNKNOWN: 2, REJECTED: 3 });
 
@@ -76,5 +82,6 @@ module.exports.PAYLOAD_AT = PAYLOAD_AT;
 module.exports.APART = APART;
 module.exports.FORMS = FORMS;
 module.exports.FORM = FORM;
+module.exports.RECIPE_FACTOR = RECIPE_FACTOR;
 module.exports.CREATION = CREATION;
 module.exports.LIMIT = LIMIT;

@@ -69,7 +69,7 @@ class RouterCore {
 
   respond(requesterId, data) {
     const json = toJson('data', data);
-    if (this.channel === null) throw failure('DW_ERR_STATE', 'The router is closed');
+    if (this.channel === null) throw failure('DW_ERR_STATE', 'The router has been closed. Create a new Router to send requests.');
     this.channel.native.respond(requesterId, json);
     return this.channel.handedOver();
   }
@@ -80,7 +80,7 @@ class RouterCore {
     const { channel } = this;
     this.channel = null;
     if (channel === null) return;
-    channel.close(() => failure('DW_ERR_STATE', 'The router was closed', 'unknown'));
+    channel.close(() => failure('DW_ERR_STATE', 'The router was closed while the request was in flight.', 'unknown'));
     channel.native.close();
   }
 

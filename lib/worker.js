@@ -241,7 +241,7 @@ function construct(WorkerClass, className, id, broker, attributes, epoch) {
   }
   const record = worker[kRecord];
   if (record === undefined) {
-    throw new Error(`The constructor of ${className} did not call "Worker.apply(this, arguments)"`);
+    throw new Error(`Expected the constructor of ${className} to call Worker.apply(this, arguments), but it did not`);
   }
   // A subclass may have passed on other arguments than it was given.
   record.id = id;

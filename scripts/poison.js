@@ -1,15 +1,15 @@
 'use strict';
 
 /**
- * `npm run poison`: six processes, 100 workers and one that ends its process, all created in the same moments. Prints how many
- * processes ended, the longest time for which any of the 100 did not answer (which may have seen several of these ends), and when
- * after the last end all of them had answered. Ends with 1 where that took more than a second, or where more than three processes ended.
+ * `npm run poison`: six processes, 100 workers, and one worker that ends its process, all created at about the same time. Prints how
+ * many processes ended, the longest time for which any of the 100 workers did not answer (it may span several of these ends), and how
+ * long after the last end all of them had answered. The exit code is 1 if that took more than a second, or if more than three processes
+ * ended.
  */
 
-const { once } = require('node:events');
-const { fork } = require('node:child_process');
 const path = require('node:path');
 const { Agent, Broker, Worker } = require('..');
+const { Child } = require('../support/child');
 const { startRedis } = require('../support/redis-server');
 const { sleep, until } = require('../support/wait');
 
@@ -26,8 +26,8 @@ class Poison extends Worker {}
 class Innocent extends Worker {}
 
 /**
- * Asks a worker again and again until `done()`: the longest time between two answers, and how long after the last of `ends` it answered
- * what was asked after that.
+ * Asks a worker repeatedly until `done()`. Returns the longest time between two answers (`silence`), and how long after the last of
+ * `ends` the worker answered an ask that was sent after it (`back`).
  */
 async function listen(agent, ends, done) {
   let answered = performance.now();
@@ -52,9 +52,9 @@ async function listen(agent, ends, done) {
 async function hosts(redis, ns, how) {
   const children = Array.from({ length: PROCESSES }, (_, n) => {
     const config = JSON.stringify({ id: `n${n}`, how, redis, ns });
-    return fork(PROGRAM, [config], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    return new Child(PROGRAM, [config], { name: `The process of broker n${n}`, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
   });
-  await Promise.all(children.map((child) => once(child, 'message')));
+  await Promise.all(children.map((child) => child.ready()));
   return children;
 }
 
@@ -69,7 +69,7 @@ async function tryOut(redis, how) {
   const [poison] = await Promise.all([create('Poison', 'p'), ...ids.map((id) => create('Innocent', id))]);
   let done = false;
   const ends = [];
-  for (const child of children) child.once('exit', () => ends.push(performance.now()));
+  for (const child of children) child.process.once('exit', () => ends.push(performance.now()));
   const listeners = ids.map((id) => listen(new Agent(id, caller), ends, () => done));
   await poison.tell('end').catch(() => {});
   const hello = setInterval(() => poison.tell('hello').catch(() => {}), PAUSE_MS);
@@ -80,7 +80,7 @@ async function tryOut(redis, how) {
   done = true;
   const heard = await Promise.all(listeners);
   const ended = ends.length;
-  for (const child of children) child.kill('SIGKILL');
+  await Promise.all(children.map((child) => child.kill()));
   await caller.destroy();
   caller.quit();
   return { ended, silence: Math.max(...heard.map((each) => each.silence)), back: Math.max(...heard.map((each) => each.back)) };
@@ -91,7 +91,7 @@ async function main() {
   let failed = false;
   for (const how of WAYS) {
     const { ended, silence, back } = await tryOut(server.url, how);
-    const times = `all others back ${Math.round(back)} ms after the last end, silent for ${Math.round(silence)} ms at most`;
+    const times = `the other workers answered ${Math.round(back)} ms after the last end; the longest gap between two answers was ${Math.round(silence)} ms`;
     console.log(`${how}: ${ended} of ${PROCESSES} processes ended; ${times}`);
     failed = failed || ended > PROCESSES / 2 || back > LIMIT_MS;
   }

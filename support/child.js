@@ -1,34 +1,51 @@
 'use strict';
 
 /**
- * Processes of our own that are called: a call is a message `{call, name, args}`, its answer `{call, value}` or
+ * Child processes whose operations are called over IPC: a call is a message `{call, name, args}`, its answer is `{call, value}` or
  * `{call, error: {name, message, code, delivered}}`.
  */
 
 const { fork } = require('node:child_process');
-const { once } = require('node:events');
+
+/** How much of a child's stderr is kept for error messages. */
+const STDERR_CHARACTERS = 4096;
 
 /** A Node.js process that runs `answerCalls`. */
 class Child {
   /**
    * @param {string} file
    * @param {string[]} [args]
-   * @param {object} [options] of `fork`, and `name`: what errors call it; by default the child's output is ours
+   * @param {object} [options] of `fork`, and `name`: what errors call the process. By default its output goes to our own
    */
   constructor(file, args = [], { name = file, ...options } = {}) {
     this.name = name;
     this.calls = new Map();
     this.last = 0;
-    this.process = fork(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], ...options });
-    this.announced = once(this.process, 'message');
-    this.announced.catch(() => {});
-    /** Resolves with the exit code, or the name of the signal that ended the process. */
+    this.process = fork(file, args, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'], ...options });
+    this.stderr = '';
+    this.process.stderr?.setEncoding('utf8').on('data', (text) => this.collectStderr(text));
+    /** Resolves with the exit code, or the name of the signal that ended the process, when its output has been read. */
     this.ended = new Promise((resolve) => {
-      this.process.once('exit', (code, signal) => resolve(signal ?? code));
+      this.process.once('close', (code, signal) => resolve(signal ?? code));
       this.process.once('error', resolve);
     });
-    this.ended.then((how) => this.fail(new Error(`${name} ended (${typeof how === 'number' ? `exit code ${how}` : how})`)));
+    this.announced = this.message();
+    this.announced.catch(() => {});
+    this.ended.then((how) => this.fail(this.endError(how)));
     this.process.on('message', (answer) => this.settle(answer));
+  }
+
+  /** Copies the child's stderr to our own, and keeps the end of it for errors. */
+  collectStderr(text) {
+    process.stderr.write(text);
+    this.stderr = (this.stderr + text).slice(-STDERR_CHARACTERS);
+  }
+
+  /** The error of a call that the end of the process leaves unanswered. */
+  endError(how) {
+    const reason = typeof how === 'number' ? `exit code ${how}` : how;
+    const stderr = this.stderr.trim();
+    return new Error(`${this.name} ended (${reason})${stderr === '' ? '' : `. The end of its stderr:\n${stderr}`}`);
   }
 
   get pid() {
@@ -39,9 +56,20 @@ class Child {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
-  /** Resolves when the child takes calls. */
-  async ready() {
-    await this.announced;
+  /**
+   * Resolves with the child's first message, which says that it is ready. Rejects when the process ends before that, for example
+   * because it cannot load a module.
+   */
+  ready() {
+    return this.announced;
+  }
+
+  /** Resolves with the child's next message. Rejects when the process ends first. */
+  message() {
+    return new Promise((resolve, reject) => {
+      this.process.once('message', resolve);
+      this.ended.then((how) => reject(this.endError(how)));
+    });
   }
 
   /** Runs an operation of the child. */
@@ -59,6 +87,7 @@ class Child {
   }
 
   settle({ call, value, error }) {
+    if (call === undefined) return;
     const waiting = this.calls.get(call);
     this.calls.delete(call);
     if (waiting === undefined) return;
@@ -71,18 +100,18 @@ class Child {
     this.calls.clear();
   }
 
-  /** SIGSTOP: it does nothing until it goes on or is killed. */
+  /** Sends SIGSTOP: the process stands still until it gets SIGCONT or is killed. */
   freeze() {
     this.process.kill('SIGSTOP');
   }
 
-  /** kill -9 */
+  /** Sends SIGKILL and waits for the end of the process. */
   async kill() {
     if (!this.isOver) this.process.kill('SIGKILL');
     await this.ended;
   }
 
-  /** Lets go of the child, which then ends by itself if nothing else keeps it; kills it after `limit` ms. */
+  /** Disconnects from the child, which then ends by itself if nothing else keeps it alive; kills it after `limit` ms. */
   async release(limit = 5000) {
     if (this.process.connected) this.process.disconnect();
     const timer = setTimeout(() => this.process.kill('SIGKILL'), limit);
@@ -92,7 +121,7 @@ class Child {
   }
 }
 
-/** In the child: runs the operations that are called, and says that it is ready. */
+/** Called in the child: reports that it is ready, and runs the operations that the parent calls. */
 function answerCalls(operations) {
   process.on('message', async ({ call, name, args }) => {
     const answer = await outcome(operations, name, args);

@@ -192,7 +192,7 @@ async fn sentinels_that_do_not_help_are_named_in_the_error() {
     }
     let plain = RedisConfig { port: watched.sentinels[0].port, ..RedisServer::start().config() };
     let text = coordinator(&plain).open().await.unwrap_err().to_string();
-    assert!(text.contains("it is a sentinel"), "{text}");
+    assert!(text.contains("the server is a sentinel"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,11 +212,11 @@ async fn a_server_that_becomes_a_replica_is_left_and_taken_again_when_it_is_a_ma
     let incarnation = join(&coordinator, "a").await;
     let mut signals = coordinator.signals();
     server.ask(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]);
-    let replica = |result: CoordinationResult<u64>| matches!(result, Err(CoordinationError::Unavailable(text)) if text.contains("it is a replica (of 127.0.0.1:"));
+    let replica = |result: CoordinationResult<u64>| matches!(result, Err(CoordinationError::Unavailable(text)) if text.contains("the server is a replica (of 127.0.0.1:"));
     until("the replica is recognised", || async { replica(coordinator.request_restart().await) }).await;
     assert!(coordinator.renew(&incarnation, TTL).await.is_err());
     let text = self::coordinator(&server.config()).open().await.unwrap_err().to_string();
-    assert!(text.contains("it is a replica") && text.contains(&server.port.to_string()), "{text}");
+    assert!(text.contains("the server is a replica") && text.contains(&server.port.to_string()), "{text}");
     server.ask(&["REPLICAOF", "NO", "ONE"]);
     until("commands work", || async { coordinator.request_restart().await.is_ok() }).await;
     until("renewals work", || async { coordinator.renew(&incarnation, TTL).await.is_ok() }).await;

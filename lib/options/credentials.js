@@ -40,7 +40,7 @@ class Credentials {
 
   /** The same with other certificates: never a broker in the clear that was not, or the other way round. */
   withTls(tls) {
-    if (this.#tls === null) throw failure('DW_ERR_CONFIG', 'Certificates are replaced only where option.tls was given');
+    if (this.#tls === null) throw failure('DW_ERR_CONFIG', 'Expected a broker that was constructed with option.tls for setSecureContext() but this broker has none');
     return new Credentials(this.#secrets, tlsOf(tls, 'tls'));
   }
 
@@ -87,7 +87,7 @@ function tlsOf(value, name) {
     // Finds what is no key, and the key of another certificate, here and now instead of at start().
     createSecureContext(tls);
   } catch (error) {
-    throw failure('DW_ERR_CONFIG', `Expected a key, its certificate and authorities for ${name} but received others: ${error.code ?? 'unusable'}`);
+    throw failure('DW_ERR_CONFIG', `Expected a private key, its certificate and certificate authorities for ${name} but they cannot be used: ${error.code ?? 'they do not match'}`);
   }
   return tls;
 }

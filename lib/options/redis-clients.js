@@ -71,7 +71,7 @@ function readClients({ pub, sub, passwordKnown }) {
     .map(([name, client]) => ({ name, facts: readClient(client, name, passwordKnown) }));
   const [first, second] = found;
   if (second !== undefined && !agree(first.facts, second.facts)) {
-    throw failure('DW_ERR_CONFIG', `Expected redis.sub to be connected where redis.pub is, ${place(first.facts)}, but it is connected to ${place(second.facts)}`);
+    throw failure('DW_ERR_CONFIG', `Expected redis.sub to be connected to the same server as redis.pub (${place(first.facts)}) but it is connected to ${place(second.facts)}`);
   }
   return first;
 }
@@ -81,11 +81,11 @@ function readClient(client, name, passwordKnown) {
   if (family === undefined) throw badArgument(WANTED, name, client);
   const { credentialsProvider, keyPrefix, ...facts } = family.read(client);
   if (keyPrefix) {
-    throw failure('DW_ERR_CONFIG', `Expected a client object without a prefix of its keys for ${name}, but it has one: dworker does not use it. Choose the prefix by option.ns, and leave keyPrefix (prefix) away`);
+    throw failure('DW_ERR_CONFIG', `Expected a client object without a key prefix for ${name} but received one with a prefix, which dworker would not use. Remove keyPrefix (or prefix) and set option.ns instead`);
   }
   const hasPassword = passwordKnown || facts.password;
   if (credentialsProvider && !hasPassword) {
-    throw failure('DW_ERR_CONFIG', `Expected redis.username and redis.password beside ${name}: its credentialsProvider cannot be read`);
+    throw failure('DW_ERR_CONFIG', `Expected redis.username and redis.password beside ${name}, because its credentialsProvider cannot be read`);
   }
   return { ...facts, username: asText(facts.username), password: asText(facts.password) };
 }
@@ -93,7 +93,7 @@ function readClient(client, name, passwordKnown) {
 /** ioredis takes `tls` for the master only with `enableTLSForSentinelMode`; the sentinels have an option of their own. */
 function sentinels(options) {
   if (options.role === 'slave' || options.natMap) {
-    throw failure('DW_ERR_CONFIG', 'Expected a client object that uses the master at the address that its sentinels name (no role "slave", no natMap)');
+    throw failure('DW_ERR_CONFIG', 'Expected a client object that connects to the master at the address that its sentinels announce, but received one with role "slave" or with natMap');
   }
   const { sentinelUsername, sentinelPassword, sentinelTLS } = options;
   const tls = options.enableTLSForSentinelMode ? options.tls : undefined;

@@ -29,7 +29,7 @@ function normalizeTls(given, name) {
   const { ca, cert, key, passphrase, servername, rejectUnauthorized = true, ...others } = given === true ? {} : given;
   for (const other of NOT_UNDERSTOOD) {
     if (others[other] !== undefined && others[other] !== null) {
-      throw failure('DW_ERR_CONFIG', `${name}.${other} is not supported: give ca, cert and key in PEM`);
+      throw failure('DW_ERR_CONFIG', `${name}.${other} is not supported. Give ca, cert and key in PEM`);
     }
   }
   refuseMisspelt(others, name);
@@ -74,7 +74,7 @@ function identity({ cert, key, passphrase }, name) {
   const chain = certificates(cert, `${name}.cert`).join('\n');
   const privateKey = readKey(key, passphrase, name);
   if (!new X509Certificate(chain).checkPrivateKey(privateKey)) {
-    throw failure('DW_ERR_CONFIG', `Expected ${name}.key to be the private key of ${name}.cert, but it is another one`);
+    throw failure('DW_ERR_CONFIG', `Expected ${name}.key to be the private key of ${name}.cert but it does not match`);
   }
   return { cert: chain, key: privateKey.export({ type: 'pkcs8', format: 'pem' }) };
 }

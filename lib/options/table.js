@@ -17,9 +17,9 @@ const { DEFAULT_RENEW, checkLease } = require('./lease');
 const { NAME_BYTES } = require('./arguments');
 const { LIMIT } = require('../protocol');
 
+/** The size of the queue to one peer: a larger message could never be sent. */
 const LARGEST_MESSAGE_LIMIT = 64 * 1024 * 1024;
 const SMALLEST_MESSAGE_LIMIT = 1024;
-/** What may wait for one peer: a larger message could never be sent. */
 /** Linux gives a process 1 048 576 file descriptors at most (`fs.nr_open`), and a peer takes four. */
 const LARGEST_PEER_LIMIT = 262144;
 /** A broker gets no new workers once its thread stood still this long; that is reported later. */

@@ -5,8 +5,7 @@
  */
 'use strict';
 
-/** The number of a recipe, times this, is added to the form of a payload (src/binding/fast_calls.rs). */
-const FORMS = 16;
+const { RECIPE_FACTOR } = require('../protocol');
 
 class Recipe {
   /** `attributes`: JSON text. */
@@ -24,7 +23,7 @@ class Recipe {
     if (this.channel !== channel) {
       const number = channel.native.addRecipe(this.className, this.cluster, this.recoverable, this.attributes);
       this.channel = channel;
-      this.tag = number * FORMS;
+      this.tag = number * RECIPE_FACTOR;
       if (this.owner !== undefined) collected.register(this.owner, { channel, number });
     }
     return this.tag;
@@ -43,7 +42,7 @@ const collected = new FinalizationRegistry(({ channel, number }) => {
 
 /** The form of a payload, without the recipe beside it. */
 function formOf(tagged) {
-  return tagged % FORMS;
+  return tagged % RECIPE_FACTOR;
 }
 
 /** The recipes of a broker that agents share: those of one class without attributes of their own. */

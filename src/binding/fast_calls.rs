@@ -19,8 +19,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::rc::Rc;
 
-/// A form, plus this times the number of a recipe, is one argument.
-const FORMS: u32 = 16;
+/// One argument carries the form of a payload plus this factor times the number of a recipe. Greater than every form.
+pub const RECIPE_FACTOR: u32 = 16;
 
 thread_local! {
     /// This environment's brokers. No number is given twice: one that a broker had names none after it.
@@ -235,12 +235,12 @@ impl<const N: usize> Arguments<N> {
     fn data(&self, at: usize) -> napi::Result<Data> {
         let form: u32 = self.get(at + 1)?;
         // SAFETY: values of the running call.
-        unsafe { Data::of(self.env, self.values[at], form % FORMS) }
+        unsafe { Data::of(self.env, self.values[at], form % RECIPE_FACTOR) }
     }
 
     /// The number of the recipe that stands beside the form of the data.
     fn recipe(&self, data: usize) -> napi::Result<u32> {
-        Ok(self.get::<u32>(data + 1)? / FORMS)
+        Ok(self.get::<u32>(data + 1)? / RECIPE_FACTOR)
     }
 }
 

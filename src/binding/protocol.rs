@@ -1,5 +1,6 @@
 //! The table of what passes between JavaScript and the core, for the test that compares it with `lib/protocol.js`.
 
+use crate::binding::fast_calls::RECIPE_FACTOR;
 use crate::broker::js::event::DestroyCause;
 use crate::broker::js::protocol::{EventKind, APART, FORMS, FORM_STRING};
 use crate::broker::js::report::Creation;
@@ -40,6 +41,7 @@ pub fn protocol() -> String {
             "BYTES": Encoding::Bytes as u8,
             "STRUCTURED": Encoding::Structured as u8,
         },
+        "RECIPE_FACTOR": RECIPE_FACTOR,
         "CREATION": creations,
         "CreateCause": { "NEW": Cause::New as u8, "RECOVERY": Cause::Recovery as u8, "WAKE": Cause::Wake as u8 },
         "DestroyCause": { "SYSTEM": DestroyCause::System as u8, "FENCED": DestroyCause::Fenced as u8 },

@@ -233,7 +233,7 @@ impl NativeRouter {
                     Event::done_json(slot, serde_json::json!({ "address": host, "port": port }).to_string())
                 }
                 Err(error) => {
-                    let text = format!("Expected an address to listen on but {host} is not usable: {error}");
+                    let text = format!("Expected an address that can be listened on but received {host}: {error}");
                     Event::failed(slot, Failure::new(Code::Config, text))
                 }
             });
@@ -248,7 +248,7 @@ impl NativeRouter {
         let mut requests = lock(&self.links.requests);
         if !requests.has_room(&endpoint, &request.1) {
             drop(requests);
-            let failure = Failure::new(Code::Overloaded, format!("Too many requests wait for {endpoint}."));
+            let failure = Failure::new(Code::Overloaded, format!("The queue of requests to {endpoint} is full."));
             return self.links.inbox.push(Event::failed(request.0, failure));
         }
         if !requests.push(&endpoint, request) {
@@ -263,7 +263,7 @@ impl NativeRouter {
     pub fn respond(&self, requester: f64, json: Option<String>) {
         let connection = lock(&self.links.requesters).get(&(requester as u64)).cloned();
         let problem = match connection {
-            None => Some(format!("There is no requester {requester}: its connection has ended.")),
+            None => Some(format!("Expected the id of an open connection for respond(), but connection {requester} has ended. The response is dropped.")),
             Some(connection) => {
                 let sent = connection.send(&data_message(json.as_deref()));
                 connection.flush();

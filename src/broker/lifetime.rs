@@ -35,7 +35,10 @@ impl Core {
                         let value = serde_json::json!({ "listening": listening, "incarnation": incarnation });
                         Event::done_json(slot, value.to_string())
                     } else {
-                        Event::failed(slot, Failure::new(Code::State, "The broker was ended while it started."))
+                        Event::failed(
+                            slot,
+                            Failure::new(Code::State, "The broker was destroyed while it was starting."),
+                        )
                     }
                 }
                 Err(failure) => Event::failed(slot, failure),
@@ -100,13 +103,13 @@ impl Core {
             loop {
                 match self.join().await {
                     Ok(next) => {
-                        next.context.log(Level::Info, "The broker joined again.");
+                        next.context.log(Level::Info, "The broker has rejoined the cluster.");
                         self.begin(next, term).await;
                         return;
                     }
-                    Err(failure) => {
-                        life.context.log(Level::Error, format!("The broker could not join again yet: {failure}"))
-                    }
+                    Err(failure) => life
+                        .context
+                        .log(Level::Error, format!("The broker could not rejoin the cluster: {failure}. Retrying.")),
                 }
                 tokio::time::sleep(backoff.next_wait()).await;
                 if self.term.load(Ordering::Acquire) != term {
@@ -166,7 +169,7 @@ impl Core {
         }
         let fate = if no_recover { Fate::Delete } else { Fate::Recover };
         if tokio::time::timeout(LEAVE_TIMEOUT, leave_registry(life, fate)).await.is_err() {
-            life.context.log(Level::Warn, "The registry did not answer: this broker's lease runs out by itself.");
+            life.context.log(Level::Warn, "Redis did not answer while this broker was leaving. Its lease remains until it expires; the other brokers then recover its workers.");
         }
         end(life, true).await;
     }
@@ -221,7 +224,7 @@ async fn leave_registry(life: &Arc<Life>, fate: Fate) {
             Ok(0) => return,
             Ok(_) => {}
             Err(error) => {
-                life.context.log(Level::Debug, format!("The broker could not leave yet: {error}"));
+                life.context.log(Level::Debug, format!("The broker could not leave the cluster: {error}. Retrying."));
                 tokio::time::sleep(backoff.next_wait()).await;
             }
         }

@@ -33,11 +33,11 @@ pub async fn keep_signals(life: Arc<Life>) {
             Ok(Signal::Overruled(_)) => {}
             Ok(Signal::Foreign(key)) => life.context.log(
                 Level::Warn,
-                format!("Another program wrote a value of a foreign type to {key:?} in Redis. It was removed."),
+                format!("Expected {key:?} in Redis to have the type that dworker gave it, but another program has changed it. The key was deleted."),
             ),
             Ok(Signal::Unreadable(key)) => life.context.log(
                 Level::Warn,
-                format!("The entry {key:?} in Redis cannot be read: another program wrote it. It was deleted."),
+                format!("The entry {key:?} in Redis could not be read, because another program has changed it. The entry was deleted."),
             ),
             Ok(Signal::Resync) | Err(RecvError::Lagged(_)) => {
                 life.membership.members.check_server();

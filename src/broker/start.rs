@@ -122,7 +122,7 @@ impl Core {
         let way = if on_the_loop { "the event loop of Node" } else { "threads of the core" };
         life.context.log(
             Level::Info,
-            format!("Listening on {}; messages travel by {way}.", life.membership.members.record().address),
+            format!("Listening on {}. Sockets are served by {way}.", life.membership.members.record().address),
         );
         Ok(())
     }
@@ -187,19 +187,22 @@ async fn bind(life: &Life, host: &str, port: u16) -> Outcome<Endpoint> {
             Err(error) => error,
         };
         if error.kind() != ErrorKind::AddrInUse || port == 0 {
-            let text = format!("Expected an address to listen on but {host}:{port} is not usable: {error}");
+            let text = format!("Expected an address that can be listened on but received {host}:{port}: {error}");
             return Err(Failure::new(Code::Config, text));
         }
         if boot_millis() >= give_up {
             let text = format!(
-                "Another process listens on {host}:{port} (listen.port) and did not leave within {} s.",
+                "Another process still listens on {host}:{port} (option.listen.port) after {} s. End that process or choose another port.",
                 PORT_PATIENCE / 1000
             );
             return Err(Failure::new(Code::AddressInUse, text));
         }
         if !logged {
             logged = true;
-            let text = format!("Another process listens on {host}:{port}; waiting until it leaves.");
+            let seconds = PORT_PATIENCE / 1000;
+            let text = format!(
+                "Another process listens on {host}:{port} (option.listen.port). Retrying for up to {seconds} s."
+            );
             life.context.log(Level::Warn, text);
         }
         tokio::time::sleep(PORT_CHECK).await;

@@ -134,7 +134,7 @@ impl InFlight {
     pub fn fail_everything(&self) {
         let waiting = lock(&self.calls).drain();
         self.answer_all(waiting, |ended| {
-            Failure::new(Code::PeerLost, "The broker ended.").with_delivered(ended.delivered())
+            Failure::new(Code::PeerLost, "The broker was closed.").with_delivered(ended.delivered())
         });
     }
 

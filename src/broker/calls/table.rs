@@ -57,9 +57,10 @@ impl Call {
         match (self.place, &self.problem) {
             (Place::Nowhere, Some(problem)) => Failure::clone(problem).with_delivered(Delivered::No),
             (Place::Nowhere, None) => {
-                Failure::new(Code::Timeout, "No route to the worker was found in time.").with_delivered(Delivered::No)
+                Failure::new(Code::Timeout, "No broker that runs the worker was found before the deadline.")
+                    .with_delivered(Delivered::No)
             }
-            _ => Failure::new(Code::Timeout, "No answer arrived in time."),
+            _ => Failure::new(Code::Timeout, "No answer arrived before the deadline."),
         }
     }
 

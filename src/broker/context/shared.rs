@@ -125,7 +125,7 @@ impl Context {
     pub fn fail_operations(&self) {
         let operations = std::mem::take(&mut *lock(&self.operations));
         for slot in operations {
-            let failure = Failure::new(Code::State, "The broker ended.").with_delivered(Delivered::Unknown);
+            let failure = Failure::new(Code::State, "The broker was closed.").with_delivered(Delivered::Unknown);
             self.inbox.push(Event::failed(slot, failure));
         }
     }

@@ -51,8 +51,7 @@ impl Reports {
         if lock(&self.complaints).note(broker.incarnation.clone(), now).is_none() {
             return false;
         }
-        self.context
-            .log(Level::Warn, format!("New workers are placed on other brokers meanwhile: {}", failure.message));
+        self.context.log(Level::Warn, format!("Placing new workers on other brokers: {}", failure.message));
         true
     }
 
@@ -69,7 +68,7 @@ impl Reports {
         let (context, about) = (self.context.clone(), about.incarnation.clone());
         self.context.spawn("complaint", async move {
             if let Err(error) = context.coordinator.complain(&about, &context.incarnation, complaint).await {
-                context.log(Level::Debug, format!("A broker could not be told that it is not reachable: {error}"));
+                context.log(Level::Debug, format!("A broker could not be notified that it is unreachable: {error}"));
             }
         });
     }
@@ -91,7 +90,7 @@ impl Reports {
         };
         self.context.log(
             Level::Warn,
-            format!("The broker {by} {what}. It places new workers on other brokers. ({count} complaints)"),
+            format!("Broker {by} {what}, and now places new workers on other brokers ({count} reports)."),
         );
     }
 }

@@ -45,7 +45,7 @@ impl Routes {
 
     pub async fn find_route(self: &Arc<Self>, worker: &WorkerId) -> Found {
         let Some(local) = self.local() else {
-            return Found::Wait(Failure::new(Code::Unreachable, "The broker ended."));
+            return Found::Wait(Failure::new(Code::Unreachable, "The broker was closed."));
         };
         if self.lease.is_suspended() && local.is_here(worker) {
             return Found::Wait(suspended(worker));
@@ -92,7 +92,7 @@ impl Routes {
         match local.take_up(worker, self.chain_of_parked(worker)).await {
             Some(Ok(())) => Found::Route(Route::Local { epoch }),
             Some(Err(failure)) => Found::Wait(failure),
-            None => Found::Wait(Failure::new(Code::Unreachable, "The worker could not be taken up.")),
+            None => Found::Wait(Failure::new(Code::Unreachable, "The worker's broker did not take the worker up.")),
         }
     }
 
@@ -151,14 +151,14 @@ impl Routes {
             Err(error) => self.calls.fail(call, send_failure(error).with_delivered(crate::error::Delivered::No)),
         }
         receiver.await.unwrap_or_else(|_| Settled::Failure {
-            failure: Failure::new(Code::PeerLost, "The broker ended."),
+            failure: Failure::new(Code::PeerLost, "The broker was closed."),
             body: Bytes::new(),
         })
     }
 
     /// There is no such worker.
     pub async fn make_for_message(self: &Arc<Self>, worker: &WorkerId) -> Found {
-        let gone = Failure::new(Code::WorkerNotFound, format!("There is no worker \"{worker}\"."));
+        let gone = Failure::new(Code::WorkerNotFound, format!("No worker has the id \"{worker}\"."));
         let Some(recipe) = self.fail_those_that_make_none(worker, &gone) else { return Found::Gone(gone) };
         let request = PlaceRequest {
             purpose: Purpose::Keep,
@@ -209,13 +209,15 @@ impl Routes {
 
     async fn activate_for_message(self: &Arc<Self>, worker: &WorkerId, request: PlaceRequest) -> Found {
         let Some(maker) = self.maker() else {
-            return Found::Wait(Failure::new(Code::Unreachable, "The broker ended."));
+            return Found::Wait(Failure::new(Code::Unreachable, "The broker was closed."));
         };
         self.give_tells_time(worker);
         let failure = match maker.activate(request, self.chain_of_parked(worker)).await {
             Ok((owner, epoch)) => match self.route_to(&owner, epoch) {
                 Some(route) => return Found::Route(route),
-                None => return Found::Again(Failure::new(Code::Unreachable, "The worker's broker has left.")),
+                None => {
+                    return Found::Again(Failure::new(Code::Unreachable, "The worker's broker has left the cluster."))
+                }
             },
             Err(failure) => failure,
         };

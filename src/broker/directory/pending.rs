@@ -10,12 +10,12 @@ use crate::lock::lock;
 impl Reports {
     /// Why a worker that waits to be recovered cannot be reached yet.
     pub fn still_pending(&self, id: &WorkerId, class: &ClassName, cluster: &ClusterName) -> Failure {
-        let text = format!("The worker \"{id}\" of the class \"{class}\" waits to be recovered");
+        let text = format!("Worker \"{id}\" of class \"{class}\" is waiting to be recovered");
         if self.members.is_hosted(class, cluster) {
             return Failure::new(Code::Unreachable, format!("{text}."));
         }
         self.warn_of_missing_class(id, class, cluster);
-        let missing = format!("no broker of the cluster \"{cluster}\" hosts that class");
+        let missing = format!("that class is not registered at any broker of cluster \"{cluster}\"");
         Failure::new(Code::NoBroker, format!("{text}, but {missing}."))
     }
 
@@ -31,10 +31,10 @@ impl Reports {
             String::new()
         } else {
             self.warn_of_missing_class(id, class, cluster);
-            format!("; no broker of the cluster \"{cluster}\" hosts that class")
+            format!("; that class is not registered at any broker of cluster \"{cluster}\"")
         };
         let text = format!(
-            "Expected \"{id}\" to be a worker of the class \"{wanted}\" or a free id, but it belongs to a worker of the class \"{class}\", which waits to be recovered{missing}."
+            "Expected \"{id}\" to be a worker of class \"{wanted}\" or an unused id, but it is a worker of class \"{class}\", which is waiting to be recovered{missing}."
         );
         Failure::new(Code::ClassMismatch, text)
     }
@@ -43,7 +43,7 @@ impl Reports {
         let due = lock(&self.missing_classes).note((cluster.clone(), class.clone()), boot_millis());
         if due.is_some() {
             let text = format!(
-                "The worker \"{id}\" waits to be recovered, but no broker of the cluster \"{cluster}\" hosts its class \"{class}\". Register that class on a broker of the cluster (after a renaming: under the old name, too)."
+                "Worker \"{id}\" is waiting to be recovered, but its class \"{class}\" is not registered at any broker of cluster \"{cluster}\". Register the class on a broker of that cluster. If the class was renamed, register it under its old name too."
             );
             self.context.log(Level::Warn, text);
         }
@@ -53,7 +53,7 @@ impl Reports {
 /// The id belongs to an existing worker of another class than the one that was to be created.
 pub fn is_of_another_class(id: &WorkerId, wanted: &ClassName, class: &ClassName) -> Failure {
     let text = format!(
-        "Expected \"{id}\" to be a worker of the class \"{wanted}\" or a free id, but it is a worker of the class \"{class}\"."
+        "Expected \"{id}\" to be a worker of class \"{wanted}\" or an unused id, but it is a worker of class \"{class}\"."
     );
     Failure::new(Code::ClassMismatch, text)
 }

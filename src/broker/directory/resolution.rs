@@ -81,7 +81,7 @@ impl Routes {
                         // The broker left between the look and the first message: the worker may be elsewhere already.
                         continue;
                     }
-                    let text = format!("The connection to the broker of the worker \"{worker}\" was closed.");
+                    let text = format!("The connection to the broker of worker \"{worker}\" was closed.");
                     Failure::new(Code::Unreachable, text)
                 }
                 Found::Gone(failure) => {

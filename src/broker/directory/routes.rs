@@ -108,7 +108,7 @@ impl Routes {
         let parked = self.lanes().drain();
         for parked in parked {
             if parked.tell_slot > 0 {
-                let failure = Failure::new(Code::State, "The broker ended.");
+                let failure = Failure::new(Code::State, "The broker was closed.");
                 self.context.inbox.push(Event::failed(parked.tell_slot, failure));
             }
         }
@@ -131,7 +131,10 @@ impl Routes {
         let now = boot_millis();
         let late = |parked: &Parked| parked.call == 0 && parked.deadline <= now;
         let expired = self.lanes().take_if(worker.as_str(), late);
-        let failure = Failure::new(Code::Unreachable, format!("No way to the worker \"{worker}\" was found in time."));
+        let failure = Failure::new(
+            Code::Unreachable,
+            format!("No broker that runs worker \"{worker}\" was found before the deadline."),
+        );
         expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
     }
 
@@ -174,19 +177,19 @@ impl Routes {
         } else if parked.tell_slot > 0 {
             self.context.inbox.push(Event::failed(parked.tell_slot, failure.clone()));
         } else {
-            self.context.log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {failure}"));
+            self.context.log(Level::Warn, format!("A tell to worker \"{worker}\" was dropped: {failure}"));
         }
     }
 
     /// A message came back and cannot be sent again.
     pub fn give_up(&self, worker: &WorkerId, call: u64, code: Code) {
         let code = if code == Code::WorkerNotFound { Code::Unreachable } else { code };
-        let failure = Failure::new(code, format!("The worker \"{worker}\" did not take the message."));
+        let failure = Failure::new(code, format!("The broker refused the message to worker \"{worker}\"."));
         if call > 0 {
             self.calls.fail(call, failure);
         } else {
             self.context
-                .log(Level::Warn, format!("A tell to the worker \"{worker}\" was lost: {}.", failure.code.as_str()));
+                .log(Level::Warn, format!("A tell to worker \"{worker}\" was dropped: {}.", failure.code.as_str()));
         }
     }
 }

@@ -102,7 +102,8 @@ impl Lease {
                 () = sleep(self.gate.left(boot_millis())), if !self.gate.is_suspended() => {}
             }
             if !self.gate.holds() && self.gate.set_suspended(true) {
-                self.context.log(Level::Warn, "The lease runs out: workers get nothing until it is renewed.");
+                self.context
+                    .log(Level::Warn, "The lease is about to expire. Suspending the workers until it is renewed.");
                 self.context.inbox.push(Event::Suspended);
                 holder.suspended();
             }
@@ -190,19 +191,22 @@ impl Lease {
         match news {
             News::Stalled => self.set_stalled(holder, true),
             News::Overdue(still) => {
-                let text = format!("The event loop has stood still for {still} ms");
+                let text = format!("The event loop has been blocked for {still} ms");
                 if self.context.config.stall.action == StallAction::Abort {
                     eprintln!(
-                        "dworker: broker \"{}\": {text}: the process is aborted (stall.action).",
+                        "dworker: broker \"{}\": {text}. Aborting the process, as option.stall.action demands.",
                         self.context.broker
                     );
                     std::process::abort();
                 }
-                self.context.log(Level::Error, format!("{text}: this broker gets no new workers."));
+                self.context.log(
+                    Level::Error,
+                    format!("{text}. No new workers are placed on this broker until it runs again."),
+                );
             }
             News::Moves(stood) => {
                 self.context
-                    .log(Level::Warn, format!("The event loop moves again; it stood still for about {stood} ms."));
+                    .log(Level::Warn, format!("The event loop is running again. It was blocked for about {stood} ms."));
                 self.set_stalled(holder, false);
             }
         }
@@ -234,7 +238,7 @@ impl Lease {
                 // One's own leaving took the lease away.
                 Standing::Evicted if self.context.is_leaving() => return Next::End,
                 Standing::Evicted => {
-                    self.lose("This broker was taken for dead: its workers end, and it joins again.");
+                    self.lose("Another broker evicted this broker, because its lease had expired or its process looked dead. Ending its workers and joining again.");
                     return Next::End;
                 }
             },
@@ -245,7 +249,7 @@ impl Lease {
         let now = boot_millis();
         if !keeper.failing || now - keeper.logged >= LOG_INTERVAL {
             keeper.logged = now;
-            self.context.log(level, format!("The lease could not be renewed: {problem}"));
+            self.context.log(level, format!("The lease could not be renewed: {problem}. Retrying."));
         }
         keeper.failing = true;
         Next::Retry
@@ -258,7 +262,7 @@ impl Lease {
         }
         holder.opened();
         if self.gate.set_suspended(false) {
-            self.context.log(Level::Info, "The lease was renewed: workers go on.");
+            self.context.log(Level::Info, "The lease was renewed. Resuming the workers.");
             self.context.inbox.push(Event::Resumed);
         }
         self.context.inbox.nudge_if_waiting();

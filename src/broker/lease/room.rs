@@ -127,12 +127,12 @@ impl Lease {
         self.is_well();
         self.context.log(
             Level::Warn,
-            format!("The coordinator's clock jumped ({how}): until all have renewed nobody is evicted."),
+            format!("The clock of the Redis server jumped ({how}). No broker is evicted until all brokers have had time to renew their leases."),
         );
     }
 }
 
 /// The worker's broker cannot prove at the moment that it lives.
 pub fn suspended(worker: &WorkerId) -> Failure {
-    Failure::new(Code::Suspended, format!("The broker of the worker \"{worker}\" has no valid lease at the moment."))
+    Failure::new(Code::Suspended, format!("The broker of worker \"{worker}\" has no valid lease at the moment."))
 }

@@ -23,10 +23,10 @@ impl Members {
             return Ok(connection);
         }
         let Some(address) = &owner.address else {
-            return Err(Failure::new(Code::Unreachable, "The worker's broker has left."));
+            return Err(Failure::new(Code::Unreachable, "The worker's broker has left the cluster."));
         };
         if self.peers.is_silent(&owner.incarnation) {
-            let text = format!("The worker's broker at {address} does not answer.");
+            let text = format!("The worker's broker at {address} did not answer the connection attempt in time.");
             return Err(Failure::new(Code::Unreachable, text));
         }
         match self.transports.connect(address, &owner.incarnation).await {

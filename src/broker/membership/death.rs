@@ -87,7 +87,10 @@ impl Deaths {
                 Finding::Gone => return self.members.changes.look_now(),
                 Finding::Strict => return,
                 Finding::Dead(member) => {
-                    self.context.log(Level::Info, format!("The broker \"{}\" is proven dead.", member.record.broker));
+                    self.context.log(
+                        Level::Info,
+                        format!("The process of broker \"{}\" has ended. Evicting the broker.", member.record.broker),
+                    );
                     let (lease_expires, server) = (member.lease_expires, suspicion.server.clone());
                     let death = Death::Proven { lease_expires, server };
                     self.evict(incarnation, &member.record.broker, &death).await;

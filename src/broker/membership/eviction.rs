@@ -143,18 +143,20 @@ impl Deaths {
                     }
                 }
                 Ok(Eviction::ClockOff { now }) => {
-                    let text = format!("The server's clock shows {} where another time was expected", now.0);
-                    self.context.log(Level::Info, format!("{text}: \"{broker}\" is not evicted yet."));
+                    let text = format!("The clock of Redis shows an unexpected time ({}).", now.0);
+                    self.context.log(Level::Info, format!("{text} Evicting broker \"{broker}\" later."));
                     return Some(Eviction::ClockOff { now });
                 }
                 Ok(other) => return Some(other),
                 Err(error) => {
-                    self.context.log(Level::Warn, format!("The broker \"{broker}\" could not be evicted yet: {error}"));
+                    self.context
+                        .log(Level::Warn, format!("Broker \"{broker}\" could not be evicted: {error}. Retrying."));
                     return None;
                 }
             }
         };
-        self.context.log(Level::Warn, format!("The broker \"{broker}\" is dead: its workers are recovered."));
+        self.context
+            .log(Level::Warn, format!("Broker \"{broker}\" is dead. Its recoverable workers are being recovered."));
         self.bury(dead);
         if recovered_any {
             self.members.claim_everything();

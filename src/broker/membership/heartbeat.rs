@@ -102,8 +102,7 @@ impl Watch {
         if silent.outgoing() {
             self.members.peers.fell_silent(&peer.incarnation);
         }
-        self.context
-            .log(Level::Warn, format!("The broker \"{}\" does not answer: closing its connections.", peer.broker));
+        self.context.log(Level::Warn, format!("Broker \"{}\" missed 3 pings. Closing its connections.", peer.broker));
         self.members.transports.cut_off(|connection| goes_the_same_way(connection, silent), "no answer to pings");
     }
 

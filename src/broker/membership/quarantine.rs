@@ -15,7 +15,7 @@ pub fn reason(deaths: u32) -> String {
 /// Why a call of a quarantined worker fails.
 pub fn quarantined(worker: &WorkerId, deaths: u32) -> Failure {
     let reason = reason(deaths);
-    let text = format!("The worker \"{worker}\" is quarantined: {reason}. Mend the cause, then call broker.release().");
+    let text = format!("Worker \"{worker}\" is quarantined: {reason}. Fix the cause, then call broker.release(id).");
     Failure::new(Code::Quarantined, text)
 }
 
@@ -25,14 +25,17 @@ pub fn waits(worker: &WorkerId, deaths: u32) -> Failure {
         0 => "it was handed over again and again, or its last activation failed".to_owned(),
         _ => format!("its process ended {deaths} times shortly after the worker was activated"),
     };
-    Failure::new(Code::Unreachable, format!("The worker \"{worker}\" waits to be activated with a delay: {why}."))
+    Failure::new(Code::Unreachable, format!("The activation of worker \"{worker}\" is delayed: {why}."))
 }
 
 /// An eviction quarantined these workers: the log and JavaScript are told.
 pub fn report(context: &Context, quarantined: Vec<(WorkerId, u32)>) {
     for (id, deaths) in quarantined {
         let reason = reason(deaths);
-        context.log(Level::Error, format!("Worker \"{id}\" is quarantined: {reason}. broker.release() frees it."));
+        context.log(
+            Level::Error,
+            format!("Worker \"{id}\" is quarantined: {reason}. Fix the cause, then call broker.release(id)."),
+        );
         context.inbox.push(Event::WorkerLost { id: id.to_string(), reason: format!("quarantined: {reason}") });
     }
 }

@@ -64,7 +64,7 @@ impl Members {
             };
             if !self.displace(&mut rival, &holder).await {
                 let text = format!(
-                    "Another live broker has the id \"{}\": it listens on {}.",
+                    "Another live broker has the id \"{}\"; it listens on {}. Give each broker an id of its own.",
                     self.context.broker, holder.address
                 );
                 return Err(Failure::new(Code::BrokerIdInUse, text));

@@ -70,7 +70,9 @@ impl View {
                 lock(&self.members.remembered).take_in(&look, stamp);
                 self.members.changes.watch_anew();
             }
-            Err(error) => self.context.log(Level::Debug, format!("The members could not be read: {error}")),
+            Err(error) => {
+                self.context.log(Level::Debug, format!("The list of brokers could not be read: {error}. Retrying."))
+            }
         }
     }
 
@@ -99,7 +101,9 @@ impl View {
                     self.lease.hear_time(sent, look.now);
                     self.take_in(&*observer, &look, stamp, &mut seen, checks).await;
                 }
-                Err(error) => self.context.log(Level::Debug, format!("The members could not be read: {error}")),
+                Err(error) => {
+                    self.context.log(Level::Debug, format!("The list of brokers could not be read: {error}. Retrying."))
+                }
             }
             tokio::time::sleep(SPACING).await;
         }
@@ -113,7 +117,7 @@ impl View {
         }
         if look.restart_number > seen.restart_number {
             seen.restart_number = look.restart_number;
-            self.context.log(Level::Info, "A restart of all brokers was requested.");
+            self.context.log(Level::Info, "A broker called restartAll(). Restarting.");
             self.context.inbox.push(Event::Restart);
         }
         // Where something is missing the next renewal finds out why.
@@ -195,7 +199,10 @@ impl View {
         loop {
             self.members.changes.record_changed().await;
             if let Err(error) = self.context.coordinator.update(&self.members.record()).await {
-                self.context.log(Level::Warn, format!("This broker's record could not be published yet: {error}"));
+                self.context.log(
+                    Level::Warn,
+                    format!("This broker's record could not be written to Redis: {error}. Retrying."),
+                );
                 tokio::time::sleep(backoff.next_wait()).await;
                 self.members.changes.publish();
             }

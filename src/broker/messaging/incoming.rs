@@ -79,10 +79,10 @@ fn flaw(payload: &Payload) -> Option<&'static str> {
     match encoding {
         Encoding::Absent | Encoding::Packed | Encoding::Bytes | Encoding::Structured => None,
         Encoding::Unknown => {
-            Some("The payload has an encoding that this broker does not know: it runs an older version.")
+            Some("Expected a known encoding of the payload, but this broker runs an older version of dworker that does not know it.")
         }
         Encoding::Json if bytes.len() >= LARGE || plain_string(bytes).is_some() || is_one_json_value(bytes) => None,
-        Encoding::Json => Some("The payload is not one JSON value."),
+        Encoding::Json => Some("Expected the payload to be one JSON value."),
     }
 }
 
@@ -167,7 +167,12 @@ impl Messages {
         let origin = Origin::Remote { connection: from.clone(), call };
         let inbound = if call > 0 {
             let Some(place) = self.place_of(&origin, from) else {
-                self.output.refuse_call(from, call, Code::Overloaded, "Too many calls of this peer are in flight.");
+                self.output.refuse_call(
+                    from,
+                    call,
+                    Code::Overloaded,
+                    "The broker that made the call already has the most calls in flight that are allowed.",
+                );
                 return;
             };
             self.workers.open_ask(place, deadline, envelope.chain.clone())
@@ -230,7 +235,7 @@ impl Messages {
                 from,
                 call,
                 Code::Overloaded,
-                "Too many workers are being created for this peer.",
+                "The broker that made the call is already creating the most workers that are allowed.",
             );
         };
         let deadline = boot_millis() + u64::from(time_left);

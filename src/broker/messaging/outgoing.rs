@@ -186,7 +186,10 @@ impl Messages {
                     let epoch = *epoch;
                     let number = lane.next_sequence();
                     if self.context.inbox.is_full() {
-                        return Err(Failure::new(Code::Overloaded, "Too many messages wait for this process."));
+                        return Err(Failure::new(
+                            Code::Overloaded,
+                            "The queue of messages for this process's JavaScript is full.",
+                        ));
                     }
                     match self.workers.deliver_here(outgoing.worker, epoch, &outgoing.parked(number)) {
                         Admission::Ready(_) | Admission::Held => {
@@ -194,7 +197,7 @@ impl Messages {
                             return Ok(Sent::HandedOver);
                         }
                         Admission::Full(_) => {
-                            return Err(Failure::new(Code::Overloaded, "The worker's mailbox is full."))
+                            return Err(Failure::new(Code::Overloaded, "The queue of messages for the worker is full."))
                         }
                         Admission::Cycle(delivery) => return Err(cycle(&delivery)),
                         Admission::Ending(delivery, refusal) => return Err(ending(&delivery, refusal)),
@@ -210,7 +213,7 @@ impl Messages {
             }
         }
         if !lanes.has_room(outgoing.worker, size) {
-            return Err(Failure::new(Code::Overloaded, "Too many messages wait for a route."));
+            return Err(Failure::new(Code::Overloaded, "The queue of messages whose route is not known yet is full."));
         }
         let lane = lanes.lane(outgoing.worker, now);
         let sequence = sequence.unwrap_or_else(|| lane.next_sequence());

@@ -6,7 +6,10 @@ use crate::transport::SendError;
 /// The failure of a message that could not be written.
 pub fn send_failure(error: SendError) -> Failure {
     match error {
-        SendError::Overloaded => Failure::new(Code::Overloaded, "The peer reads too slowly: its outbox is full."),
+        SendError::Overloaded => Failure::new(
+            Code::Overloaded,
+            "The queue of bytes to the other broker is full, because it reads too slowly.",
+        ),
         SendError::Closed => Failure::new(Code::Unreachable, "The connection was closed."),
         SendError::TooLarge { length, max } => Failure::new(
             Code::TooLarge,

@@ -88,7 +88,7 @@ impl Output {
     /// Writes a message now. A full outbox means a peer that does not read its answers: its calls end at their deadlines.
     pub fn reply_to(&self, to: &Arc<Connection>, message: &Message) {
         if to.send(message).is_err() {
-            self.context.log(Level::Debug, "An answer could not be written: the peer is gone, or does not read.");
+            self.context.log(Level::Debug, "An answer could not be sent, because the other broker has disconnected or does not read. It is dropped.");
         }
         self.flush_to(to);
     }

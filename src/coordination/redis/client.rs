@@ -194,7 +194,7 @@ impl Client {
     /// The error for a key whose value this program did not write.
     pub fn unreadable(&self, key: &str) -> CoordinationError {
         CoordinationError::Refused(format!(
-            "Redis at {}: the value of {key:?} cannot be read: another program wrote it. Delete the key, or use another \"ns\"",
+            "Redis at {}: the value of {key:?} could not be read, because another program has changed it. Delete the key, or use another \"ns\"",
             self.dialer.place()
         ))
     }

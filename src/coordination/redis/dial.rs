@@ -127,7 +127,12 @@ impl Dialer {
             let avoided = self.avoided.lock().unwrap_or_else(PoisonError::into_inner).clone();
             sentinels.find(avoided.as_ref()).await?;
         }
-        let nowhere = || CoordinationError::Unavailable(format!("Redis at {}: nobody says where it is", self.place));
+        let nowhere = || {
+            CoordinationError::Unavailable(format!(
+                "Redis at {}: no sentinel or cluster node has named its address",
+                self.place
+            ))
+        };
         self.whereabouts.target().ok_or_else(nowhere)
     }
 
@@ -181,12 +186,12 @@ fn refusal(place: &Place, unfit: Unfit) -> Refusal {
             Refusal { error: translate(place, what, &error), moved }
         }
         Unfit::Replica(Some(master)) => CoordinationError::Unavailable(format!(
-            "Redis at {place}: it is a replica (of {master}) and takes no writes"
+            "Redis at {place}: the server is a replica (of {master}) and accepts no writes"
         ))
         .into(),
         Unfit::Nameless => foreign(place, "INFO server").into(),
         Unfit::Replica(None) => CoordinationError::Refused(format!(
-            "Redis at {place}: it is a sentinel; name it in redis.sentinels or in a redis-sentinel:// URL"
+            "Redis at {place}: the server is a sentinel. Put its address into redis.sentinels or into a redis-sentinel:// URL"
         ))
         .into(),
     }

@@ -95,7 +95,7 @@ fn unreadable(client: &Client, request: &PlaceRequest) -> CoordinationError {
 
 /// Who asked was cut off in the midst of it.
 fn given_up() -> CoordinationError {
-    CoordinationError::Unavailable("The answer to a placement was not waited for".into())
+    CoordinationError::Unavailable("The placement was abandoned before Redis answered".into())
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub async fn check(client: &Client) -> CoordinationResult<()> {
 /// The error for a namespace of another version.
 pub fn foreign_version(client: &Client, found: &str) -> CoordinationError {
     CoordinationError::Schema(format!(
-        "Redis at {}: {} has schema version {found:?}, this dworker writes {SCHEMA_VERSION}: use the same version everywhere, or another \"ns\"",
+        "Redis at {}: Expected {} to have schema version {SCHEMA_VERSION} but found {found:?}. Run the same version of dworker everywhere, or use another \"ns\"",
         client.dialer.place(),
         client.keys.meta()
     ))

@@ -79,7 +79,9 @@ impl Sentinels {
                 Ok(())
             }
             (None, Some(error)) => Err(error),
-            (None, None) => Err(CoordinationError::Refused("Redis: no sentinel is named".into())),
+            (None, None) => {
+                Err(CoordinationError::Refused("Redis: Expected at least one sentinel in redis.sentinels".into()))
+            }
         }
     }
 

@@ -77,7 +77,7 @@ impl Signals {
             State::New => "is not open",
             State::Closed => "is closed",
         };
-        let text = format!("Redis at {}: the connection for signals {why}", self.dialer.place());
+        let text = format!("Redis at {}: the pub/sub connection {why}", self.dialer.place());
         Err(CoordinationError::Unavailable(text))
     }
 
@@ -160,7 +160,7 @@ impl Signals {
         let error = tokio::select! {
             error = subscription.run(entered.socket) => error,
             () = self.dialer.whereabouts().moved(&entered.target) => {
-                CoordinationError::Unavailable(format!("Redis at {}: the master is elsewhere", entered.target.place))
+                CoordinationError::Unavailable(format!("Redis at {}: the master has moved to another server", entered.target.place))
             }
         };
         if since.elapsed() >= PROVEN {

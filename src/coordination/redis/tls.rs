@@ -47,8 +47,12 @@ impl Tls {
     /// The handshake, with the server that was reached as `host`.
     pub async fn wrap(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = self.servername.as_deref().unwrap_or(host);
-        let name = ServerName::try_from(name.to_owned())
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "TLS: the host is no name for a certificate"))?;
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "TLS: Expected a host name or an IP address that a certificate can contain",
+            )
+        })?;
         let failed = |error: io::Error| io::Error::new(error.kind(), format!("TLS: {error}"));
         self.connector.connect(name, stream).await.map_err(failed)
     }
