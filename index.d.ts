@@ -289,7 +289,7 @@ export interface LogFields {
   /** The id of the broker that writes the line. */
   broker: string;
   /** What happened, where it is one of these; a line of another kind says it in its message alone. */
-  event?: 'state' | 'suspended' | 'resumed' | 'brokerDead' | 'workerLost' | 'activated' | 'ended';
+  event?: 'state' | 'suspended' | 'resumed' | 'ready' | 'brokerDead' | 'workerLost' | 'activated' | 'ended';
   /** The id of another broker. */
   peer?: string;
   /** The id of a worker. */
@@ -424,6 +424,8 @@ export interface BrokerEvents {
   workerError: [event: WorkerErrorEvent];
   suspended: [];
   resumed: [];
+  /** Whether the broker is ready (`broker.ready`) has changed. */
+  ready: [ready: boolean];
   brokerDead: [brokerId: string];
   workerLost: [event: WorkerLostEvent];
   /** The core ended by itself. Emitted only where it has a listener. */
@@ -482,6 +484,11 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
   readonly load: number;
   /** ms */
   readonly rpcTimeout: number;
+  /**
+   * Whether this broker takes new workers and the others can use it: it is ACTIVE, has proven its lease, is not cordoned, its event loop
+   * is not blocked, and other brokers can connect to it.
+   */
+  readonly ready: boolean;
   /** The clock of the Redis server, ms. */
   readonly redisTime: number;
   /** The application's own client object, where it gave one. */
@@ -537,6 +544,11 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
    */
   destroy(callback?: Callback<void>): Promised<void, P>;
   destroy(option?: DestroyOptions | null, callback?: Callback<void>): Promised<void, P>;
+
+  /** Keeps new workers away from this broker; those that it runs stay. Resolves when the other brokers place none here any more. */
+  cordon(callback?: Callback<void>): Promised<void, P>;
+  /** Lets new workers come again. */
+  uncordon(callback?: Callback<void>): Promised<void, P>;
 
   /** `destroy({noRecover: true})`, then `start()`. */
   restart(callback?: Callback<void>): Promised<void, P>;
@@ -600,7 +612,7 @@ export interface BrokerInfo {
   workers: number;
   /** In ms, on the server's clock; below zero when the lease has expired. */
   leaseExpiresIn: number;
-  /** It gets no new workers: it is leaving, or its event loop is blocked. */
+  /** It gets no new workers: it is cordoned or leaving, or its event loop is blocked. */
   cordoned: boolean;
   /** Of this package there. */
   version: string;
@@ -661,7 +673,7 @@ export interface ListOptions {
 
 export interface CreateInfo {
   /** One of `Worker.CreateCause`. */
-  cause: 0 | 1;
+  cause: 0 | 1 | 2 | 3;
   /** As `worker.epoch`. Not enumerable. */
   readonly epoch: string;
   /** Which try this is since the last `onCreate` of the worker that ended: 1, or more when processes ended during it. Not enumerable. */
@@ -682,7 +694,7 @@ export interface CallContext {
 
 export interface DestroyInfo {
   /** One of `Worker.DestroyCause`. */
-  cause: 0 | 1 | 2;
+  cause: 0 | 1 | 2 | 3 | 4;
 }
 
 /**
@@ -699,8 +711,8 @@ export class Worker<Attributes = any> {
     readonly DESTROYING: 3;
     readonly DESTROYED: 4;
   };
-  static readonly CreateCause: { readonly NEW: 0; readonly RECOVERY: 1; readonly WAKE: 3 };
-  static readonly DestroyCause: { readonly SELF: 0; readonly SYSTEM: 1; readonly FENCED: 2 };
+  static readonly CreateCause: { readonly NEW: 0; readonly RECOVERY: 1; readonly HANDOVER: 2; readonly WAKE: 3 };
+  static readonly DestroyCause: { readonly SELF: 0; readonly SYSTEM: 1; readonly FENCED: 2; readonly HANDOVER: 3; readonly IDLE: 4 };
   static readonly DEFAULT_LOAD: 1;
   /**
    * The call that is being handled, for all that its handler runs, through `await` and the promises of this package.

@@ -77,6 +77,8 @@ Object.defineProperties(Broker.prototype, {
   load: reader((core) => core.workers.load),
   /** @member {number} Broker#rpcTimeout ms */
   rpcTimeout: reader((core) => core.config.rpcTimeout),
+  /** @member {boolean} Broker#ready whether it takes new workers and the others can use it */
+  ready: reader((core) => core.isReady()),
   /** @member {number} Broker#redisTime the clock of the Redis server as far as known, ms */
   redisTime: reader((core) => (core.channel !== null && core.channel.native.redisTime()) || wallClock()),
   /** @member {object} Broker#pub the application's own client object, where it gave one */
@@ -215,6 +217,27 @@ Broker.prototype.destroy = function (option, callback) {
     core.reporter.checkNames('destroy()', DESTROY, given, ELSEWHERE.destroy);
     return core.destroy(Boolean(given.noRecover));
   });
+};
+
+/**
+ * Keeps new workers away from this broker: none is placed, recovered or woken here. Those that it runs stay. It holds until
+ * {@link Broker#uncordon}, or until the broker is started again.
+ *
+ * @param {function(Error=)} [callback]
+ * @returns {Promise<void>} when the other brokers place none here any more
+ */
+Broker.prototype.cordon = function (callback) {
+  return call(this, callback, (core) => core.cordon(true));
+};
+
+/**
+ * Lets new workers come again.
+ *
+ * @param {function(Error=)} [callback]
+ * @returns {Promise<void>}
+ */
+Broker.prototype.uncordon = function (callback) {
+  return call(this, callback, (core) => core.cordon(false));
 };
 
 /**

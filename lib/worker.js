@@ -25,14 +25,14 @@ const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING:
  * @enum {number}
  * @memberof Worker
  */
-const CreateCause = Object.freeze({ NEW: 0, RECOVERY: 1, WAKE: 3 });
+const CreateCause = Object.freeze({ NEW: 0, RECOVERY: 1, HANDOVER: 2, WAKE: 3 });
 
 /**
  * Why a worker is destroyed: by itself, with its broker, or because another instance took its place.
  * @enum {number}
  * @memberof Worker
  */
-const DestroyCause = Object.freeze({ SELF: 0, SYSTEM: 1, FENCED: 2 });
+const DestroyCause = Object.freeze({ SELF: 0, SYSTEM: 1, FENCED: 2, HANDOVER: 3, IDLE: 4 });
 
 /** Load of a worker that sets none. */
 const DEFAULT_LOAD = 1;

@@ -20,7 +20,7 @@ class Room extends Worker<Seats> {
   static agent = RoomAgent;
 
   async onCreate(info: CreateInfo) {
-    expectTypeOf(info.cause).toEqualTypeOf<0 | 1>();
+    expectTypeOf(info.cause).toEqualTypeOf<0 | 1 | 2 | 3>();
     expectTypeOf(this.attributes.seats).toEqualTypeOf<number[]>();
     expectTypeOf(this.attributes.static).toEqualTypeOf<boolean>();
     expectTypeOf(this.epoch).toEqualTypeOf<string>();
@@ -36,7 +36,7 @@ class Room extends Worker<Seats> {
   }
 
   onDestroy(info: DestroyInfo, callback: () => void) {
-    expectTypeOf(info.cause).toEqualTypeOf<0 | 1 | 2>();
+    expectTypeOf(info.cause).toEqualTypeOf<0 | 1 | 2 | 3 | 4>();
     callback();
   }
 }
@@ -94,6 +94,8 @@ async function brokers() {
   broker.once('workerError', (event) => expectTypeOf(event).toEqualTypeOf<WorkerErrorEvent>());
   broker.on('brokerDead', (brokerId) => expectTypeOf(brokerId).toEqualTypeOf<string>());
   broker.once('workerLost', ({ id, reason }) => expectTypeOf([id, reason]).toEqualTypeOf<string[]>());
+  broker.on('ready', (ready) => expectTypeOf(ready).toEqualTypeOf<boolean>());
+  expectTypeOf(broker.ready).toEqualTypeOf<boolean>();
   broker.on('suspended', () => {}).once('resumed', () => {});
 
   expectTypeOf(broker.start()).toEqualTypeOf<Answer<void>>();

@@ -55,6 +55,8 @@ class Core {
     /** To the native core: from `start()` until the broker has been destroyed. A broker without one can be collected. */
     this.channel = null;
     this.keepAlive = null;
+    /** As the last event `'ready'` said. */
+    this.wasReady = false;
     this.events = new Events(this);
     // A listener may be added as soon as the constructor has returned.
     if (mistakes.length > 0) Promise.resolve().then(() => this.reporter.cautionAll(mistakes));
@@ -127,6 +129,23 @@ class Core {
     return this.destroy(true).then(() => this.start());
   }
 
+  cordon(cordoned) {
+    return this.started().call((native, slot) => native.cordon(slot, cordoned));
+  }
+
+  isReady() {
+    return this.state === State.ACTIVE && this.channel !== null && this.channel.native.isReady();
+  }
+
+  /** Something that readiness depends on may have changed. */
+  checkReady() {
+    const ready = this.isReady();
+    if (ready === this.wasReady) return;
+    this.wasReady = ready;
+    this.reporter.line('info', `Broker ${this.id} is ${ready ? 'ready' : 'not ready'}`, { event: 'ready', ready });
+    this.reporter.emit('ready', ready);
+  }
+
   /** @returns {Promise<boolean>} */
   pardon(id) {
     return this.started().call((native, slot) => native.pardon(slot, id));
@@ -193,6 +212,7 @@ class Core {
     this.state = state;
     this.reporter.line('debug', `Broker ${this.id} is ${STATE_NAMES[state]}`, { event: 'state', from: STATE_NAMES[from], to: STATE_NAMES[state] });
     this.reporter.emit('state', from, state);
+    this.checkReady();
   }
 
   refuse(what) {

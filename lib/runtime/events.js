@@ -46,7 +46,8 @@ class Events {
 
   notice(name, detail, reason) {
     if (name === 'suspended') this.workers.suspended();
-    if (name === 'restart') this.core.restartRequested();
+    if (name === 'readiness') this.core.checkReady();
+    else if (name === 'restart') this.core.restartRequested();
     else if (name === 'stopped') this.core.stopped(detail);
     else if (name === 'brokerDead') this.brokerDead(detail);
     else if (name === 'workerLost') this.workerLost(detail, reason);
@@ -73,6 +74,7 @@ class Events {
     const text = name === 'suspended' ? 'cannot prove that it holds its lease: its workers receive no messages' : 'has renewed its lease: its workers receive messages again';
     reporter.line('warn', `Broker ${core.id} ${text}`, { event: name });
     reporter.emit(name);
+    core.checkReady();
   }
 }
 

@@ -188,6 +188,21 @@ impl NativeBroker {
         }
     }
 
+    /// Keeps new workers away from this broker, or lets them come again.
+    #[napi(catch_unwind)]
+    pub fn cordon(&self, slot: f64, cordoned: bool) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => life.membership.view.cordon(slot as u64, cordoned),
+        }
+    }
+
+    /// Whether this broker takes new workers, and the others can use it.
+    #[napi(catch_unwind)]
+    pub fn is_ready(&self) -> bool {
+        self.core.life().is_ok_and(|life| life.is_ready())
+    }
+
     /// Frees a quarantined worker.
     #[napi(catch_unwind)]
     pub fn pardon(&self, slot: f64, id: String) {

@@ -43,8 +43,13 @@ pub fn protocol() -> String {
         },
         "RECIPE_FACTOR": RECIPE_FACTOR,
         "CREATION": creations,
-        "CreateCause": { "NEW": Cause::New as u8, "RECOVERY": Cause::Recovery as u8, "WAKE": Cause::Wake as u8 },
-        "DestroyCause": { "SYSTEM": DestroyCause::System as u8, "FENCED": DestroyCause::Fenced as u8 },
+        "CreateCause": { "NEW": Cause::New as u8, "RECOVERY": Cause::Recovery as u8, "HANDOVER": Cause::Handover as u8, "WAKE": Cause::Wake as u8 },
+        "DestroyCause": {
+            "SYSTEM": DestroyCause::System as u8,
+            "FENCED": DestroyCause::Fenced as u8,
+            "HANDOVER": DestroyCause::Handover as u8,
+            "IDLE": DestroyCause::Idle as u8,
+        },
         "LIMIT": {
             "BATCH_EVENTS": limits::BATCH_EVENTS,
             "INBOX_MESSAGES": limits::INBOX_MESSAGES,

@@ -12,7 +12,7 @@ use crate::ids::{ClassName, Incarnation};
 use crate::lock::lock;
 use crate::transport::{SocketLoop, Tls};
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 
@@ -30,6 +30,8 @@ pub struct Core {
     pub(super) sockets: Option<Arc<dyn SocketLoop>>,
     pub numbers: Numbers,
     pub(super) hosted: Mutex<BTreeSet<ClassName>>,
+    /// The application keeps new workers away from this broker, through all its incarnations.
+    pub(super) cordoned: Arc<AtomicBool>,
     /// Told of every new incarnation before anything happens under it.
     pub(super) on_life: OnLife,
     pub(super) life: Mutex<Option<Arc<Life>>>,
@@ -55,6 +57,7 @@ impl Core {
             sockets,
             numbers: Numbers::default(),
             hosted: Mutex::default(),
+            cordoned: Arc::default(),
             on_life,
             life: Mutex::default(),
             term: AtomicU64::new(0),

@@ -8,6 +8,7 @@ use crate::broker::context::shared::Context;
 use crate::broker::context::tasks::Tasks;
 use crate::broker::directory::room::Directory;
 use crate::broker::directory::routes::{Local, Maker};
+use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
 use crate::broker::lease::renewal::Holder;
 use crate::broker::lease::room::Lease;
@@ -48,13 +49,15 @@ pub struct LifeParts {
     pub numbers: Numbers,
     pub(super) proofs: Arc<Mutex<Proofs>>,
     pub hosted: BTreeSet<ClassName>,
+    pub cordoned: Arc<AtomicBool>,
     pub tasks: Tasks,
 }
 
 impl Life {
     pub fn new(parts: LifeParts) -> Arc<Self> {
         let numbers = parts.numbers.clone();
-        let context = Context::new(parts.config, parts.registry, parts.inbox, parts.tasks, parts.numbers);
+        let context =
+            Context::new(parts.config, parts.registry, parts.inbox, parts.tasks, parts.numbers, parts.cordoned);
         let lease = Lease::new(&context);
         let membership = Membership::new(&context, &lease, parts.hub, parts.proofs, parts.hosted);
         let Membership { members, watch, deaths, .. } = &membership;
@@ -93,6 +96,12 @@ impl Life {
     /// Whether workers are handed over when this broker leaves.
     pub fn hands_over(&self) -> bool {
         !self.no_recover.load(Ordering::Acquire)
+    }
+
+    /// Whether this broker takes new workers, and the others can use it.
+    pub fn is_ready(&self) -> bool {
+        let proven = self.lease.holds() && !self.lease.is_suspended();
+        proven && self.context.takes_workers() && !self.directory.reports.is_unreachable()
     }
 
     /// Ends calls at their deadlines, as long as the incarnation goes on.
@@ -149,6 +158,7 @@ impl Holder for Life {
     }
 
     fn stalled(&self) {
+        self.context.inbox.push(Event::Readiness);
         self.membership.members.changes.publish();
         self.membership.members.claim_everything();
     }

@@ -65,6 +65,11 @@ impl Core {
             return false;
         }
         self.set_going(&life);
+        if life.context.is_cordoned() {
+            // It may have been set while the record was being registered.
+            life.membership.members.changes.publish();
+        }
+        self.inbox.push(Event::Readiness);
         let core = self.clone();
         // Not a task of the life: it ends it.
         self.runtime.spawn(async move {
@@ -94,6 +99,7 @@ impl Core {
                 }
                 *current = None;
             }
+            self.inbox.push(Event::Readiness);
             let handles = life.activation.workers.handles();
             for handle in handles {
                 self.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });

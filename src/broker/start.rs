@@ -65,6 +65,7 @@ impl Core {
             numbers: self.numbers.clone(),
             proofs: self.proofs.clone(),
             hosted: lock(&self.hosted).clone(),
+            cordoned: self.cordoned.clone(),
             tasks: Tasks::new(self.runtime.clone(), on_panic),
         });
         (self.on_life)(&life.context.incarnation);

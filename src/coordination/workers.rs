@@ -25,6 +25,8 @@ pub enum Cause {
     /// No activation of the worker has ended well yet.
     New = 0,
     Recovery = 1,
+    /// It came from another broker, with its memory.
+    Handover = 2,
     /// It was asleep.
     Wake = 3,
 }

@@ -250,6 +250,7 @@ impl Host {
                             DestroyCause::System => {
                                 life.activation.lifecycle.destroyed(handle, Fate::Recover, Ended::Moved)
                             }
+                            DestroyCause::Handover | DestroyCause::Idle => {}
                             DestroyCause::Fenced => drop(self.fenced.fetch_add(1, Ordering::Relaxed)),
                         }
                     }

@@ -86,7 +86,7 @@ impl Recovery {
             self.members.waiting().added().await;
             let mut classes = BTreeSet::new();
             let mut overflow = 0;
-            while !self.context.is_leaving() && !self.context.is_stalled() && self.lease.holds() {
+            while self.context.takes_workers() && self.lease.holds() {
                 // One class may go on waiting for a place or a trial: others that are hinted meanwhile do not wait for it.
                 self.members.waiting().take_into(&mut classes);
                 if classes.is_empty() {

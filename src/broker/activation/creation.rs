@@ -222,7 +222,11 @@ impl Creations {
             }
             None => {
                 let class = &creation.request.class;
-                let text = format!("No broker of the cluster \"{cluster}\" is up that hosts the class \"{class}\".");
+                let mut text =
+                    format!("No broker of the cluster \"{cluster}\" is up that hosts the class \"{class}\".");
+                if self.context.is_cordoned() && self.members.hosts(class) {
+                    text.push_str(" This broker hosts it, and is cordoned.");
+                }
                 Next::Failed(Failure::new(Code::NoBroker, text))
             }
         }

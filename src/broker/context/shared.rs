@@ -50,6 +50,8 @@ pub struct Context {
     leaving: AtomicBool,
     /// The event loop stands still: the broker gets no new workers.
     stalled: AtomicBool,
+    /// The application keeps new workers away. Shared by all incarnations of the broker.
+    cordoned: Arc<AtomicBool>,
 }
 
 impl Context {
@@ -60,6 +62,7 @@ impl Context {
         inbox: Arc<Inbox>,
         tasks: Tasks,
         numbers: Numbers,
+        cordoned: Arc<AtomicBool>,
     ) -> Arc<Self> {
         let incarnation = Incarnation::random();
         Arc::new(Self {
@@ -74,6 +77,7 @@ impl Context {
             operations: Mutex::default(),
             leaving: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
+            cordoned,
             incarnation,
             config,
         })
@@ -97,6 +101,21 @@ impl Context {
     /// JavaScript's event loop stands still, or moves again.
     pub fn set_stalled(&self, stalled: bool) {
         self.stalled.store(stalled, Ordering::Release);
+    }
+
+    /// Whether the application keeps new workers away from this broker.
+    pub fn is_cordoned(&self) -> bool {
+        self.cordoned.load(Ordering::Acquire)
+    }
+
+    /// The application keeps new workers away from this broker, or does so no longer.
+    pub fn set_cordoned(&self, cordoned: bool) {
+        self.cordoned.store(cordoned, Ordering::Release);
+    }
+
+    /// Whether this broker takes workers that it does not run yet.
+    pub fn takes_workers(&self) -> bool {
+        !(self.is_leaving() || self.is_stalled() || self.is_cordoned())
     }
 
     /// Runs a task until it is done or the incarnation ends.

@@ -2,7 +2,9 @@
 
 use crate::broker::context::notices::Notices;
 use crate::broker::context::shared::Context;
+use crate::broker::directory::accusers::{Accusers, MEMORY};
 use crate::broker::directory::avoided::Avoided;
+use crate::broker::js::event::Event;
 use crate::broker::membership::members::Members;
 use crate::clock::boot_millis;
 use crate::coordination::{Complaint, Owner};
@@ -11,6 +13,7 @@ use crate::ids::{ClassName, ClusterName, Incarnation};
 use crate::level::Level;
 use crate::lock::lock;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Brokers that cannot be used, and classes that no broker hosts: placement avoids the former, the log tells of both.
 pub struct Reports {
@@ -21,6 +24,8 @@ pub struct Reports {
     /// Brokers that could not be used lately, and what was said of that.
     avoided: Mutex<Avoided>,
     complaints: Mutex<Notices<Incarnation>>,
+    /// Brokers that could not connect to this one lately.
+    accusers: Mutex<Accusers>,
 }
 
 impl Reports {
@@ -31,6 +36,7 @@ impl Reports {
             missing_classes: Mutex::default(),
             avoided: Mutex::default(),
             complaints: Mutex::default(),
+            accusers: Mutex::default(),
         })
     }
 
@@ -73,8 +79,32 @@ impl Reports {
         });
     }
 
+    /// The broker is told when that may have changed, as long as complaints may be forgotten.
+    fn note_accuser(&self, by: &Incarnation) {
+        lock(&self.accusers).note(by.clone(), boot_millis());
+        let context = self.context.clone();
+        context.inbox.push(Event::Readiness);
+        self.context.spawn("complaint", async move {
+            tokio::time::sleep(Duration::from_millis(MEMORY + 1)).await;
+            context.inbox.push(Event::Readiness);
+        });
+    }
+
+    /// Whether most of the others could not connect to this broker lately, and none is connected.
+    pub fn is_unreachable(&self) -> bool {
+        let accusers = lock(&self.accusers).current(boot_millis());
+        if accusers.is_empty() || self.members.peers.connections().iter().any(|connection| connection.is_open()) {
+            return false;
+        }
+        let others = self.members.count_others();
+        2 * accusers.iter().filter(|accuser| self.members.knows(accuser)).count() > others
+    }
+
     /// Another broker says that it cannot use this one.
     pub fn hear_complaint(&self, by: &Incarnation, complaint: Complaint) {
+        if complaint != Complaint::Silent {
+            self.note_accuser(by);
+        }
         let Some(count) = lock(&self.complaints).note(self.context.incarnation.clone(), boot_millis()) else { return };
         let name = self.members.broker_of(by).map(|broker| format!("\"{broker}\""));
         let by = name.unwrap_or_else(|| "of unknown name".into());

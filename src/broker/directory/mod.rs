@@ -7,10 +7,11 @@
 //! | from a worker's id to a route | [`resolution`], [`lookup`] |
 //! | what waits is written to the route that was found | [`attachment`] |
 //! | a worker that is made or woken by a message | [`lookup`] |
-//! | brokers that cannot be used | [`avoided`], [`complaints`] |
+//! | brokers that cannot be used | [`avoided`], [`complaints`], [`accusers`] |
 //! | lists of brokers and workers | [`inventory`] |
 //! | what is said of a worker that waits to be recovered | [`pending`] |
 
+pub mod accusers;
 pub mod attachment;
 pub mod avoided;
 pub mod complaints;

@@ -144,6 +144,7 @@ impl BatchWriter {
             Event::WorkerLost { id, reason } => self.notice(&["workerLost", id, reason]),
             Event::Suspended => self.notice(&["suspended"]),
             Event::Resumed => self.notice(&["resumed"]),
+            Event::Readiness => self.notice(&["readiness"]),
             Event::Direct { handle } => {
                 self.open(EventKind::Direct);
                 self.number(u64::from(*handle));

@@ -14,6 +14,10 @@ use std::sync::Arc;
 pub enum DestroyCause {
     System = 1,
     Fenced = 2,
+    /// It goes on elsewhere, with its memory.
+    Handover = 3,
+    /// Nobody needed it for a while.
+    Idle = 4,
 }
 
 /// Who waits for a mark to pass through the inbox.
@@ -78,6 +82,8 @@ pub enum Event {
     },
     Suspended,
     Resumed,
+    /// Whether the broker is ready may have changed.
+    Readiness,
     /// Nobody waits for the answer to this ask any more.
     Cancel {
         inbound: u64,

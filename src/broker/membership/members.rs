@@ -75,7 +75,7 @@ impl Members {
             protocol: PROTOCOL,
             lease_ttl: config.lease.ttl(),
             strict: config.lease.strict,
-            draining: self.context.is_leaving() || self.context.is_stalled(),
+            draining: !self.context.takes_workers(),
             process: self.context.config.process.clone(),
         }
     }
@@ -134,6 +134,11 @@ impl Members {
         lock(&self.remembered).members.contains_key(incarnation)
     }
 
+    /// How many members there are besides this broker, as far as it has followed them.
+    pub fn count_others(&self) -> usize {
+        lock(&self.remembered).members.keys().filter(|member| **member != self.context.incarnation).count()
+    }
+
     /// The id of a member's broker.
     pub fn broker_of(&self, incarnation: &Incarnation) -> Option<BrokerId> {
         lock(&self.remembered).members.get(incarnation).map(|record| record.broker.clone())
@@ -142,7 +147,7 @@ impl Members {
     /// Whether a broker of the cluster is known that hosts the class and takes new workers, as of the last look at
     /// the members.
     pub fn is_hosted(&self, class: &ClassName, cluster: &ClusterName) -> bool {
-        let here = *cluster == self.context.cluster && !self.context.is_leaving() && self.hosts(class);
+        let here = *cluster == self.context.cluster && self.context.takes_workers() && self.hosts(class);
         here || lock(&self.remembered).members.values().any(|record| {
             let other = record.incarnation != self.context.incarnation;
             other && !record.draining && record.cluster == *cluster && record.classes.contains(class)

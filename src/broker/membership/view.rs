@@ -9,7 +9,7 @@ use crate::broker::membership::eviction::Deaths;
 use crate::broker::membership::members::Members;
 use crate::clock::boot_millis;
 use crate::coordination::{Departure, Look};
-use crate::error::{Code, Failure};
+use crate::error::{Code, Delivered, Failure};
 use crate::ids::Incarnation;
 use crate::level::Level;
 use crate::lock::lock;
@@ -190,6 +190,33 @@ impl View {
                 Ok(_) => Event::done(slot),
                 Err(error) => Event::failed(slot, Failure::new(Code::Redis, error.to_string())),
             }
+        });
+    }
+
+    /// Keeps new workers away from this broker, or lets them come again; answers under `slot` when the registry knows.
+    pub fn cordon(self: &Arc<Self>, slot: u64, cordoned: bool) {
+        self.context.set_cordoned(cordoned);
+        self.context.inbox.push(Event::Readiness);
+        // An older record may be on its way: this one follows it.
+        self.members.changes.publish();
+        let view = self.clone();
+        self.context.operate("cordon", slot, async move {
+            let give_up = boot_millis() + view.context.config.retries.duration;
+            let mut backoff = view.context.backoff();
+            loop {
+                match view.context.coordinator.update(&view.members.record()).await {
+                    Ok(_) => break,
+                    Err(error) if boot_millis() >= give_up => {
+                        let failure = Failure::new(Code::Redis, error.to_string());
+                        return Event::failed(slot, failure.with_delivered(Delivered::Unknown));
+                    }
+                    Err(_) => tokio::time::sleep(backoff.next_wait()).await,
+                }
+            }
+            if !cordoned {
+                view.members.claim_everything();
+            }
+            Event::done(slot)
         });
     }
 

@@ -45,6 +45,7 @@ pub fn encode(owner: &Incarnation, held: &Held) -> String {
 fn cause_of(digit: u64) -> Cause {
     match digit {
         0 => Cause::New,
+        2 => Cause::Handover,
         3 => Cause::Wake,
         _ => Cause::Recovery,
     }
