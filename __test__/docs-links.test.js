@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { existsSync, readFileSync, readdirSync, statSync } = require('node:fs');
 const { dirname, join, normalize } = require('node:path');
-const { test } = require('node:test');
+const { describe, test } = require('node:test');
 
 const ROOT = join(__dirname, '..');
 const DOCS = readdirSync(join(ROOT, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md')).map((name) => join('docs', name));
@@ -54,4 +54,24 @@ test('the reference of events lists every warning of the package and no other', 
 test('README leads to every page of docs/ and docs/reference/', () => {
   const linked = new Set([...textOf('README.md').matchAll(/\]\((docs\/[\w/.-]+\.md)/g)].map(([, path]) => path));
   assert.deepEqual(DOCS.filter((page) => !linked.has(page)), []);
+});
+
+describe('the glossary', () => {
+  const tables = textOf('docs/glossary.md').split(/^## /m).slice(1);
+  const termsOf = (table) => [...table.matchAll(/^\| (?!term \|)([a-z][a-z, ]*) \|/gm)].map(([, term]) => term);
+
+  test('lists its terms in alphabetical order, each of them once', () => {
+    assert.equal(tables.length, 2);
+    for (const table of tables) assert.deepEqual(termsOf(table), [...termsOf(table)].sort());
+    const all = tables.flatMap(termsOf);
+    assert.ok(all.length > 40);
+    assert.equal(new Set(all).size, all.length);
+  });
+
+  test('defines only terms that other pages or the types use', () => {
+    const used = [...PAGES.filter((page) => page !== 'docs/glossary.md'), 'index.d.ts', 'src/broker/mod.rs', 'src/lib.rs'].map(textOf).join('\n').toLowerCase();
+    const isUsed = (term) => new RegExp(`\\b${term.replaceAll(' ', '\\w* ')}`).test(used);
+    const unused = tables.flatMap(termsOf).flatMap((term) => term.split(', ')).filter((term) => !isUsed(term));
+    assert.deepEqual(unused, []);
+  });
 });
