@@ -161,7 +161,7 @@ async fn what_follows_a_message_that_came_too_early_goes_back_too_until_its_send
     };
     tell(1);
     assert!(matches!(
-        near.directory.routes.raise(&connection, &"Room#x".into(), epoch, Chain::EMPTY, boot_millis() + 3000).await,
+        near.directory.routes.raise(&connection, &"Room#x".into(), Chain::EMPTY, boot_millis() + 3000).await,
         Settled::Reply(_)
     ));
     tell(2);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use dworker::ids::Endpoint;
 use dworker::transport::{CloseReason, ConnectError, SendError};
 use dworker::wire::codec::encode_tell;
-use dworker::wire::message::{Message, Payload, PayloadRef};
+use dworker::wire::message::{Message, Payload};
 use transport_support::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,9 +26,7 @@ async fn frames_of_each_of_several_threads_arrive_in_their_order() {
                         let max = connection.max_message_bytes();
                         let method = thread.to_string();
                         connection
-                            .send_with(|out| {
-                                encode_tell(out, max, address(number, &method), PayloadRef::json(b"[1,2,3]"))
-                            })
+                            .send_with(|out| encode_tell(out, max, numbered(number, &method, b"[1,2,3]")))
                             .unwrap();
                         if number % 7 == thread {
                             connection.flush();

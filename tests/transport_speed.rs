@@ -5,7 +5,7 @@ mod transport_support;
 
 use dworker::transport::Connection;
 use dworker::wire::codec::{encode_ask, encode_reply, encode_tell};
-use dworker::wire::message::{Message, PayloadRef};
+use dworker::wire::message::Message;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{mpsc, Arc};
 use std::time::Instant;
@@ -39,7 +39,7 @@ async fn ping_pong_between_two_threads() {
                     let started = Instant::now();
                     let max = connection.max_message_bytes();
                     connection
-                        .send_with(|out| encode_ask(out, max, call, address(1, "method"), PayloadRef::json(&PAYLOAD)))
+                        .send_with(|out| encode_ask(out, max, call, 1000, numbered(1, "method", &PAYLOAD)))
                         .unwrap();
                     connection.flush();
                     assert_eq!(arrived.recv().unwrap(), call);
@@ -100,5 +100,5 @@ async fn one_way_from_a_thread_that_flushes_every_hundred() {
 
 fn send(connection: &Connection, number: u32) -> Result<(), dworker::transport::SendError> {
     let max = connection.max_message_bytes();
-    connection.send_with(|out| encode_tell(out, max, address(number, "method"), PayloadRef::json(&PAYLOAD)))
+    connection.send_with(|out| encode_tell(out, max, numbered(number, "method", &PAYLOAD)))
 }

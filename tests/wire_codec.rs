@@ -6,7 +6,7 @@ use dworker::error::Code;
 use dworker::ids::{Epoch, WorkerId};
 use dworker::wire::call_chain::{Chain, Link};
 use dworker::wire::codec::*;
-use dworker::wire::message::{Encoding, Envelope, Message, Payload, PayloadRef};
+use dworker::wire::message::{Encoding, Envelope, EnvelopeRef, Message, Payload, PayloadRef};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -70,26 +70,18 @@ fn messages() -> impl Strategy<Value = Message> {
             message,
             body
         }),
-        (number(), any::<u32>(), codes(), envelopes()).prop_map(|(call, time_left, code, envelope)| Message::Bounce {
-            call,
-            time_left,
-            code,
-            envelope
+        (number(), codes(), envelopes()).prop_map(|(call, code, envelope)| Message::Bounce { call, code, envelope }),
+        (number(), any::<u32>(), text(MAX_WORKER_BYTES), chains()).prop_map(|(call, time_left, worker, chain)| {
+            Message::Create { call, time_left, worker: WorkerId::new(worker), chain }
         }),
-        (number(), any::<u32>(), text(MAX_WORKER_BYTES), number(), chains()).prop_map(
-            |(call, time_left, worker, epoch, chain)| {
-                Message::Create { call, time_left, worker: WorkerId::new(worker), epoch: Epoch(epoch), chain }
-            }
-        ),
         (number(), text(MAX_WORKER_BYTES))
             .prop_map(|(call, worker)| Message::Sync { call, worker: WorkerId::new(worker) }),
         number().prop_map(|call| Message::Synced { call }),
         number().prop_map(|call| Message::Cancel { call }),
         (codes(), bytes(0..300)).prop_map(|(code, message)| Message::Close { code, message }),
-        Just(Message::Drain),
         number().prop_map(|token| Message::Ping { token }),
         number().prop_map(|token| Message::Pong { token }),
-        (14..=255u8, number()).prop_map(|(kind, call)| Message::Unknown { kind, call }),
+        (13..=255u8, number()).prop_map(|(kind, call)| Message::Unknown { kind, call }),
         number().prop_map(|call| Message::Unknown { kind: 0, call }),
     ]
 }
@@ -168,17 +160,15 @@ proptest! {
     fn the_short_ways_write_what_the_long_way_writes(
         envelope in envelopes(), call in any::<u64>(), time_left in any::<u32>(), before in vec(any::<u8>(), 0..20),
     ) {
-        let payload = PayloadRef::from(&envelope.payload);
-        let (worker, method) = (envelope.worker.as_str(), &envelope.method[..]);
         let (mut long, mut short) = (BytesMut::from(&before[..]), BytesMut::from(&before[..]));
         encode(&Message::Ask { call, time_left, envelope: envelope.clone() }, MAX, &mut long).unwrap();
         encode(&Message::Tell { envelope: envelope.clone() }, MAX, &mut long).unwrap();
         encode(&Message::Reply { call, payload: envelope.payload.clone() }, MAX, &mut long).unwrap();
-        let to = Address { time_left, epoch: envelope.epoch, sequence: envelope.sequence, worker, method, chain: &envelope.chain };
-        encode_ask(&mut short, MAX, call, to, payload).unwrap();
-        encode_tell(&mut short, MAX, Address { time_left: 0, ..to }, payload).unwrap();
-        encode_reply(&mut short, MAX, call, payload).unwrap();
+        encode_ask(&mut short, MAX, call, time_left, envelope.as_ref()).unwrap();
+        encode_tell(&mut short, MAX, envelope.as_ref()).unwrap();
+        encode_reply(&mut short, MAX, call, PayloadRef::from(&envelope.payload)).unwrap();
         prop_assert_eq!(long, short);
+        prop_assert_eq!(envelope.as_ref().copied(), envelope);
     }
 
     #[test]
@@ -197,11 +187,12 @@ proptest! {
     }
 
     #[test]
-    fn what_fitted_as_an_ask_fits_as_its_bounce(envelope in envelopes()) {
-        let (mut ask, mut bounce) = (BytesMut::new(), BytesMut::new());
+    fn a_bounce_is_no_longer_than_the_message_that_it_brings_back(envelope in envelopes()) {
+        let (mut ask, mut tell, mut bounce) = (BytesMut::new(), BytesMut::new(), BytesMut::new());
         encode(&Message::Ask { call: 1, time_left: 2, envelope: envelope.clone() }, MAX, &mut ask).unwrap();
-        encode(&Message::Bounce { call: 1, time_left: 2, code: Code::NoBroker, envelope }, MAX, &mut bounce).unwrap();
-        prop_assert_eq!(ask.len(), bounce.len());
+        encode(&Message::Tell { envelope: envelope.clone() }, MAX, &mut tell).unwrap();
+        encode(&Message::Bounce { call: 1, code: Code::NoBroker, envelope }, MAX, &mut bounce).unwrap();
+        prop_assert!(bounce.len() <= ask.len() && bounce.len() <= tell.len());
     }
 }
 
@@ -260,16 +251,17 @@ fn a_claimed_length_takes_room_only_as_its_bytes_come() {
 #[test]
 fn an_unknown_kind_is_reported_with_its_call_and_the_next_frame_is_read() {
     let mut stream = frame(99, 7, 200, b"whatever a later build puts here");
-    encode(&Message::Drain, MAX, &mut stream).unwrap();
+    encode(&Message::Ping { token: 5 }, MAX, &mut stream).unwrap();
     stream.put_slice(&[0, 0, 0, 1, 100]);
     let (messages, error, _) = read(&stream, &[5], MAX);
-    let expected = [Message::Unknown { kind: 99, call: 77 }, Message::Drain, Message::Unknown { kind: 100, call: 0 }];
+    let expected =
+        [Message::Unknown { kind: 99, call: 77 }, Message::Ping { token: 5 }, Message::Unknown { kind: 100, call: 0 }];
     assert_eq!((&messages[..], error), (&expected[..], None));
 }
 
 #[test]
 fn flags_that_this_build_does_not_know_are_ignored() {
-    let mut ping = frame(12, 0, 0, b"");
+    let mut ping = frame(11, 0, 0, b"");
     ping[5] = 0xff;
     assert_eq!(decode(&ping), Ok(Some(Message::Ping { token: 77 })));
 }
@@ -278,33 +270,39 @@ fn flags_that_this_build_does_not_know_are_ignored() {
 fn a_malformed_frame_is_named_and_never_accepted() {
     let names = |worker: &[u8], worker_length: u16, method: &[u8], method_length: u16| {
         let mut rest = BytesMut::new();
-        rest.put_u64(0);
+        rest.put_u64(1); // epoch
+        rest.put_u32(2); // sequence
         rest.put_u16(worker_length);
         rest.put_u16(method_length);
         rest.put_slice(worker);
         rest.put_slice(method);
         rest
     };
+    let (ends_early, goes_on) = ("a frame that ends early", "a frame that goes on behind its end");
+    let (long_worker, long_method) = ("a worker id that is too long", "a method that is too long");
+    let (bad_worker, bad_method) = ("a worker id that is no UTF-8", "a method that is no UTF-8");
     let cases: &[(&str, BytesMut)] = &[
-        ("empty", BytesMut::from(&[0, 0, 0, 0][..])),
-        ("header cut", BytesMut::from(&[0, 0, 0, 3, 1, 0, 0][..])),
-        ("no address", frame(1, 1, 0, b"")),
-        ("names beyond the frame", frame(1, 1, 0, &names(b"w", 1, b"m", 200))),
-        ("worker too long", frame(1, 1, 0, &names(&[b'w'; 513], 513, b"m", 1))),
-        ("method too long", frame(2, 1, 0, &names(b"w", 1, &[b'm'; 257], 257))),
-        ("worker no UTF-8", frame(2, 1, 0, &names(b"\xff", 1, b"m", 1))),
-        ("method no UTF-8", frame(2, 1, 0, &names(b"w", 1, b"\xc3", 1))),
-        ("a name cut inside a character", frame(2, 1, 0, &names("wé".as_bytes(), 2, b"\xa9", 1))),
-        ("absent with bytes", frame(3, 0, 0, b"1")),
-        ("unknown code", frame(4, 0, 0, &[0; 4])),
-        ("text beyond the frame", frame(4, 0, 1, &[0, 0, 0, 9, 1])),
-        ("close with a body", frame(10, 0, 1, &[0, 0, 0, 0, 1])),
-        ("create without an epoch", frame(6, 0, 0, &[0; 11])),
-        ("drain with a tail", frame(11, 0, 0, b"1")),
-        ("ping with a tail", frame(12, 0, 0, b"1")),
+        ("an empty frame", BytesMut::from(&[0, 0, 0, 0][..])),
+        (ends_early, BytesMut::from(&[0, 0, 0, 3, 1, 0, 0][..])),
+        (ends_early, frame(1, 1, 0, b"")),
+        (ends_early, frame(1, 1, 0, &[0; 4])),
+        (ends_early, frame(2, 1, 0, &names(b"w", 1, b"m", 200))),
+        (ends_early, frame(2, 1, 0, &names(b"w", 200, b"m", 1))),
+        (long_worker, frame(2, 1, 0, &names(&[b'w'; 513], 513, b"m", 1))),
+        (long_method, frame(2, 1, 0, &names(b"w", 1, &[b'm'; 257], 257))),
+        (bad_worker, frame(2, 1, 0, &names(b"\xff", 1, b"m", 1))),
+        (bad_method, frame(2, 1, 0, &names(b"w", 1, b"\xc3", 1))),
+        // A name that is cut inside a character.
+        (bad_worker, frame(2, 1, 0, &names("wé".as_bytes(), 2, b"\xa9", 1))),
+        ("bytes where the payload is absent", frame(3, 0, 0, b"1")),
+        ("an unknown error code", frame(4, 0, 0, &[0; 4])),
+        (ends_early, frame(4, 0, 1, &[0, 0, 0, 9, 1])),
+        (goes_on, frame(10, 0, 1, &[0, 0, 0, 0, 1])),
+        (ends_early, frame(6, 0, 0, &[0; 3])),
+        (goes_on, frame(11, 0, 0, b"1")),
     ];
-    for (name, bytes) in cases {
-        assert!(matches!(decode(bytes), Err(DecodeError::Malformed(_))), "{name}: {:?}", decode(bytes));
+    for (reason, bytes) in cases {
+        assert_eq!(decode(bytes), Err(DecodeError::Malformed(reason)), "{bytes:?}");
     }
 }
 
@@ -313,15 +311,14 @@ fn names_over_their_limits_are_not_sent() {
     let mut out = BytesMut::new();
     let long = "w".repeat(513);
     assert_eq!(
-        encode_tell(&mut out, MAX, address(&long, "m"), PayloadRef::ABSENT),
+        encode_tell(&mut out, MAX, EnvelopeRef::new(&long, "m", PayloadRef::ABSENT)),
         Err(TooLarge { length: 513, max: 512 })
     );
     assert_eq!(
-        encode_tell(&mut out, MAX, address("w", &long[..257]), PayloadRef::ABSENT),
+        encode_tell(&mut out, MAX, EnvelopeRef::new("w", &long[..257], PayloadRef::ABSENT)),
         Err(TooLarge { length: 257, max: 256 })
     );
-    let create =
-        Message::Create { call: 1, time_left: 1, worker: WorkerId::new(&long), epoch: Epoch(1), chain: Chain::EMPTY };
+    let create = Message::Create { call: 1, time_left: 1, worker: WorkerId::new(&long), chain: Chain::EMPTY };
     assert_eq!(encode(&create, MAX, &mut out), Err(TooLarge { length: 513, max: 512 }));
     assert!(out.is_empty());
 }
@@ -329,7 +326,7 @@ fn names_over_their_limits_are_not_sent() {
 #[test]
 fn names_of_exactly_their_limits_are_sent_and_read() {
     let (mut out, worker, method) = (BytesMut::new(), "w".repeat(512), "m".repeat(256));
-    encode_tell(&mut out, MAX, address(&worker, &method), PayloadRef::ABSENT).unwrap();
+    encode_tell(&mut out, MAX, EnvelopeRef::new(&worker, &method, PayloadRef::ABSENT)).unwrap();
     let Ok(Some(Message::Tell { envelope })) = decode(&out) else { panic!("no tell") };
     assert_eq!((envelope.worker.as_str(), &envelope.method[..]), (&worker[..], method.as_bytes()));
 }
@@ -337,13 +334,9 @@ fn names_of_exactly_their_limits_are_sent_and_read() {
 #[test]
 fn a_payload_is_a_slice_of_what_was_read() {
     let mut stream = BytesMut::new();
-    encode_tell(&mut stream, MAX, address("w", "method"), PayloadRef::json(b"[1,2,3]")).unwrap();
+    encode_tell(&mut stream, MAX, EnvelopeRef::new("w", "method", PayloadRef::json(b"[1,2,3]"))).unwrap();
     let range = stream.as_ptr_range();
     let Ok(Some(Message::Tell { envelope })) = Decoder::new(MAX).next(&mut stream) else { panic!("no tell") };
     assert!(range.contains(&envelope.payload.bytes.as_ptr()));
     assert!(range.contains(&envelope.method.as_ptr()));
-}
-
-fn address<'a>(worker: &'a str, method: &'a str) -> Address<'a> {
-    Address { time_left: 0, epoch: Epoch(1), sequence: 0, worker, method: method.as_bytes(), chain: &Chain::EMPTY }
 }

@@ -3,23 +3,14 @@
 use bytes::BytesMut;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{black_box, Bencher};
-use dworker::ids::Epoch;
-use dworker::wire::call_chain::Chain;
-use dworker::wire::codec::{encode_ask, Address, Decoder, MAX_FRAME_DEFAULT};
-use dworker::wire::message::PayloadRef;
+use dworker::wire::codec::{encode_ask, Decoder, MAX_FRAME_DEFAULT};
+use dworker::wire::message::{EnvelopeRef, PayloadRef};
 
 const PAYLOADS: [usize; 3] = [16, 1024, 16 * 1024];
 
 fn append(out: &mut BytesMut, json: &[u8]) {
-    let to = Address {
-        time_left: 10_000,
-        epoch: Epoch(7),
-        sequence: 1,
-        worker: "Room#1234",
-        method: b"move",
-        chain: &Chain::EMPTY,
-    };
-    encode_ask(out, MAX_FRAME_DEFAULT, 42, to, PayloadRef::json(json)).expect("it fits");
+    let envelope = EnvelopeRef::new("Room#1234", "move", PayloadRef::json(json));
+    encode_ask(out, MAX_FRAME_DEFAULT, 42, 10_000, envelope).expect("it fits");
 }
 
 fn json(bytes: usize) -> Vec<u8> {

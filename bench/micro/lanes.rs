@@ -1,23 +1,14 @@
 //! The table of routes: a look-up for each message, and what waits for a route.
 
-use bytes::Bytes;
 use divan::{black_box, Bencher};
-use dworker::broker::directory::lane::Parked;
+use dworker::broker::directory::lane::Outgoing;
 use dworker::broker::directory::lanes::Lanes;
-use dworker::wire::call_chain::Chain;
-use dworker::wire::message::Payload;
+use dworker::wire::message::{EnvelopeRef, PayloadRef};
 
-fn message(sequence: u32) -> Parked {
-    Parked {
-        sequence,
-        call: u64::from(sequence),
-        tell_slot: 0,
-        deadline: u64::MAX,
-        method: Bytes::from_static(b"move"),
-        chain: Chain::EMPTY,
-        payload: Payload::json(Bytes::from_static(b"{\"x\":1}")),
-        makes: false,
-    }
+fn message(sequence: u32) -> Outgoing {
+    let envelope =
+        EnvelopeRef { sequence, ..EnvelopeRef::new("Room#1", "move", PayloadRef::json(b"{\"x\":1}")) }.copied();
+    Outgoing { envelope, slot: u64::from(sequence), is_ask: true, deadline: u64::MAX, makes: false }
 }
 
 #[divan::bench(args = [16, 1_000, 100_000])]

@@ -7,10 +7,10 @@
 use crate::binding::batch_cursor::Station;
 use crate::binding::data::{bytes_of, Data};
 use crate::binding::strings::{self, Text};
+use crate::broker::directory::lane::Outgoing;
 use crate::broker::js::event::Event;
-use crate::broker::messaging::outgoing::Outgoing;
 use crate::clock::boot_millis;
-use crate::wire::call_chain::Chain;
+use crate::wire::message::EnvelopeRef;
 use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, JsValue, Object};
 use napi::{check_status, sys, Env};
 use napi_derive::napi;
@@ -94,11 +94,14 @@ unsafe extern "C" fn ask_for(env: sys::napi_env, info: sys::napi_callback_info) 
                     let recipe = arguments.recipe(4)?;
                     let home = home.and_then(|home| home.core.life().ok());
                     data.payload(|payload| {
-                        let (worker, method, chain) = (&*worker, &*method, Chain::EMPTY);
-                        let outgoing = Outgoing { worker, method, payload, slot, ask: true, deadline, chain, recipe };
+                        let envelope = EnvelopeRef::new(&worker, &method, payload);
+                        let outgoing = Outgoing { envelope, slot, is_ask: true, deadline, makes: recipe > 0 };
                         match home {
-                            Some(home) => life.messages.ask_for(&home.activation.workers, inbound as u64, outgoing),
-                            None => life.messages.send_ask(&outgoing, boot_millis()),
+                            Some(home) => {
+                                let workers = &home.activation.workers;
+                                life.messages.ask_for(workers, inbound as u64, outgoing, recipe);
+                            }
+                            None => life.messages.send_ask(outgoing, recipe, boot_millis()),
                         }
                     });
                     station.left_to_send(&life);

@@ -139,8 +139,8 @@ impl Intake {
     fn bounce(&self, message: Message) -> Option<Message> {
         let code = Code::WorkerNotFound;
         let back = match message {
-            Message::Ask { call, time_left, envelope } => Message::Bounce { call, time_left, code, envelope },
-            Message::Tell { envelope } => Message::Bounce { call: 0, time_left: 0, code, envelope },
+            Message::Ask { call, envelope, .. } => Message::Bounce { call, code, envelope },
+            Message::Tell { envelope } => Message::Bounce { call: 0, code, envelope },
             Message::Create { call, .. } => Message::Failure {
                 call,
                 code,

@@ -93,22 +93,73 @@ fn detach(bytes: &mut Bytes) {
     }
 }
 
-/// What an ask and a tell have in common.
+/// One message to a worker: what an ask, a tell and a bounce have in common, from the sender to the handler.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
+    /// The worker that is to handle the message.
     pub worker: WorkerId,
-    /// The activation that the sender knows of: another one sends the message back.
+    /// The activation that the sender knows of: another one sends the message back. Set when a route is known.
     pub epoch: Epoch,
     /// Place of this message among all that its sender wrote to this worker; a bounce echoes it.
     pub sequence: u32,
-    /// Valid UTF-8, at most 256 bytes.
+    /// Name of the method: valid UTF-8, at most 256 bytes.
     pub method: Bytes,
-    /// Whose turns wait for the answer; of an ask.
+    /// The workers that wait for the answer; of an ask.
     pub chain: Chain,
+    /// The arguments.
     pub payload: Payload,
 }
 
+/// An [`Envelope`] whose parts belong to the caller: what JavaScript sends and the codec writes.
+#[derive(Clone, Copy, Debug)]
+pub struct EnvelopeRef<'a> {
+    /// See [`Envelope::worker`].
+    pub worker: &'a str,
+    /// See [`Envelope::epoch`].
+    pub epoch: Epoch,
+    /// See [`Envelope::sequence`].
+    pub sequence: u32,
+    /// See [`Envelope::method`].
+    pub method: &'a [u8],
+    /// See [`Envelope::chain`].
+    pub chain: &'a Chain,
+    /// See [`Envelope::payload`].
+    pub payload: PayloadRef<'a>,
+}
+
+impl<'a> EnvelopeRef<'a> {
+    /// A message that has no route yet: its epoch and sequence are set when it gets one.
+    pub fn new(worker: &'a str, method: &'a str, payload: PayloadRef<'a>) -> Self {
+        let (epoch, method) = (Epoch::default(), method.as_bytes());
+        Self { worker, epoch, sequence: 0, method, chain: &Chain::EMPTY, payload }
+    }
+
+    /// An envelope with copies of all parts.
+    pub fn copied(self) -> Envelope {
+        Envelope {
+            worker: WorkerId::new(self.worker),
+            epoch: self.epoch,
+            sequence: self.sequence,
+            method: Bytes::copy_from_slice(self.method),
+            chain: self.chain.clone(),
+            payload: self.payload.copied(),
+        }
+    }
+}
+
 impl Envelope {
+    /// The same message, borrowed.
+    pub fn as_ref(&self) -> EnvelopeRef<'_> {
+        EnvelopeRef {
+            worker: self.worker.as_str(),
+            epoch: self.epoch,
+            sequence: self.sequence,
+            method: &self.method,
+            chain: &self.chain,
+            payload: (&self.payload).into(),
+        }
+    }
+
     /// For a message that was read from a socket and waits now: lets go of the buffer that others were read into, too.
     pub fn detach(&mut self) {
         detach(&mut self.payload.bytes);
@@ -151,17 +202,15 @@ pub enum Message {
     /// 5: an ask (`call` > 0) or tell (`call` = 0) that was not handled comes back whole.
     Bounce {
         call: u64,
-        time_left: u32,
         code: Code,
         envelope: Envelope,
     },
-    /// 6: take up this worker, which stands under you with this epoch. Answered by `Reply` (absent) when its
+    /// 6: start this worker, which the registry assigns to the receiver. Answered by `Reply` (absent) when its
     /// `onCreate` ended, or `Failure`.
     Create {
         call: u64,
         time_left: u32,
         worker: WorkerId,
-        epoch: Epoch,
         /// The workers that wait for this creation.
         chain: Chain,
     },
@@ -184,16 +233,14 @@ pub enum Message {
         code: Code,
         message: Bytes,
     },
-    /// 11: the sender takes nothing new.
-    Drain,
-    /// 12, 13: liveness.
+    /// 11, 12: liveness.
     Ping {
         token: u64,
     },
     Pong {
         token: u64,
     },
-    /// 14: a kind that this build does not know; `call` is its first id.
+    /// Any other number: a kind that this build does not know; `call` is its first id.
     Unknown {
         kind: u8,
         call: u64,

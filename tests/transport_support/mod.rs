@@ -7,9 +7,8 @@ use bytes::Bytes;
 use dworker::ids::{BrokerId, Endpoint, Epoch, Incarnation, WorkerId};
 use dworker::transport::{CloseReason, Connection, Events, MemoryHub, Transport, TransportConfig};
 use dworker::wire::call_chain::Chain;
-use dworker::wire::codec::Address;
 use dworker::wire::handshake::{Identity, Secrets};
-use dworker::wire::message::{Envelope, Message, Payload};
+use dworker::wire::message::{Envelope, EnvelopeRef, Message, Payload, PayloadRef};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -226,14 +225,7 @@ pub fn sequences(messages: &[Message]) -> Vec<u32> {
     messages.iter().filter_map(sequence).collect()
 }
 
-/// Where a message of this number goes.
-pub fn address(sequence: u32, method: &str) -> Address<'_> {
-    Address {
-        time_left: 1000,
-        epoch: Epoch(1),
-        sequence,
-        worker: "Test#1",
-        method: method.as_bytes(),
-        chain: &Chain::EMPTY,
-    }
+/// A message with this number.
+pub fn numbered<'a>(sequence: u32, method: &'a str, payload: &'a [u8]) -> EnvelopeRef<'a> {
+    EnvelopeRef { epoch: Epoch(1), sequence, ..EnvelopeRef::new("Test#1", method, PayloadRef::json(payload)) }
 }

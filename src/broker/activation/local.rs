@@ -1,13 +1,12 @@
 //! What the directory asks of the workers of this broker while it searches for a route.
 
-use crate::broker::activation::catalog::{Admission, Creator};
-use crate::broker::activation::turns::{cycle, ending};
+use crate::broker::activation::catalog::Creator;
 use crate::broker::activation::workers::Workers;
-use crate::broker::directory::lane::Parked;
 use crate::broker::directory::routes::Local;
-use crate::error::{Code, Failure};
-use crate::ids::{Epoch, WorkerId};
+use crate::error::Failure;
+use crate::ids::WorkerId;
 use crate::wire::call_chain::Chain;
+use crate::wire::message::Envelope;
 
 #[async_trait::async_trait]
 impl Local for Workers {
@@ -21,13 +20,7 @@ impl Local for Workers {
         Some(receiver.await.ok()?.map(drop))
     }
 
-    fn deliver(&self, worker: &WorkerId, epoch: Epoch, parked: &Parked) -> Result<(), Option<Failure>> {
-        match self.deliver_here(worker.as_str(), epoch, parked) {
-            Admission::Ready(_) | Admission::Held => Ok(()),
-            Admission::Full(_) => Err(Some(Failure::new(Code::Overloaded, "The worker's mailbox is full."))),
-            Admission::Absent(_) => Err(None),
-            Admission::Cycle(delivery) => Err(Some(cycle(&delivery))),
-            Admission::Ending(delivery, refusal) => Err(Some(ending(&delivery, refusal))),
-        }
+    fn deliver(&self, call: u64, deadline: u64, envelope: Envelope) -> Result<(), Option<Failure>> {
+        self.deliver_here(call, deadline, envelope)
     }
 }

@@ -3,8 +3,8 @@
 use crate::broker::activation::catalog::State;
 use crate::broker::activation::turns::ending;
 use crate::broker::activation::workers::Workers;
-use crate::broker::calls::table::{time_left, Place};
-use crate::broker::directory::lane::Parked;
+use crate::broker::calls::table::Place;
+use crate::broker::directory::lane::Outgoing;
 use crate::broker::directory::lanes::{Lanes, Returned};
 use crate::broker::js::delivery::{Delivery, Origin};
 use crate::broker::js::event::{Event, Mark};
@@ -35,8 +35,7 @@ impl Workers {
         }
         match delivery.origin {
             Origin::Remote { connection, call } => {
-                let time_left = time_left(delivery.deadline, boot_millis());
-                let bounce = Message::Bounce { call, time_left, code, envelope: delivery.envelope };
+                let bounce = Message::Bounce { call, code, envelope: delivery.envelope };
                 // A connection that is closed or full has told, or tells, its peer by itself.
                 let _ = connection.answer(&bounce);
             }
@@ -48,19 +47,11 @@ impl Workers {
         self.calls.route(slot, Place::Nowhere);
         let worker = delivery.envelope.worker.clone();
         let deadline = if slot > 0 { delivery.deadline } else { boot_millis() + self.context.config.retries.duration };
-        let parked = Parked {
-            sequence: delivery.envelope.sequence,
-            call: slot,
-            tell_slot: 0,
-            deadline,
-            method: delivery.envelope.method,
-            chain: delivery.envelope.chain,
-            payload: delivery.envelope.payload,
-            makes: false,
-        };
         let sync = self.context.next_call();
         let returned = match code {
-            Code::WorkerNotFound => lanes.returned_here(worker.as_str(), sync, parked),
+            Code::WorkerNotFound => {
+                lanes.returned_here(worker.as_str(), sync, Outgoing::again(delivery.envelope, slot, deadline))
+            }
             _ => Returned::TooLate,
         };
         match returned {

@@ -43,7 +43,7 @@ impl Creations {
         until: u64,
         hasty: bool,
     ) -> Raised {
-        let Reservation { id, owner, epoch } = reservation;
+        let Reservation { id, owner, .. } = reservation;
         if owner.incarnation == self.context.incarnation {
             return self.take_up_here(id, chain, until).await;
         }
@@ -51,7 +51,7 @@ impl Creations {
             Ok(connection) => connection,
             Err(failure) => return Raised::Undelivered(failure),
         };
-        let mut raising = pin!(self.routes.raise(&connection, id, *epoch, chain.clone(), until));
+        let mut raising = pin!(self.routes.raise(&connection, id, chain.clone(), until));
         if hasty {
             if let Ok(settled) = tokio::time::timeout(TAKE_UP_PATIENCE, &mut raising).await {
                 return self.read_answer(owner, id, settled);

@@ -4,12 +4,10 @@ use crate::broker::activation::catalog::{Admission, Refusal};
 use crate::broker::activation::requests::AskPlace;
 use crate::broker::activation::workers::Workers;
 use crate::broker::calls::table::Place;
-use crate::broker::directory::lane::Parked;
 use crate::broker::js::delivery::{Delivery, Handle, Origin};
 use crate::broker::js::event::Event;
 use crate::clock::boot_millis;
 use crate::error::{Code, Failure};
-use crate::ids::{Epoch, WorkerId};
 use crate::lock::lock;
 use crate::wire::message::Envelope;
 
@@ -91,45 +89,35 @@ impl Workers {
         drop(closed);
     }
 
-    /// A message of this broker to a worker in this broker: no socket, still a copy, still its mailbox.
-    pub fn deliver_here(&self, worker: &str, epoch: Epoch, parked: &Parked) -> Admission {
-        let origin = Origin::Local { slot: parked.call };
-        let inbound = if parked.call > 0 {
-            lock(&self.inbound).open(AskPlace::beyond_limit(origin.clone()), parked.deadline, parked.chain.clone())
+    /// A message of this broker to a worker of its own: no socket, still a copy, still its mailbox. `call` and its deadline:
+    /// of an ask; 0 for a tell. `Err(None)`: the worker does not live here, or not under this epoch.
+    pub fn deliver_here(&self, call: u64, deadline: u64, envelope: Envelope) -> Result<(), Option<Failure>> {
+        let origin = Origin::Local { slot: call };
+        let (inbound, deadline) = if call > 0 {
+            let place = AskPlace::beyond_limit(origin.clone());
+            (lock(&self.inbound).open(place, deadline, envelope.chain.clone()), deadline)
         } else {
-            0
-        };
-        let delivery = Delivery {
-            handle: 0,
-            inbound,
-            turn: false,
-            origin,
-            deadline: if parked.call > 0 { parked.deadline } else { u64::MAX },
-            envelope: Envelope {
-                worker: WorkerId::new(worker),
-                epoch,
-                sequence: parked.sequence,
-                method: parked.method.clone(),
-                chain: parked.chain.clone(),
-                payload: parked.payload.clone(),
-            },
+            (0, u64::MAX)
         };
         // A call that is in the worker's hands may have run: it counts as written.
-        self.calls.route(parked.call, Place::Here { inbound });
+        self.calls.route(call, Place::Here { inbound });
+        let delivery = Delivery { handle: 0, inbound, turn: false, origin, deadline, envelope };
         let admission = lock(&self.residents).admit(delivery);
-        match admission {
+        let failure = match admission {
             Admission::Ready(delivery) => {
                 self.begin_turn(&delivery);
-                self.context.inbox.push_quietly(Event::Message(delivery.clone()));
-                Admission::Ready(delivery)
+                self.context.inbox.push_quietly(Event::Message(delivery));
+                return Ok(());
             }
-            Admission::Held => Admission::Held,
-            back => {
-                lock(&self.inbound).close(inbound);
-                self.calls.route(parked.call, Place::Nowhere);
-                back
-            }
-        }
+            Admission::Held => return Ok(()),
+            Admission::Full(_) => Some(Failure::new(Code::Overloaded, "The queue of messages for the worker is full.")),
+            Admission::Absent(_) => None,
+            Admission::Cycle(delivery) => Some(cycle(&delivery)),
+            Admission::Ending(delivery, refusal) => Some(ending(&delivery, refusal)),
+        };
+        lock(&self.inbound).close(inbound);
+        self.calls.route(call, Place::Nowhere);
+        Err(failure)
     }
 
     /// JavaScript is given these events.

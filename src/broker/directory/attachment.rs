@@ -1,7 +1,7 @@
 //! What waits in a lane is written to the route that was found.
 
 use crate::broker::calls::table::{time_left, Place};
-use crate::broker::directory::lane::{Parked, Route};
+use crate::broker::directory::lane::{Outgoing, Route};
 use crate::broker::directory::lanes::Lanes;
 use crate::broker::directory::routes::Routes;
 use crate::broker::js::event::Event;
@@ -9,7 +9,9 @@ use crate::broker::output::failure::send_failure;
 use crate::clock::boot_millis;
 use crate::error::Failure;
 use crate::ids::WorkerId;
-use crate::wire::message::{Envelope, Message};
+use crate::transport::{Connection, SendError};
+use crate::wire::codec;
+use crate::wire::message::{Envelope, EnvelopeRef, Message};
 use std::sync::Arc;
 
 impl Routes {
@@ -26,13 +28,13 @@ impl Routes {
         let number = lanes.lane(worker.as_str(), now).attach();
         let mut broken = false;
         while let Some(parked) = queue.pop_front() {
-            if parked.call > 0 && !self.calls.is_waiting(parked.call) {
+            if parked.is_ask && !self.calls.is_waiting(parked.slot) {
                 continue;
             }
-            match self.pass_on(worker, number, &route, &parked, now) {
+            match self.pass_on(number, &route, &parked, now) {
                 Ok(()) => {
-                    lanes.lane(worker.as_str(), now).wrote(parked.sequence);
-                    handed.push(parked.tell_slot);
+                    lanes.lane(worker.as_str(), now).wrote(parked.envelope.sequence);
+                    handed.push(parked.tell_slot());
                 }
                 Err(Some(failure)) => failed.push((parked, failure)),
                 Err(None) => {
@@ -93,42 +95,42 @@ impl Routes {
     }
 
     /// `Err(None)`: the route is broken; `Err(Some)`: this message cannot be sent.
-    fn pass_on(
-        &self,
-        worker: &WorkerId,
-        lane: u64,
-        route: &Route,
-        parked: &Parked,
-        now: u64,
-    ) -> Result<(), Option<Failure>> {
-        let (connection, epoch) = match route {
-            Route::Remote { connection, epoch } => (connection, *epoch),
+    fn pass_on(&self, lane: u64, route: &Route, parked: &Outgoing, now: u64) -> Result<(), Option<Failure>> {
+        match route {
+            Route::Remote { connection, epoch } => {
+                self.write(connection, lane, &parked.to(*epoch), now).map_err(|error| match error {
+                    SendError::Closed => None,
+                    error => Some(send_failure(error)),
+                })
+            }
             Route::Local { epoch } => {
                 let local = self.local().ok_or(None)?;
-                return local.deliver(worker, *epoch, parked);
+                let envelope = Envelope { epoch: *epoch, ..parked.envelope.clone() };
+                local.deliver(parked.call(), parked.deadline, envelope)
             }
-            Route::None | Route::Doubted { .. } | Route::Fence { .. } => return Err(None),
-        };
-        let envelope = Envelope {
-            worker: worker.clone(),
-            epoch,
-            sequence: parked.sequence,
-            method: parked.method.clone(),
-            chain: parked.chain.clone(),
-            payload: parked.payload.clone(),
-        };
-        let message = if parked.call > 0 {
-            self.calls.route_over(parked.call, connection.id(), lane);
-            Message::Ask { call: parked.call, time_left: time_left(parked.deadline, now), envelope }
-        } else {
-            Message::Tell { envelope }
-        };
-        connection.send(&message).map_err(|error| {
-            self.calls.route(parked.call, Place::Nowhere);
-            match error {
-                crate::transport::SendError::Closed => None,
-                error => Some(send_failure(error)),
-            }
-        })
+            Route::None | Route::Doubted { .. } | Route::Fence { .. } => Err(None),
+        }
+    }
+
+    /// Writes a message into the outbox of its worker's broker, which is flushed by the caller. `lane`: the lane's number.
+    pub fn write(
+        &self,
+        to: &Arc<Connection>,
+        lane: u64,
+        outgoing: &Outgoing<EnvelopeRef<'_>>,
+        now: u64,
+    ) -> Result<(), SendError> {
+        let (max, envelope) = (to.max_message_bytes(), outgoing.envelope);
+        if !outgoing.is_ask {
+            return to.send_with(|out| codec::encode_tell(out, max, envelope));
+        }
+        let (call, time_left) = (outgoing.slot, time_left(outgoing.deadline, now));
+        // Before it is written: the answer may be faster than this thread.
+        self.calls.route_over(call, to.id(), lane);
+        let written = to.send_with(|out| codec::encode_ask(out, max, call, time_left, envelope));
+        if written.is_err() {
+            self.calls.route(call, Place::Nowhere);
+        }
+        written
     }
 }

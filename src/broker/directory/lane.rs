@@ -3,27 +3,64 @@
 use crate::broker::context::recipes::Recipe;
 use crate::ids::Epoch;
 use crate::transport::Connection;
-use crate::wire::call_chain::Chain;
-use crate::wire::message::Payload;
-use bytes::Bytes;
+use crate::wire::message::{Envelope, EnvelopeRef};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A message that waits for a route.
-#[derive(Clone, Debug)]
-pub struct Parked {
-    pub sequence: u32,
-    /// The call of an ask; 0 for a tell.
-    pub call: u64,
-    /// The promise of a tell that has not been handed over yet; 0: nobody waits.
-    pub tell_slot: u64,
-    /// On the local clock.
+/// A message of this process on its way to a worker, with what its sender waits for.
+///
+/// Its envelope is an [`EnvelopeRef`] while its parts belong to JavaScript, and an [`Envelope`] where it waits for a route.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<E = Envelope> {
+    pub envelope: E,
+    /// The number under which JavaScript waits: for the answer to an ask, or until a tell is handed over. 0: it does not.
+    pub slot: u64,
+    pub is_ask: bool,
+    /// When an ask ends, or a tell stops to look for a route, in ms of the local clock.
     pub deadline: u64,
-    pub method: Bytes,
-    pub chain: Chain,
-    pub payload: Payload,
     /// Where there is no worker it is made from the lane's recipe.
     pub makes: bool,
+}
+
+impl<E> Outgoing<E> {
+    /// The call of an ask; 0 for a tell.
+    pub fn call(&self) -> u64 {
+        if self.is_ask {
+            self.slot
+        } else {
+            0
+        }
+    }
+
+    /// The promise of a tell that has not been handed over yet; 0: nobody waits.
+    pub fn tell_slot(&self) -> u64 {
+        if self.is_ask {
+            0
+        } else {
+            self.slot
+        }
+    }
+}
+
+impl Outgoing {
+    /// A message that was handed over and came back. `call`: of an ask; 0 for a tell, whose sender does not wait any more.
+    pub fn again(envelope: Envelope, call: u64, deadline: u64) -> Self {
+        Self { envelope, slot: call, is_ask: call > 0, deadline, makes: false }
+    }
+
+    /// The same message, borrowed, for the activation of this epoch.
+    pub fn to(&self, epoch: Epoch) -> Outgoing<EnvelopeRef<'_>> {
+        let Self { slot, is_ask, deadline, makes, .. } = *self;
+        Outgoing { envelope: EnvelopeRef { epoch, ..self.envelope.as_ref() }, slot, is_ask, deadline, makes }
+    }
+}
+
+impl Outgoing<EnvelopeRef<'_>> {
+    /// The same message with copies of all parts, so that it can wait.
+    pub fn copied(&self) -> Outgoing {
+        let Self { envelope, slot, is_ask, deadline, makes } = *self;
+        Outgoing { envelope: envelope.copied(), slot, is_ask, deadline, makes }
+    }
 }
 
 #[derive(Clone)]
@@ -64,7 +101,7 @@ pub struct Lane {
     /// Names it where its worker's id would be too long.
     pub number: u64,
     pub route: Route,
-    pub queue: VecDeque<Parked>,
+    pub queue: VecDeque<Outgoing>,
     sequence: u32,
     /// The first message that was written to the last route over which any was.
     first_written: Option<u32>,
@@ -124,7 +161,7 @@ impl Lane {
 
     /// The first deadline of the tells that wait behind a fence; `None`: there are none.
     pub fn next_of_fence(&self) -> Option<u64> {
-        let tells = self.queue.iter().filter(|parked| parked.call == 0).map(|parked| parked.deadline);
+        let tells = self.queue.iter().filter(|parked| !parked.is_ask).map(|parked| parked.deadline);
         matches!(self.route, Route::Fence { .. }).then_some(tells)?.min()
     }
 

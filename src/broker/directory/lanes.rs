@@ -5,7 +5,7 @@
 //! through the inbox), so that all that was written to the old route is back in its place before anything is written
 //! to a new one. Gaps may happen, inversions never. Pure: takes `now`, sends nothing.
 
-use crate::broker::directory::lane::{before, Lane, Parked, Route};
+use crate::broker::directory::lane::{before, Lane, Outgoing, Route};
 use crate::ids::WorkerId;
 use crate::limits::{WAITING_BYTES, WAITING_MESSAGES};
 use crate::transport::Connection;
@@ -67,34 +67,35 @@ impl Lanes {
     }
 
     /// Puts a message back that was on its way. Who sent it is not known any more: it makes its worker where any does.
-    pub fn park_again(&mut self, worker: &str, mut message: Parked) {
+    pub fn park_again(&mut self, worker: &str, mut message: Outgoing) {
         message.makes = self.lanes.get(worker).is_some_and(|lane| lane.recipe.is_some());
         self.park(worker, message);
     }
 
     /// Takes what waits in front of this message.
-    pub fn take_before(&mut self, worker: &str, sequence: u32) -> Vec<Parked> {
-        self.take_if(worker, |parked| before(parked.sequence, sequence))
+    pub fn take_before(&mut self, worker: &str, sequence: u32) -> Vec<Outgoing> {
+        self.take_if(worker, |parked| before(parked.envelope.sequence, sequence))
     }
 
     /// Puts a message where its sequence belongs.
-    pub fn park(&mut self, worker: &str, message: Parked) {
-        self.parked_bytes += message.payload.bytes.len();
+    pub fn park(&mut self, worker: &str, message: Outgoing) {
+        self.parked_bytes += message.envelope.payload.bytes.len();
         if let Some(lane) = self.lanes.get_mut(worker) {
-            let place = lane.queue.iter().rposition(|parked| before(parked.sequence, message.sequence));
+            let place =
+                lane.queue.iter().rposition(|parked| before(parked.envelope.sequence, message.envelope.sequence));
             lane.queue.insert(place.map_or(0, |index| index + 1), message);
         }
     }
 
     /// Takes all that waits in a lane, in order.
-    pub fn take(&mut self, worker: &str) -> VecDeque<Parked> {
+    pub fn take(&mut self, worker: &str) -> VecDeque<Outgoing> {
         let queue = self.lanes.get_mut(worker).map(|lane| std::mem::take(&mut lane.queue)).unwrap_or_default();
-        self.parked_bytes -= queue.iter().map(|parked| parked.payload.bytes.len()).sum::<usize>();
+        self.parked_bytes -= queue.iter().map(|parked| parked.envelope.payload.bytes.len()).sum::<usize>();
         queue
     }
 
     /// Takes what waits in a lane and need not wait any longer.
-    pub fn take_if(&mut self, worker: &str, gone: impl Fn(&Parked) -> bool) -> Vec<Parked> {
+    pub fn take_if(&mut self, worker: &str, gone: impl Fn(&Outgoing) -> bool) -> Vec<Outgoing> {
         let Some(lane) = self.lanes.get_mut(worker) else { return Vec::new() };
         let (taken, kept): (Vec<_>, VecDeque<_>) =
             std::mem::take(&mut lane.queue).into_iter().fold((Vec::new(), VecDeque::new()), |mut split, parked| {
@@ -106,18 +107,18 @@ impl Lanes {
                 split
             });
         lane.queue = kept;
-        self.parked_bytes -= taken.iter().map(|parked| parked.payload.bytes.len()).sum::<usize>();
+        self.parked_bytes -= taken.iter().map(|parked| parked.envelope.payload.bytes.len()).sum::<usize>();
         taken
     }
 
     /// A message came back over this connection.
-    pub fn returned(&mut self, worker: &str, connection: &Arc<Connection>, sync: u64, message: Parked) -> Returned {
-        let has_room = self.has_room(worker, message.payload.bytes.len());
+    pub fn returned(&mut self, worker: &str, connection: &Arc<Connection>, sync: u64, message: Outgoing) -> Returned {
+        let has_room = self.has_room(worker, message.envelope.payload.bytes.len());
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
             // A peer may send back what was never sent, as often as it likes.
-            _ if !has_room || !lane.has_sent(message.sequence) => return Returned::TooLate,
-            _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
+            _ if !has_room || !lane.has_sent(message.envelope.sequence) => return Returned::TooLate,
+            _ if lane.is_overtaken(message.envelope.sequence) => return Returned::TooLate,
             Route::Remote { connection: current, .. } | Route::Doubted { connection: current, .. }
                 if current.id() == connection.id() =>
             {
@@ -136,10 +137,10 @@ impl Lanes {
     }
 
     /// A message came back from this broker's own inbox or mailbox.
-    pub fn returned_here(&mut self, worker: &str, sync: u64, message: Parked) -> Returned {
+    pub fn returned_here(&mut self, worker: &str, sync: u64, message: Outgoing) -> Returned {
         let Some(lane) = self.lanes.get_mut(worker) else { return Returned::TooLate };
         let fence = match &lane.route {
-            _ if lane.is_overtaken(message.sequence) => return Returned::TooLate,
+            _ if lane.is_overtaken(message.envelope.sequence) => return Returned::TooLate,
             Route::Local { .. } => true,
             Route::None | Route::Fence { connection: None, .. } => false,
             _ => return Returned::TooLate,
@@ -221,7 +222,7 @@ impl Lanes {
     }
 
     /// Every message that waits, taken out; nothing has a route any more.
-    pub fn drain(&mut self) -> Vec<Parked> {
+    pub fn drain(&mut self) -> Vec<Outgoing> {
         self.parked_bytes = 0;
         self.fences.clear();
         self.lanes.drain().flat_map(|(_, lane)| lane.queue).collect()
@@ -232,25 +233,16 @@ impl Lanes {
 mod tests {
     use super::*;
     use crate::ids::Epoch;
-    use crate::wire::call_chain::Chain;
-    use crate::wire::message::Payload;
-    use bytes::Bytes;
+    use crate::wire::message::{EnvelopeRef, PayloadRef};
 
-    fn message(sequence: u32, bytes: usize) -> Parked {
-        Parked {
-            makes: false,
-            sequence,
-            call: u64::from(sequence),
-            tell_slot: 0,
-            deadline: 0,
-            method: Bytes::new(),
-            chain: Chain::EMPTY,
-            payload: Payload::json(Bytes::from(vec![b' '; bytes])),
-        }
+    fn message(sequence: u32, bytes: usize) -> Outgoing {
+        let text = vec![b' '; bytes];
+        let envelope = EnvelopeRef { sequence, ..EnvelopeRef::new("w", "m", PayloadRef::json(&text)) };
+        Outgoing { envelope: envelope.copied(), slot: u64::from(sequence), is_ask: true, deadline: 0, makes: false }
     }
 
-    fn sequences<'a>(parked: impl IntoIterator<Item = &'a Parked>) -> Vec<u32> {
-        parked.into_iter().map(|parked| parked.sequence).collect()
+    fn sequences<'a>(parked: impl IntoIterator<Item = &'a Outgoing>) -> Vec<u32> {
+        parked.into_iter().map(|parked| parked.envelope.sequence).collect()
     }
 
     fn lanes() -> Lanes {
@@ -288,7 +280,7 @@ mod tests {
     fn what_need_not_wait_is_taken_out_and_the_rest_keeps_its_order_and_its_bytes() {
         let mut lanes = lanes();
         (1..=5).for_each(|sequence| lanes.park("w", message(sequence, 100)));
-        assert_eq!(sequences(&lanes.take_if("w", |parked| parked.call % 2 == 0)), [2, 4]);
+        assert_eq!(sequences(&lanes.take_if("w", |parked| parked.call() % 2 == 0)), [2, 4]);
         assert!(lanes.has_room("w", MAX_PARKED_BYTES - 300) && !lanes.has_room("w", MAX_PARKED_BYTES - 299));
         assert!(lanes.take_if("w", |_| false).is_empty() && lanes.take_if("unknown", |_| true).is_empty());
         assert_eq!(sequences(&lanes.take("w")), [1, 3, 5]);

@@ -108,7 +108,7 @@ impl Routes {
             // It stands under that broker, which does not hold it: e.g. an answer of the registry was lost there.
             let begun = boot_millis();
             let deadline = begun + self.context.config.rpc_timeout;
-            match self.raise(&connection, worker, epoch, self.chain_of_parked(worker), deadline).await {
+            match self.raise(&connection, worker, self.chain_of_parked(worker), deadline).await {
                 Settled::Reply(_) => {}
                 // It was waited for until it had ended there.
                 Settled::Failure { failure, .. } if failure.code == Code::WorkerNotFound && boot_millis() > begun => {
@@ -127,25 +127,18 @@ impl Routes {
     pub(super) fn chain_of_parked(&self, worker: &WorkerId) -> Chain {
         let mut lanes = self.lanes();
         let parked = lanes.get_mut(worker.as_str()).into_iter().flat_map(|lane| &lane.queue);
-        Chain::merged(parked.map(|parked| &parked.chain))
+        Chain::merged(parked.map(|parked| &parked.envelope.chain))
     }
 
     /// Tells the owner to take up a worker that stands under it; answered when its `onCreate` ended. `chain`: the workers
     /// that wait for that.
-    pub async fn raise(
-        &self,
-        to: &Arc<Connection>,
-        worker: &WorkerId,
-        epoch: Epoch,
-        chain: Chain,
-        deadline: u64,
-    ) -> Settled {
+    pub async fn raise(&self, to: &Arc<Connection>, worker: &WorkerId, chain: Chain, deadline: u64) -> Settled {
         let (sender, receiver) = oneshot::channel();
         let call = self.context.next_call();
         self.calls.open(call, deadline, Waiter::Internal(sender));
         self.calls.route(call, Place::There { connection: to.id() });
         let time_left = time_left(deadline, boot_millis());
-        let create = Message::Create { call, time_left, worker: worker.clone(), epoch, chain };
+        let create = Message::Create { call, time_left, worker: worker.clone(), chain };
         match to.send(&create) {
             Ok(()) => to.flush(),
             Err(error) => self.calls.fail(call, send_failure(error).with_delivered(crate::error::Delivered::No)),
@@ -199,7 +192,7 @@ impl Routes {
         let (recipe, refused) = {
             let mut lanes = self.lanes();
             let lane = lanes.get_mut(worker.as_str())?;
-            let first = lane.queue.iter().find(|parked| parked.makes).map(|parked| parked.sequence)?;
+            let first = lane.queue.iter().find(|parked| parked.makes).map(|parked| parked.envelope.sequence)?;
             let recipe = lane.recipe.clone()?;
             (recipe, lanes.take_before(worker.as_str(), first))
         };
@@ -242,7 +235,7 @@ impl Routes {
     fn give_tells_time(&self, worker: &WorkerId) {
         let until = boot_millis() + self.context.config.rpc_timeout;
         if let Some(lane) = self.lanes().get_mut(worker.as_str()) {
-            let tells = lane.queue.iter_mut().filter(|parked| parked.call == 0);
+            let tells = lane.queue.iter_mut().filter(|parked| !parked.is_ask);
             tells.for_each(|parked| parked.deadline = parked.deadline.max(until));
         }
     }

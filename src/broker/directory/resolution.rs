@@ -1,7 +1,7 @@
 //! From a worker's id to a route: asks the registry where it is, connects, and lets go what waits.
 
 use crate::backoff::{spread, Backoff};
-use crate::broker::directory::lane::Route;
+use crate::broker::directory::lane::{Outgoing, Route};
 use crate::broker::directory::lanes::Lanes;
 use crate::broker::directory::lookup::Found;
 use crate::broker::directory::routes::Routes;
@@ -116,11 +116,11 @@ impl Routes {
             let mut lanes = self.lanes();
             let expired = lanes.take_if(worker.as_str(), |parked| {
                 // An onDestroy does not wait for others that are being handed over: they may wait for it.
-                parked.deadline <= now || parked.chain.has_ending()
+                parked.deadline <= now || parked.envelope.chain.has_ending()
             });
             let lane = lanes.lane(worker.as_str(), now);
             lane.resolving = !lane.queue.is_empty();
-            self.calls.blame(lane.queue.iter().map(|parked| parked.call), &failure);
+            self.calls.blame(lane.queue.iter().map(Outgoing::call), &failure);
             (expired, lane.resolving)
         };
         expired.into_iter().for_each(|parked| self.fail_parked(worker, parked, &failure));
@@ -154,7 +154,7 @@ impl Routes {
         loop {
             // No tell that comes meanwhile has less time than that.
             let longest = Duration::from_millis(self.context.config.retries.duration).max(SOON);
-            let wait = self.until_next(worker, |parked| parked.call == 0).map_or(longest, |wait| wait.min(longest));
+            let wait = self.until_next(worker, |parked| !parked.is_ask).map_or(longest, |wait| wait.min(longest));
             tokio::select! {
                 found = &mut search => return found,
                 () = tokio::time::sleep(wait) => {}

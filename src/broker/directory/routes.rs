@@ -4,7 +4,7 @@ use crate::broker::calls::in_flight::InFlight;
 use crate::broker::calls::table::{Call, Place};
 use crate::broker::context::shared::Context;
 use crate::broker::directory::complaints::Reports;
-use crate::broker::directory::lane::Parked;
+use crate::broker::directory::lane::Outgoing;
 use crate::broker::directory::lanes::Lanes;
 use crate::broker::js::event::Event;
 use crate::broker::lease::room::Lease;
@@ -16,6 +16,7 @@ use crate::ids::{Epoch, WorkerId};
 use crate::level::Level;
 use crate::lock::lock;
 use crate::wire::call_chain::Chain;
+use crate::wire::message::Envelope;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -29,8 +30,9 @@ pub trait Local: Send + Sync {
     /// Takes up a worker that the registry gives to this broker. `chain`: the workers that wait for that. `None`: the
     /// broker ended meanwhile.
     async fn take_up(&self, worker: &WorkerId, chain: Chain) -> Option<Result<(), Failure>>;
-    /// Gives a message to a worker that lives here. `Err(None)`: it does not, or not under this epoch.
-    fn deliver(&self, worker: &WorkerId, epoch: Epoch, parked: &Parked) -> Result<(), Option<Failure>>;
+    /// Gives a message to a worker that lives here. `call` and its deadline: of an ask; 0 for a tell. `Err(None)`: the worker
+    /// does not live here, or not under this epoch.
+    fn deliver(&self, call: u64, deadline: u64, envelope: Envelope) -> Result<(), Option<Failure>>;
 }
 
 /// What makes workers, in a room above.
@@ -107,9 +109,9 @@ impl Routes {
     pub fn fail_everything(&self) {
         let parked = self.lanes().drain();
         for parked in parked {
-            if parked.tell_slot > 0 {
+            if parked.tell_slot() > 0 {
                 let failure = Failure::new(Code::State, "The broker was closed.");
-                self.context.inbox.push(Event::failed(parked.tell_slot, failure));
+                self.context.inbox.push(Event::failed(parked.tell_slot(), failure));
             }
         }
     }
@@ -129,7 +131,7 @@ impl Routes {
     /// Fails the tells whose time has ended.
     pub(super) fn fail_late_tells(&self, worker: &WorkerId) {
         let now = boot_millis();
-        let late = |parked: &Parked| parked.call == 0 && parked.deadline <= now;
+        let late = |parked: &Outgoing| !parked.is_ask && parked.deadline <= now;
         let expired = self.lanes().take_if(worker.as_str(), late);
         let failure = Failure::new(
             Code::Unreachable,
@@ -163,7 +165,7 @@ impl Routes {
     }
 
     /// Until the first deadline of those that wait for this worker's route; `None`: there are none.
-    pub(super) fn until_next(&self, worker: &WorkerId, counts: impl Fn(&Parked) -> bool) -> Option<Duration> {
+    pub(super) fn until_next(&self, worker: &WorkerId, counts: impl Fn(&Outgoing) -> bool) -> Option<Duration> {
         let mut lanes = self.lanes();
         let waiting = lanes.get_mut(worker.as_str())?.queue.iter().filter(|parked| counts(parked));
         let next = waiting.map(|parked| parked.deadline).min()?;
@@ -171,11 +173,11 @@ impl Routes {
     }
 
     /// A message that waited cannot be sent: its sender is told, or the log.
-    pub fn fail_parked(&self, worker: &WorkerId, parked: Parked, failure: &Failure) {
-        if parked.call > 0 {
-            self.calls.fail(parked.call, failure.clone());
-        } else if parked.tell_slot > 0 {
-            self.context.inbox.push(Event::failed(parked.tell_slot, failure.clone()));
+    pub fn fail_parked(&self, worker: &WorkerId, parked: Outgoing, failure: &Failure) {
+        if parked.is_ask {
+            self.calls.fail(parked.slot, failure.clone());
+        } else if parked.tell_slot() > 0 {
+            self.context.inbox.push(Event::failed(parked.tell_slot(), failure.clone()));
         } else {
             self.context.log(Level::Warn, format!("A tell to worker \"{worker}\" was dropped: {failure}"));
         }

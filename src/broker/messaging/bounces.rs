@@ -1,7 +1,7 @@
 //! A message that was not handled goes back to its sender, or is given up there.
 
 use crate::broker::calls::table::Place;
-use crate::broker::directory::lane::Parked;
+use crate::broker::directory::lane::Outgoing;
 use crate::broker::directory::lanes::Returned;
 use crate::broker::lease::room::suspended;
 use crate::broker::messaging::outgoing::Messages;
@@ -24,7 +24,7 @@ impl Messages {
         } else {
             boot_millis() + self.context.config.retries.duration
         };
-        let worker = envelope.worker;
+        let worker = envelope.worker.clone();
         if !matches!(code, Code::WorkerNotFound | Code::Suspended) {
             self.routes.give_up(&worker, call, code);
             return;
@@ -33,18 +33,9 @@ impl Messages {
         if code == Code::Suspended {
             self.calls.blame([call].into_iter(), &Arc::new(suspended(&worker)));
         }
-        let parked = Parked {
-            sequence: envelope.sequence,
-            call,
-            tell_slot: 0,
-            deadline,
-            method: envelope.method,
-            chain: envelope.chain,
-            payload: envelope.payload,
-            makes: false,
-        };
         let sync = self.context.next_call();
-        let returned = self.routes.lanes().returned(worker.as_str(), from, sync, parked);
+        let message = Outgoing::again(envelope, call, deadline);
+        let returned = self.routes.lanes().returned(worker.as_str(), from, sync, message);
         match returned {
             Returned::Parked { fence: true } => self.output.reply_to(from, &Message::Sync { call: sync, worker }),
             Returned::Parked { fence: false } => self.routes.look_for_route(&worker),
@@ -71,9 +62,8 @@ impl Messages {
             self.routes.give_up(&envelope.worker, call, Code::Unreachable);
             return None;
         }
-        let Envelope { sequence, method, chain, payload, .. } = envelope;
-        let parked = Parked { sequence, call, tell_slot: 0, deadline, method, chain, payload, makes: false };
-        lanes.park_again(envelope.worker.as_str(), parked);
-        Some(envelope.worker)
+        let worker = envelope.worker.clone();
+        lanes.park_again(worker.as_str(), Outgoing::again(envelope, call, deadline));
+        Some(worker)
     }
 }

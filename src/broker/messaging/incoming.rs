@@ -108,8 +108,8 @@ impl Messages {
                 let body = if is_one_json_value(&body) { body } else { Bytes::new() };
                 self.calls.settle_from(from, call, Settled::Failure { failure, body });
             }
-            Message::Bounce { call, code, envelope, .. } => self.came_back(from, call, code, envelope),
-            Message::Create { call, time_left, worker, chain, .. } => {
+            Message::Bounce { call, code, envelope } => self.came_back(from, call, code, envelope),
+            Message::Create { call, time_left, worker, chain } => {
                 self.receive_create(from, call, time_left, worker, chain)
             }
             Message::Sync { call, worker } => {
@@ -132,7 +132,7 @@ impl Messages {
                 self.output.reply_to(from, &Message::Failure { call, code, message, body: Bytes::new() });
             }
             Message::Ping { token } => self.output.reply_to(from, &Message::Pong { token }),
-            Message::Close { .. } | Message::Drain | Message::Pong { .. } => {}
+            Message::Close { .. } | Message::Pong { .. } => {}
         }
     }
 

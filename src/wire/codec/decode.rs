@@ -1,8 +1,8 @@
 //! Bytes to messages.
 
 use super::{
-    flag, kind, ADDRESS_BYTES, CHAIN_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES,
-    MAX_WORKER_BYTES, TEXT_BYTES,
+    flag, kind, CHAIN_BYTES, ENVELOPE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES,
+    TEXT_BYTES, TIME_LEFT_BYTES,
 };
 use crate::error::Code;
 use crate::ids::{Epoch, WorkerId};
@@ -149,10 +149,13 @@ impl Frame<'_> {
         }
     }
 
-    /// Time left and envelope.
-    fn addressed(&mut self, flags: u8, encoding: u8) -> Result<(u32, Envelope), DecodeError> {
-        self.claim(ADDRESS_BYTES)?;
-        let time_left = self.buffer.get_u32();
+    fn time_left(&mut self) -> Result<u32, DecodeError> {
+        self.claim(TIME_LEFT_BYTES)?;
+        Ok(self.buffer.get_u32())
+    }
+
+    fn envelope(&mut self, flags: u8, encoding: u8) -> Result<Envelope, DecodeError> {
+        self.claim(ENVELOPE_BYTES)?;
         let epoch = Epoch(self.buffer.get_u64());
         let sequence = self.buffer.get_u32();
         let worker_length = self.buffer.get_u16() as usize;
@@ -166,7 +169,7 @@ impl Frame<'_> {
             return Err(DecodeError::Malformed("a method that is no UTF-8"));
         }
         let chain = self.optional_chain(flags)?;
-        Ok((time_left, Envelope { worker, epoch, sequence, method, chain, payload: self.payload(encoding)? }))
+        Ok(Envelope { worker, epoch, sequence, method, chain, payload: self.payload(encoding)? })
     }
 
     /// A text that is told how long it is.
@@ -201,23 +204,19 @@ fn message(mut frame: Frame<'_>) -> Result<Message, DecodeError> {
     let code = || Code::from_number(code).ok_or(DecodeError::Malformed("an unknown error code"));
     let message = match number {
         kind::ASK => {
-            let (time_left, envelope) = frame.addressed(flags, encoding)?;
-            Message::Ask { call, time_left, envelope }
+            let time_left = frame.time_left()?;
+            Message::Ask { call, time_left, envelope: frame.envelope(flags, encoding)? }
         }
-        kind::TELL => Message::Tell { envelope: frame.addressed(flags, encoding)?.1 },
-        kind::BOUNCE => {
-            let (time_left, envelope) = frame.addressed(flags, encoding)?;
-            Message::Bounce { call, time_left, code: code()?, envelope }
-        }
+        kind::TELL => Message::Tell { envelope: frame.envelope(flags, encoding)? },
+        kind::BOUNCE => Message::Bounce { call, code: code()?, envelope: frame.envelope(flags, encoding)? },
         kind::REPLY => Message::Reply { call, payload: frame.payload(encoding)? },
         kind::FAILURE => Message::Failure { call, code: code()?, message: frame.text()?, body: frame.rest() },
         kind::CLOSE => Message::Close { code: code()?, message: frame.text()? },
         kind::CREATE => {
-            frame.claim(CREATE_BYTES)?;
-            let (time_left, epoch) = (frame.buffer.get_u32(), Epoch(frame.buffer.get_u64()));
+            let time_left = frame.time_left()?;
             let chain = frame.optional_chain(flags)?;
             let length = frame.left;
-            Message::Create { call, time_left, worker: frame.worker(length)?, epoch, chain }
+            Message::Create { call, time_left, worker: frame.worker(length)?, chain }
         }
         kind::SYNC => {
             let length = frame.left;
@@ -225,7 +224,6 @@ fn message(mut frame: Frame<'_>) -> Result<Message, DecodeError> {
         }
         kind::SYNCED => Message::Synced { call },
         kind::CANCEL => Message::Cancel { call },
-        kind::DRAIN => Message::Drain,
         kind::PING => Message::Ping { token: call },
         _ => Message::Pong { token: call },
     };

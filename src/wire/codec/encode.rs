@@ -1,12 +1,11 @@
 //! Messages to bytes.
 
 use super::{
-    flag, kind, ADDRESS_BYTES, CHAIN_BYTES, CREATE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES,
-    MAX_WORKER_BYTES, TEXT_BYTES,
+    flag, kind, CHAIN_BYTES, ENVELOPE_BYTES, HEADER_BYTES, LENGTH_BYTES, MAX_METHOD_BYTES, MAX_WORKER_BYTES,
+    TEXT_BYTES, TIME_LEFT_BYTES,
 };
-use crate::ids::Epoch;
 use crate::wire::call_chain::Chain;
-use crate::wire::message::{Encoding, Envelope, Message, PayloadRef};
+use crate::wire::message::{Encoding, EnvelopeRef, Message, PayloadRef};
 use bytes::{BufMut, BytesMut};
 
 /// The frame, or a name in it, is longer than it may be. Nothing was written.
@@ -32,29 +31,14 @@ impl Header {
     }
 }
 
-/// Where an ask, a tell or a bounce goes: [`Envelope`] without its payload, borrowed.
-#[derive(Clone, Copy)]
-pub struct Address<'a> {
-    /// 0 in a tell.
-    pub time_left: u32,
-    pub epoch: Epoch,
-    pub sequence: u32,
-    pub worker: &'a str,
-    /// UTF-8.
-    pub method: &'a [u8],
-    pub chain: &'a Chain,
-}
-
 /// Appends `message` to `out` as one frame of at most `max` bytes after its length.
 pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), TooLarge> {
     match message {
-        Message::Ask { call, time_left, envelope } => {
-            addressed(out, max, Header::new(kind::ASK, *call), *time_left, envelope)
-        }
-        Message::Tell { envelope } => addressed(out, max, Header::new(kind::TELL, 0), 0, envelope),
-        Message::Bounce { call, time_left, code, envelope } => {
+        Message::Ask { call, time_left, envelope } => encode_ask(out, max, *call, *time_left, envelope.as_ref()),
+        Message::Tell { envelope } => encode_tell(out, max, envelope.as_ref()),
+        Message::Bounce { call, code, envelope } => {
             let header = Header { code: *code as u8, ..Header::new(kind::BOUNCE, *call) };
-            addressed(out, max, header, *time_left, envelope)
+            addressed(out, max, header, None, envelope.as_ref())
         }
         Message::Reply { call, payload } => encode_reply(out, max, *call, payload.into()),
         Message::Failure { call, code, message, body } => {
@@ -65,12 +49,11 @@ pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), T
             let header = Header { code: *code as u8, ..Header::new(kind::CLOSE, 0) };
             text(out, max, header, message, &[])
         }
-        Message::Create { call, time_left, worker, epoch, chain } => {
+        Message::Create { call, time_left, worker, chain } => {
             let worker = name(worker.as_str().as_bytes(), MAX_WORKER_BYTES)?;
             let header = Header { flags: chain_flag(chain), ..Header::new(kind::CREATE, *call) };
-            frame(out, max, header, CREATE_BYTES + chain_bytes(chain) + worker.len(), |out| {
+            frame(out, max, header, TIME_LEFT_BYTES + chain_bytes(chain) + worker.len(), |out| {
                 out.put_u32(*time_left);
-                out.put_u64(epoch.0);
                 put_chain(out, chain);
                 out.put_slice(worker);
             })
@@ -81,7 +64,6 @@ pub fn encode(message: &Message, max: usize, out: &mut BytesMut) -> Result<(), T
         }
         Message::Synced { call } => bare(out, max, kind::SYNCED, *call),
         Message::Cancel { call } => bare(out, max, kind::CANCEL, *call),
-        Message::Drain => bare(out, max, kind::DRAIN, 0),
         Message::Ping { token } => bare(out, max, kind::PING, *token),
         Message::Pong { token } => bare(out, max, kind::PONG, *token),
         Message::Unknown { kind, call } => bare(out, max, *kind, *call),
@@ -93,15 +75,15 @@ pub fn encode_ask(
     out: &mut BytesMut,
     max: usize,
     call: u64,
-    to: Address<'_>,
-    payload: PayloadRef<'_>,
+    time_left: u32,
+    envelope: EnvelopeRef<'_>,
 ) -> Result<(), TooLarge> {
-    envelope(out, max, Header::new(kind::ASK, call), to, payload)
+    addressed(out, max, Header::new(kind::ASK, call), Some(time_left), envelope)
 }
 
 /// [`encode`] of a tell from borrowed parts.
-pub fn encode_tell(out: &mut BytesMut, max: usize, to: Address<'_>, payload: PayloadRef<'_>) -> Result<(), TooLarge> {
-    envelope(out, max, Header::new(kind::TELL, 0), to, payload)
+pub fn encode_tell(out: &mut BytesMut, max: usize, envelope: EnvelopeRef<'_>) -> Result<(), TooLarge> {
+    addressed(out, max, Header::new(kind::TELL, 0), None, envelope)
 }
 
 /// [`encode`] of a reply from borrowed parts.
@@ -110,34 +92,33 @@ pub fn encode_reply(out: &mut BytesMut, max: usize, call: u64, payload: PayloadR
     frame(out, max, header, payload.bytes.len(), |out| out.put_slice(payload.bytes))
 }
 
-fn addressed(out: &mut BytesMut, max: usize, header: Header, time_left: u32, parts: &Envelope) -> Result<(), TooLarge> {
-    let Envelope { worker, epoch, sequence, method, chain, payload } = parts;
-    let to = Address { time_left, epoch: *epoch, sequence: *sequence, worker: worker.as_str(), method, chain };
-    envelope(out, max, header, to, payload.into())
-}
-
-fn envelope(
+fn addressed(
     out: &mut BytesMut,
     max: usize,
     header: Header,
-    to: Address<'_>,
-    PayloadRef { encoding, bytes: payload }: PayloadRef<'_>,
+    time_left: Option<u32>,
+    envelope: EnvelopeRef<'_>,
 ) -> Result<(), TooLarge> {
-    let worker = name(to.worker.as_bytes(), MAX_WORKER_BYTES)?;
-    let method = name(to.method, MAX_METHOD_BYTES)?;
-    let header = Header { flags: chain_flag(to.chain), encoding, ..header };
-    let length = ADDRESS_BYTES + worker.len() + method.len() + chain_bytes(to.chain) + payload.len();
+    let EnvelopeRef { epoch, sequence, chain, payload, .. } = envelope;
+    let worker = name(envelope.worker.as_bytes(), MAX_WORKER_BYTES)?;
+    let method = name(envelope.method, MAX_METHOD_BYTES)?;
+    let header = Header { flags: chain_flag(chain), encoding: payload.encoding, ..header };
+    let names = worker.len() + method.len();
+    let before = if time_left.is_some() { TIME_LEFT_BYTES } else { 0 };
+    let length = before + ENVELOPE_BYTES + names + chain_bytes(chain) + payload.bytes.len();
     frame(out, max, header, length, |out| {
-        out.put_u32(to.time_left);
-        out.put_u64(to.epoch.0);
-        out.put_u32(to.sequence);
+        if let Some(time_left) = time_left {
+            out.put_u32(time_left);
+        }
+        out.put_u64(epoch.0);
+        out.put_u32(sequence);
         // Both were just seen to be far below 65 536.
         out.put_u16(worker.len() as u16);
         out.put_u16(method.len() as u16);
         out.put_slice(worker);
         out.put_slice(method);
-        put_chain(out, to.chain);
-        out.put_slice(payload);
+        put_chain(out, chain);
+        out.put_slice(payload.bytes);
     })
 }
 

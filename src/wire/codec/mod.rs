@@ -3,13 +3,15 @@
 //! ```text
 //! u32 length of the rest (big endian, as all numbers here)
 //! u8 kind   u8 flags (1: a chain follows)   u8 encoding of the payload   u8 error code   u64 call
-//! ask, tell, bounce   u32 time left   u64 epoch   u32 sequence   u16 worker length   u16 method length   worker   method   [chain]   payload
+//! tell, bounce        envelope
+//! ask                 u32 time left   envelope
 //! reply               payload
 //! failure, close      u32 message length   message   body
-//! create              u32 time left   u64 epoch   [chain]   worker
+//! create              u32 time left   [chain]   worker
+//! envelope: u64 epoch   u32 sequence   u16 worker length   u16 method length   worker   method   [chain]   payload
 //! chain: u16 length of the rest, then one by one   u64 turn   u16 worker length   worker
 //! ```
-//! A bounce has the layout of the ask that it brings back: what fitted one way fits the other way.
+//! A bounce is never longer than the ask or the tell that it brings back: what fitted one way fits the other way.
 
 use crate::limits;
 
@@ -17,7 +19,7 @@ mod decode;
 mod encode;
 
 pub use decode::{DecodeError, Decoder, READ_CHUNK};
-pub use encode::{encode, encode_ask, encode_reply, encode_tell, Address, TooLarge};
+pub use encode::{encode, encode_ask, encode_reply, encode_tell, TooLarge};
 
 /// Longest frame, without its length, unless the broker's options say otherwise (`maxMessageBytes`): a payload of
 /// 16 MiB is far beyond what JSON text serves well, and 64 MiB of outbox hold some of them.
@@ -31,10 +33,10 @@ pub const MAX_METHOD_BYTES: usize = limits::METHOD_BYTES;
 const LENGTH_BYTES: usize = 4;
 /// Kind, flags, encoding, error code, call.
 const HEADER_BYTES: usize = 12;
-/// Time left, epoch, sequence, and the lengths of the two names.
-const ADDRESS_BYTES: usize = 20;
-/// Time left and epoch.
-const CREATE_BYTES: usize = 12;
+/// Epoch, sequence, and the lengths of the two names.
+const ENVELOPE_BYTES: usize = 16;
+/// The time that is left for an answer.
+const TIME_LEFT_BYTES: usize = 4;
 /// The length of a chain.
 const CHAIN_BYTES: usize = 2;
 /// The length of a message text.
@@ -57,7 +59,6 @@ mod kind {
     pub(crate) const SYNCED: u8 = 8;
     pub(crate) const CANCEL: u8 = 9;
     pub(crate) const CLOSE: u8 = 10;
-    pub(crate) const DRAIN: u8 = 11;
-    pub(crate) const PING: u8 = 12;
-    pub(crate) const PONG: u8 = 13;
+    pub(crate) const PING: u8 = 11;
+    pub(crate) const PONG: u8 = 12;
 }
