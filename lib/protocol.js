@@ -15,7 +15,7 @@ const EVENT = Object.freeze({
   ASK: 2,
   /** [inbound, handle, method, data]: a tell. `inbound` is the negative number of its connection where the core does not wait for its end. */
   TELL: 3,
-  /** [handle, id, class, cluster, cause, epoch, attempt, attributes, kept]: construct this worker. */
+  /** [handle, id, class, cause, epoch, attempt, attributes, kept]: construct this worker. */
   CREATE: 4,
   /** [handle, cause]: end this worker. */
   DESTROY: 5,

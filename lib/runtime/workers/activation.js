@@ -27,7 +27,7 @@ class Activation {
   }
 
   /** The core placed a worker at this broker, or recovers one here. */
-  create([, handle, id, className, , cause, epoch, attempt, attributes, kept], index) {
+  create([, handle, id, className, cause, epoch, attempt, attributes, kept], index) {
     const { core, workers } = this;
     if (!workers.dispatcher.mayStart(index)) return;
     if (!core.channel.native.wants(index, 0)) {

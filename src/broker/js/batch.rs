@@ -120,7 +120,6 @@ impl BatchWriter {
                 self.number(u64::from(*handle));
                 self.string(entry.id.as_str());
                 self.string(entry.class.as_str());
-                self.string(entry.cluster.as_str());
                 self.number(entry.cause as u64);
                 self.string(&entry.epoch.to_string());
                 self.number(u64::from(entry.attempt));

@@ -14,7 +14,7 @@ pub enum EventKind {
     Ask = 2,
     /// `[inbound, handle, method, data]`
     Tell = 3,
-    /// `[handle, id, class, cluster, cause, epoch, attempt, attributes]`
+    /// `[handle, id, class, cause, epoch, attempt, attributes, kept]`
     Create = 4,
     /// `[handle, cause]`
     Destroy = 5,
