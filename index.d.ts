@@ -3,8 +3,8 @@ import { KeyObject } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 
 /**
- * What asynchronous calls return. With `option.promise = 'bluebird'` (the default) it is a bluebird promise; only the
- * most used of its methods are named here. With `'native'` it is a plain `Promise`.
+ * The type that asynchronous methods return. With `option.promise = 'bluebird'` (the default) it is a bluebird promise, of which only the
+ * most used methods are declared here. With `'native'` it is a plain `Promise`.
  */
 export interface Answer<T> extends Promise<T> {
   then<A = T, B = never>(
@@ -13,7 +13,7 @@ export interface Answer<T> extends Promise<T> {
   ): Answer<A | B>;
   catch<B = never>(onRejected?: ((reason: any) => B | PromiseLike<B>) | null): Answer<T | B>;
   finally(onFinally?: (() => void) | null): Answer<T>;
-  /** Bluebird only: as `then`, but an error ends the process. */
+  /** Bluebird only: like `then`, but an error ends the process. */
   done(onFulfilled?: (value: T) => any, onRejected?: (reason: any) => any): void;
   /** Bluebird only. */
   nodeify(callback?: Callback<T>): this;
@@ -27,120 +27,121 @@ export interface Answer<T> extends Promise<T> {
   timeout(ms: number, message?: string): Answer<T>;
 }
 
-/** What a call returns: `P` is `option.promise` of its broker. */
+/** The type that a method returns. `P` is `option.promise` of its broker. */
 export type Promised<T, P = 'bluebird'> = [P] extends ['native' | PromiseConstructor] ? Promise<T> : Answer<T>;
 
-/** How a broker's promises are named where it hands them on. */
+/** The kind of a broker's promises, as the type parameter of its agents. */
 export type PromiseKind<P> = [P] extends ['native' | PromiseConstructor] ? 'native' : 'bluebird';
 
-/** Node-style: `callback(error)` or `callback(null, value)`. */
+/** A node-style callback: it is called as `callback(error)` or `callback(null, value)`. */
 export type Callback<T> = (error: any, value?: T) => void;
 
-/** Whether the receiver may have run the work. Only after `'no'` it is safe to send again what must not run twice. */
+/** Whether the handler may have run. Work that must not run twice may be sent again only after `'no'`. */
 export type Delivered = 'no' | 'unknown' | 'yes';
 
-/** Codes of the errors that this package makes. A handler's own `code` is kept instead of `DW_ERR_REJECTED`. */
+/** The codes of the errors of this package. If the error of a handler has its own `code`, that code replaces `DW_ERR_REJECTED`. */
 export type ErrorCode =
   /** The handler failed. Delivered: yes. */
   | 'DW_ERR_REJECTED'
-  /** No answer in time. Delivered: unknown. */
+  /** No answer arrived before the deadline. Delivered: unknown. */
   | 'DW_ERR_TIMEOUT'
-  /** The connection broke with the call in flight, or the worker ended or moved while it handled it. Delivered: unknown. */
+  /** The connection broke during the call, or the worker ended or moved while it handled the call. Delivered: unknown. */
   | 'DW_ERR_PEER_LOST'
   /** The caller's signal aborted the call. Delivered: no or unknown. */
   | 'DW_ERR_ABORTED'
   /** No worker has this id. */
   | 'DW_ERR_WORKER_NOT_FOUND'
-  /** No live broker of the cluster hosts the class. */
+  /** The class is not registered at any live broker of its cluster. */
   | 'DW_ERR_NO_BROKER'
   /** The class is not registered at this broker. */
   | 'DW_ERR_CLASS_UNKNOWN'
   /** The worker's broker cannot be reached. */
   | 'DW_ERR_UNREACHABLE'
-  /** The broker cannot prove that it lives. */
+  /** The broker has no valid lease. */
   | 'DW_ERR_SUSPENDED'
   /** A bounded queue is full. */
   | 'DW_ERR_OVERLOADED'
-  /** The message or the attributes are over the limit. */
+  /** The message or the attributes exceed the limit. */
   | 'DW_ERR_TOO_LARGE'
-  /** Not allowed in this state of the broker. */
+  /** The method is not allowed in this state of the broker. */
   | 'DW_ERR_STATE'
-  /** A wrong argument or option: "Expected … for … but received …". */
+  /** An argument or option is wrong: "Expected … for … but received …". */
   | 'DW_ERR_CONFIG'
-  /** Redis cannot be reached, or refused. */
+  /** Redis cannot be reached, or refused the command. */
   | 'DW_ERR_REDIS'
-  /** A live broker has this id. */
+  /** Another live broker has this id. */
   | 'DW_ERR_BROKER_ID_IN_USE'
-  /** Another process listens on `listen.port`, and did not leave within 6 s. */
+  /** Another process listens on `listen.port` and did not close it within 6 s. */
   | 'DW_ERR_ADDRESS_IN_USE'
-  /** The namespace is in use by another version. */
+  /** Brokers of another version use the namespace. */
   | 'DW_ERR_SCHEMA'
   /** The call would wait for itself. */
   | 'DW_ERR_CYCLE'
-  /** The peer could not prove that it belongs here. */
+  /** The other broker could not prove that it knows the secret. */
   | 'DW_ERR_UNAUTHORIZED'
+  /** The id belongs to a worker of another class. */
   | 'DW_ERR_CLASS_MISMATCH'
-  /** The worker ended its process again and again, and is held back until `broker.release()`. */
+  /** The worker repeatedly ended its process, and is in quarantine until `broker.release(id)` is called. */
   | 'DW_ERR_QUARANTINED'
-  /** The constructor or the `onCreate` of a worker that is made by messages failed; its error is the `cause`. */
+  /** The constructor or the `onCreate` of a worker that messages create failed. Its error is the `cause`. */
   | 'DW_ERR_ACTIVATION';
 
 /**
- * The shape of what calls reject with. Where a handler failed, its `name`, `message`, `code` and own properties that
- * JSON can express are kept, and `delivered` is `'yes'`; an error of this package that it let through is the `cause`.
+ * The errors with which calls reject. If a handler failed, the error has the `name`, `message` and `code` of the handler's error and those of its own properties that
+ * JSON can express, and `delivered` is `'yes'`. An error of this package that the handler let through is the `cause`.
  */
 export interface DworkerError extends Error {
   code: ErrorCode | (string & {});
   delivered: Delivered;
   cause?: unknown;
-  /** The stack of the handler that failed, as its own process wrote it, unless `option.remoteStack` of its broker is `false`. `stack` ends with it. */
+  /** The stack of the handler's error, as its process wrote it. It is absent if `option.remoteStack` of that broker is `false`. `stack` ends with it. */
   remoteStack?: string;
   [property: string]: unknown;
 }
 
-/** As for `tls.connect`; PEM. Without `ca` the certificates are trusted that Node trusts. */
+/** Options as for `tls.connect()`, in PEM. Without `ca`, the certificates that Node trusts are trusted. */
 export interface RedisTlsOptions {
   ca?: string | Uint8Array | (string | Uint8Array)[];
   cert?: string | Uint8Array | (string | Uint8Array)[];
   key?: string | Uint8Array | KeyObject;
   passphrase?: string;
-  /** The name in the server's certificate, where it is not the host. */
+  /** The name that the server's certificate must have, if it is not the host. */
   servername?: string;
-  /** `false`: the server's certificate is not checked. Default: `true`. */
+  /** With `false` the server's certificate is not checked. Default: `true`. */
   rejectUnauthorized?: boolean;
 }
 
-/** An unknown field is an error: the broker would connect to the wrong server. */
+/** An unknown field is an error, because the broker might otherwise connect to the wrong server. */
 export interface RedisOptions {
-  /** `redis[s]://`, `redis[s]-sentinel://`, `redis+unix://` (or `valkey…`), or `memory://`; instead of `host`, `port`, `path`, `nodes` and `sentinels`. */
+  /** `redis[s]://`, `redis[s]-sentinel://`, `redis+unix://` (or `valkey…`), or `memory://`. It replaces `host`, `port`, `path`, `nodes` and `sentinels`. */
   url?: string | URL | null;
   /** Default: `'127.0.0.1'`. */
   host?: string | null;
   /** Default: 6379. */
   port?: number | string | null;
-  /** A Unix socket. */
+  /** Path of a Unix socket. */
   path?: string | null;
   username?: string | null;
   password?: string | null;
   db?: number | string | null;
   /** Nodes of a Redis Cluster, instead of `host` and `port`. The default port is 6379. */
   nodes?: { host: string; port?: number | string | null }[] | null;
-  /** TLS to the server. `false`, with sentinels too: none. */
+  /** TLS to the server. Default: no TLS. */
   tls?: boolean | RedisTlsOptions | null;
-  /** The sentinels that name the master, all of them. The default port is 26379. */
+  /** All sentinels that monitor the server. The default port is 26379. */
   sentinels?: { host: string; port?: number | string | null }[] | null;
-  /** What the sentinels call the master. */
+  /** Name of the master in the configuration of the sentinels. */
   name?: string | null;
-  /** The account on the sentinels; `username` and `password` are the one on Redis. */
+  /** User name on the sentinels. `username` and `password` are for Redis. */
   sentinelUsername?: string | null;
   sentinelPassword?: string | null;
   /** TLS to the sentinels. Default: as `tls`. */
   sentinelTls?: boolean | RedisTlsOptions | null;
-  /** Says that the server is a node of a Redis Cluster, and so checks that `db` is 0. Redirects are followed without it. */
+  /** Declares that the server is a node of a Redis Cluster. It only checks that `db` is 0; redirects are always followed. */
   cluster?: boolean | null;
-  /** A client object of the application (`redis` 0.12 to 6, `ioredis` 5, 6): its address and account are taken over. */
+  /** A client object of the application (`redis` 0.12 to 6, `ioredis` 5, 6). The broker uses its address, user name and password. */
   pub?: object | null;
-  /** As `pub`. `quit()` of the broker also quits both. */
+  /** Like `pub`. `broker.quit()` also calls `quit()` on both objects. */
   sub?: object | null;
 }
 
@@ -155,128 +156,128 @@ export interface BrokerOptions {
   /** The cluster that this broker belongs to. Default: `'main'`. */
   clustername?: string;
   /**
-   * Where the system's state lives: a URL (`redis[s]://`, `redis[s]-sentinel://`, `redis+unix://`, `memory://`) or an object. Absent: the
-   * environment's `DWORKER_REDIS_URL`, else `127.0.0.1:6379`.
+   * The server that stores the state of the namespace: a URL (`redis[s]://`, `redis[s]-sentinel://`, `redis+unix://`, `memory://`) or an object. Default: the
+   * environment variable `DWORKER_REDIS_URL`, else `127.0.0.1:6379`.
    */
   redis?: string | URL | RedisOptions | null;
-  /** An ask ends by then, counted from the call; ms. Default: 3000. */
+  /** Deadline of an ask, in ms from the call. Default: 3000. */
   rpcTimeout?: number;
-  /** A worker older than this is not recovered; ms, 0: no limit. Default: 0. */
+  /** A worker that is older than this is not recovered; in ms, 0: no limit. Default: 0. */
   ttl?: number;
-  /** Cache of worker id → broker; `maxAge` in ms. Default: 1000, 30000. */
+  /** The cache of routes (worker id → broker); `maxAge` in ms. Default: 1000, 30000. */
   brokerCache?: { max?: number; maxAge?: number };
-  /** Backoff of what was not delivered; ms. Default: 40, 800, 2000. */
+  /** How messages that were not delivered are sent again; in ms. Default: 40, 800, 2000. */
   retries?: { initialInterval?: number; maxInterval?: number; duration?: number };
-  /** An idle connection between brokers is closed after this; ms. Default: 15000. */
+  /** A connection between brokers is closed after it was idle for this long; in ms. Default: 15000. */
   socTimeout?: number;
-  /** How many other brokers this one may be connected to at once; beyond it new ones are refused with `DW_ERR_OVERLOADED`. Default: 4096. */
+  /** Maximum number of other brokers that this broker is connected to. Further ones are refused with `DW_ERR_OVERLOADED`. Default: 4096. */
   maxPeers?: number;
   /**
-   * Which threads serve the sockets that carry messages: Node's own event loop, which answers a single call soonest, or threads
-   * of dworker. Default: the environment's `DWORKER_SOCKETS`, else `'loop'`; `'task'` where the runtime is not Node.
+   * Which threads read and write the sockets that carry messages: Node's event loop, which has the lowest latency, or threads
+   * of dworker. Default: the environment variable `DWORKER_SOCKETS`, else `'loop'`. In runtimes other than Node it is always `'task'`.
    */
   sockets?: 'loop' | 'task';
   /** Whether brokers of one Linux host reach each other over a Unix socket; `true` by default. */
   localSockets?: boolean;
-  /** Whether errors of asks carry the stack of the handler on this broker that failed; `true` by default. */
+  /** Whether errors of handlers on this broker are sent with their stack; `true` by default. */
   remoteStack?: boolean;
-  /** How the data of messages and the answers of workers are encoded, unless the class has a `codec` of its own. Default: `'json'`. */
+  /** How the data of messages and the answers of workers are encoded, unless the class has its own `codec`. Default: `'json'`. */
   codec?: Codec;
-  /** How often a broker looks for dead ones; **seconds**, 0: never. Default: 1. */
+  /** How often this broker looks for dead brokers; in **seconds**, 0: never. Default: 1. */
   healthCheckInterval?: number;
-  /** Without effect; accepted because the original took it. */
+  /** Accepted for compatibility with dworker 0.9. It has no effect. */
   batchReadSize?: number;
   /**
-   * Where to listen for other brokers. Default: the local address of the Redis connection, a free port. `start()` waits
-   * up to 6 s for a port that another process still listens on.
+   * The address on which this broker listens for other brokers. Default: the local address of the connection to Redis, and a free port. If another
+   * process still listens on the port, `start()` retries for up to 6 s.
    */
   listen?: Address | null;
   /** The address that other brokers connect to. Default: the address listened on. */
   advertise?: Address | null;
   /**
-   * How long a broker owns its workers without word from Redis, and how often it says so; ms. Default: 5000, 500.
-   * `strict`: no broker is treated as dead before its lease has run out, not even where its death looks certain. Default: false.
+   * How long the lease is valid after a renewal, and how often it is renewed; in ms. Default: 5000, 500.
+   * `strict`: a broker counts as dead only when its lease has expired, not when its process is proven dead. Default: false.
    */
   lease?: { ttl?: number; renew?: number; strict?: boolean };
   /**
-   * While Redis does not answer and the lease may have run out: workers get no messages, or they go on at the risk that they
-   * were created again elsewhere. Default: `'suspend'`.
+   * What the broker does if it cannot renew its lease in time: its workers get no messages (`'suspend'`), or they continue although they
+   * may have been created again on another broker (`'serve'`). Default: `'suspend'`.
    */
   onRedisLoss?: 'suspend' | 'serve';
   /**
-   * An event loop that has stood still for `after` ms (at least 2000) is reported in `'log'` as soon as it moves, or ends the
-   * process. Default: 30000, `'report'`.
+   * If the event loop has been blocked for `after` ms (at least 2000), the broker logs an error (`'report'`) or aborts the
+   * process (`'abort'`). Default: 30000, `'report'`.
    */
   stall?: { after?: number; action?: 'report' | 'abort' };
-  /** Limit of one message. Default: 16 MiB. */
+  /** Maximum size of a message in bytes. Default: 16 MiB. */
   maxMessageBytes?: number;
-  /** How long `destroy()`, of a broker or of a worker, waits for `onDestroy`; ms. Default: 5000. */
+  /** How long `destroy()` of a broker or of a worker waits for `onDestroy`; in ms. Default: 5000. */
   destroyTimeout?: number;
-  /** What brokers prove to each other that they belong together, 16 to 1024 characters; `[new, old]` to rotate. Default: `DWORKER_SECRET`, else the namespace's own. */
+  /** The secret that brokers prove to know, 16 to 1024 characters; `[new, old]` to rotate it. Default: `DWORKER_SECRET`, else a random secret that is kept in Redis. */
   secret?: string | [string] | [string, string] | null;
   /** Mutual TLS 1.3 between brokers. Default: none. */
   tls?: TlsOptions | null;
   /**
-   * A listener of `'log'` from the first moment on, or a logger that gets lines with fields, as those of Pino. Without any listener, mistakes such as a misspelt option or a failing tell are
-   * reported once each by `process.emitWarning()`; `false` turns that off.
+   * A listener for `'log'` that gets all lines from the start, or a logger such as Pino, which gets lines with fields. If `'log'` has no listener, mistakes such as a misspelt option or a failed
+   * tell are reported once each by `process.emitWarning()`; `false` turns that off.
    */
   log?: false | Logger | ((event: LogEvent) => void);
-  /** What calls return. Default: `'bluebird'`. */
+  /** The kind of promises that methods return. Default: `'bluebird'`. */
   promise?: 'bluebird' | 'native' | PromiseConstructorLike;
 }
 
-/** PEM. */
+/** Values in PEM. */
 export interface TlsOptions {
   /** Private key, not encrypted. */
   key: string | Buffer;
-  /** Its certificate, with the intermediate ones after it. */
+  /** The certificate of that key, followed by its intermediate certificates. */
   cert: string | Buffer;
-  /** Authorities of the peers' certificates; several while one is replaced. */
+  /** The certificate authorities of the other brokers. There are several while one is being replaced. */
   ca: string | Buffer;
 }
 
 export interface RegisterOptions {
-  /** The cluster that workers of this class live in. Default: what the class has, else `'main'`. */
+  /** The cluster in which workers of this class run. Default: the `clustername` of the class, else `'main'`. */
   clustername?: string;
 }
 
 export interface CreateOptions<Attributes = { recoverable?: boolean; [name: string]: any }> {
   /** At most 512 bytes. Default: the class name for a static worker, else `Name#n`. */
   id?: string | null;
-  /** One worker of this class in the whole system, whose id is the class name. */
+  /** `true`: there is one worker of this class in the namespace, and its id is the class name. */
   static?: boolean;
-  /** Given to the worker; at most 64 KiB of JSON. `recoverable` makes it come back when its broker is lost or leaves. */
+  /** Passed to the worker; at most 64 KiB of JSON. A worker with `recoverable: true` is created again when its broker dies or leaves. */
   attributes?: Attributes | null;
 }
 
 export interface GetOptions<Attributes = { recoverable?: boolean; [name: string]: any }> {
-  /** What the worker is made with, if a message of this agent makes it; at most 64 KiB of JSON. */
+  /** Used if a message of this agent creates the worker; at most 64 KiB of JSON. */
   attributes?: Attributes | null;
-  /** Of the class, where that is not registered at this broker. */
+  /** The cluster of the class. Required if the class is not registered at this broker. */
   clustername?: string;
 }
 
 export interface AskOptions {
-  /** ms, instead of `rpcTimeout`. */
+  /** How long to wait for the answer, in ms. Default: `rpcTimeout`. */
   timeout?: number;
-  /** Ends the ask with `DW_ERR_ABORTED`. */
+  /** Ends the ask with `DW_ERR_ABORTED` when it aborts. */
   signal?: AbortSignal;
 }
 
 export interface DestroyOptions {
-  /** Of a broker: `true` hands no worker over. Of a worker: `false` makes it again somewhere in its cluster. */
+  /** For a broker, `true`: no worker is handed over. For a worker, `false`: it is created again on a broker of its cluster. */
   noRecover?: boolean;
 }
 
-/** A worker that is not recovered: its constructor threw, and it is gone; or it ended its process again and again, and is quarantined. */
+/** A worker that is not recovered: its constructor threw, or it repeatedly ended its process and is in quarantine. */
 export interface WorkerLostEvent {
-  /** Of the worker. */
+  /** The id of the worker. */
   id: string;
-  /** Why. */
+  /** Why the worker is not recovered. */
   reason: string;
 }
 
-/** A logger of the application, as those of Pino: each function takes the fields of a line and its message. */
+/** A logger of the application, such as Pino: each function takes the fields of a line and its message. */
 export interface Logger {
   debug(fields: LogFields, message: string): void;
   info(fields: LogFields, message: string): void;
@@ -284,11 +285,11 @@ export interface Logger {
   error(fields: LogFields, message: string): void;
 }
 
-/** Which fields a line has depends on what it is about. */
+/** The fields of a log line. Which of them a line has depends on its subject. */
 export interface LogFields {
   /** The id of the broker that writes the line. */
   broker: string;
-  /** What happened, where it is one of these; a line of another kind says it in its message alone. */
+  /** The event that the line reports. Lines about anything else have no `event`. */
   event?: 'state' | 'suspended' | 'resumed' | 'ready' | 'brokerDead' | 'workerLost' | 'activated' | 'ended';
   /** The id of another broker. */
   peer?: string;
@@ -296,7 +297,7 @@ export interface LogFields {
   worker?: string;
   class?: string;
   epoch?: string;
-  /** Of the worker: a message's, or `'constructor'`, `'onCreate'`, `'onDestroy'`. */
+  /** The method of a message to the worker, or `'constructor'`, `'onCreate'`, `'onDestroy'`. */
   method?: string;
   err?: unknown;
   [field: string]: unknown;
@@ -309,13 +310,13 @@ export interface RpcMessage {
   broker: string;
   worker: string;
   method: string;
-  /** ms; of a tell until it was handed to the transport. */
+  /** In ms. For a tell: until it was handed to the transport. */
   duration: number;
-  /** What it failed with. */
+  /** The error that the call failed with. */
   error: unknown;
-  /** Of a handler. */
+  /** The class of the worker; only for handlers. */
   class?: string;
-  /** Of a handler. */
+  /** The epoch of the worker; only for handlers. */
   epoch?: string;
 }
 
@@ -335,30 +336,30 @@ export interface LogEvent {
 }
 
 export interface WorkerErrorEvent {
-  /** Of the worker. */
+  /** The id of the worker. */
   id: string;
-  /** Of the tell whose handler failed, or `'constructor'`, `'onCreate'`, `'onDestroy'`. */
+  /** The method of the tell whose handler failed, or `'constructor'`, `'onCreate'`, `'onDestroy'`. */
   method: string;
-  /** What was thrown or rejected with. */
+  /** The value that the handler threw or rejected with. */
   error: unknown;
 }
 
 export interface WorkerClass<W extends Worker = Worker> {
   new (id: string, broker: Broker<any>, attributes: any): W;
-  /** The name that it is registered by, where none is given. */
+  /** The name under which the class is registered, if `registerWorker()` is given none. */
   classname?: string;
   clustername?: string;
   concurrency?: Concurrency | undefined;
   maxQueue?: number;
-  /** Has a meaning for the package where it is a {@link Codec}. */
+  /** Used if it is a {@link Codec}; other values have no effect. */
   codec?: unknown;
   /** A subclass of Agent that `createWorker` and `findWorker` return. */
   agent?: new (id: string, broker: Broker<any>) => Agent<any, any>;
 }
 
 /**
- * The worker classes of the application by their registered names, for it to declare once:
- * `declare module 'dworker' { interface WorkerClasses { Cart: typeof Cart } }`. Then other names do not compile, and agents and
+ * The worker classes of the application by their registered names. The application may declare them once:
+ * `declare module 'dworker' { interface WorkerClasses { Cart: typeof Cart } }`. Other names then do not compile, and agents and
  * attributes have the types of their class.
  */
 export interface WorkerClasses {}
@@ -370,7 +371,7 @@ export type UndeclaredName = [keyof WorkerClasses] extends [never] ? string : ne
 
 type IsAny<T> = 0 extends 1 & T ? true : false;
 type Distributed<T> = T extends unknown ? Omit<T, 'static'> : never;
-/** What the creator of a worker of the class `C` gives as its attributes. */
+/** The type of the attributes with which a worker of the class `C` is created. */
 export type AttributesOf<C> = C extends new (...args: any[]) => { readonly attributes: infer A }
   ? { recoverable?: boolean } & Distributed<A>
   : { recoverable?: boolean; [name: string]: any };
@@ -382,7 +383,7 @@ type Declared<M, K> = M extends readonly (infer N)[] ? Extract<K, N> : M extends
 /** The names of the methods that the class `C` declares by `static methods`. */
 export type MethodName<C> = C extends { methods: infer M; prototype: infer W } ? Declared<M, Exclude<FunctionName<W>, keyof Worker | 'then' | 'toJSON'>> : never;
 
-/** A method as its caller has it: one argument, and a callback. */
+/** The type of a method in `agent.call`: it takes one argument and a callback. */
 type Call<F, R, P> = F extends (...args: infer D) => any
   ? D extends []
     ? (data?: undefined, callback?: Callback<R>) => Promised<R, P>
@@ -394,7 +395,7 @@ type Call<F, R, P> = F extends (...args: infer D) => any
   : never;
 type Result<F> = F extends (...args: any[]) => infer R ? Awaited<R> : never;
 
-/** `agent.call` of a worker of the class `C`. Where the class declares no methods, any name is one. */
+/** `agent.call` of a worker of the class `C`. If the class declares no methods, it has a function for any name. */
 export type Calls<C, P = 'bluebird'> =
   IsAny<C> extends true
     ? { readonly [method: string]: (data?: any, callback?: Callback<any>) => Promised<any, P> }
@@ -410,39 +411,39 @@ export type Sends<C, P = 'bluebird'> =
       ? { readonly [K in MethodName<C> & keyof W]: Call<W[K], void, P> }
       : { readonly [method: string]: (data?: any, callback?: Callback<void>) => Promised<void, P> };
 
-/** The agent that `createWorker` gives for the class `C`: one of its own `agent` class, with the class's methods. */
+/** The agent that `createWorker` returns for the class `C`: an instance of its `agent` class, with the declared methods of `C`. */
 export type AgentOf<C, P = 'bluebird'> = C extends { agent: new (...args: any[]) => infer A }
   ? C extends { methods: readonly any[] | boolean }
     ? Omit<A, 'call' | 'send' | 'with'> & Pick<Agent<C, P>, 'call' | 'send' | 'with'>
     : A
   : Agent<C, P>;
 
-/** Arguments of the listeners of a broker's events. */
+/** The arguments that listeners of a broker's events get. */
 export interface BrokerEvents {
   state: [from: 0 | 1 | 2 | 3 | 4, to: 0 | 1 | 2 | 3 | 4];
   log: [event: LogEvent];
   workerError: [event: WorkerErrorEvent];
   suspended: [];
   resumed: [];
-  /** Whether the broker is ready (`broker.ready`) has changed. */
+  /** The value of `broker.ready` has changed. */
   ready: [ready: boolean];
   brokerDead: [brokerId: string];
   workerLost: [event: WorkerLostEvent];
-  /** The core ended by itself. Emitted only where it has a listener. */
+  /** The native core stopped unexpectedly. Emitted only if it has a listener. */
   error: [error: DworkerError];
   newListener: [event: string | symbol, listener: (...args: any[]) => void];
   removeListener: [event: string | symbol, listener: (...args: any[]) => void];
 }
 
 /**
- * How many messages a worker handles at once. `string` is among them because TypeScript takes `static concurrency = 'serial'`
- * for a string; `registerWorker()` refuses any other value.
+ * Whether a worker handles one message at a time. The type includes `string` because TypeScript infers `string` for `static concurrency = 'serial'`;
+ * `registerWorker()` throws on any other value.
  */
 export type Concurrency = 'parallel' | 'serial' | (string & {});
 
 /**
- * `'json'`: data means what JSON makes of it. `'structured'`: it means what `structuredClone` makes of it (dates, maps, sets, typed arrays,
- * BigInt, `undefined`, cycles). By either, a `Buffer` or `Uint8Array` that is the data itself travels as bytes and arrives as a `Buffer`.
+ * With `'json'`, the receiver gets what `JSON.parse(JSON.stringify(data))` returns. With `'structured'`, it gets what `structuredClone(data)` returns (dates, maps, sets,
+ * typed arrays, BigInt, `undefined`, cycles). With both, data that is a `Buffer` or `Uint8Array` itself is sent as bytes and arrives as a `Buffer`.
  */
 export type Codec = 'json' | 'structured';
 
@@ -452,9 +453,9 @@ export interface WorkerRegistry {
 }
 
 /**
- * A member of a cluster that workers live in, and the application's way to all workers of the system.
+ * A member of a namespace. It runs workers, and the application uses it to reach all workers of the namespace.
  *
- * Every asynchronous call takes a callback as its last argument, and returns a promise all the same.
+ * Every asynchronous method accepts a callback as its last argument, and still returns a promise.
  */
 export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = 'bluebird'> extends EventEmitter {
   static readonly State: {
@@ -465,10 +466,10 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
     readonly DESTROYED: 4;
   };
 
-  /** @param id unique in the whole system: a non-empty string of at most 512 bytes */
+  /** @param id unique in the namespace: a non-empty string of at most 512 bytes */
   constructor(id: string, option?: BrokerOptions & { promise?: P });
 
-  /** A broker that is started. `await using broker = await Broker.start(id, option)` ends it, too. */
+  /** Creates a broker and starts it. With `await using broker = await Broker.start(id, option)` it also leaves at the end of the block. */
   static start(id: string, callback: Callback<Broker>): Answer<Broker>;
   static start<P extends 'bluebird' | 'native' | PromiseConstructorLike = 'bluebird'>(
     id: string,
@@ -480,35 +481,35 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
   /** One of `Broker.State`. */
   readonly state: 0 | 1 | 2 | 3 | 4;
   readonly clustername: string;
-  /** Sum of its workers' loads. */
+  /** The sum of the loads of its workers. */
   readonly load: number;
-  /** ms */
+  /** The option of this name, in ms. */
   readonly rpcTimeout: number;
   /**
-   * Whether this broker takes new workers and the others can use it: it is ACTIVE, has proven its lease, is not cordoned, its event loop
-   * is not blocked, and other brokers can connect to it.
+   * Whether new workers can be placed on this broker and other brokers can use it: it is ACTIVE, it has a valid lease, it is not cordoned,
+   * its event loop is not blocked, and other brokers can connect to it.
    */
   readonly ready: boolean;
-  /** The clock of the Redis server, ms. */
+  /** The time on the clock of the Redis server, in ms since 1970. */
   readonly redisTime: number;
-  /** The application's own client object, where it gave one. */
+  /** The client object of the application, if one was given. */
   readonly pub: any;
-  /** The application's own client object, where it gave one. */
+  /** The client object of the application, if one was given. */
   readonly sub: any;
 
-  /** Joins the cluster. Allowed in the states INACTIVE and DESTROYED; a failure leads back to INACTIVE. */
+  /** Joins the cluster. Allowed in the states INACTIVE and DESTROYED. After a failure the state is INACTIVE. */
   start(callback?: Callback<void>): Promised<void, P>;
 
-  /** Makes a worker class known here: by the given name, else its `classname`, else its `name`. */
+  /** Registers a worker class at this broker: under the given name, else its `classname`, else its `name`. */
   registerWorker(ctor: WorkerClass, option?: RegisterOptions): void;
   registerWorker(name: string, ctor: WorkerClass, option?: RegisterOptions): void;
 
-  /** Replaces the registry of worker classes. */
+  /** Replaces the store of registered worker classes. */
   setWorkerRegistry(registry: WorkerRegistry): void;
 
   /**
-   * Makes a worker on the least loaded broker of its class's cluster, and waits `rpcTimeout` for its `onCreate`. A live
-   * worker of that id is returned, not made again.
+   * Creates a worker on the least loaded broker of its class's cluster, and waits up to `rpcTimeout` for its `onCreate`. It also resolves if `onCreate`
+   * rejects: the worker is active in that case too. If a worker with that id and class exists, an agent of that worker is returned.
    */
   createWorker<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(name: UndeclaredName, callback?: Callback<A>): Promised<A, P>;
   createWorker<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(
@@ -527,64 +528,65 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
   ): Promised<AgentOf<WorkerClasses[N], PromiseKind<P>>, P>;
 
   /**
-   * The agent of a worker that is made by the first message to it, on a broker that hosts the class. Contacts nobody. The id is
-   * `<name>/<key>`; without a key there is one worker of the class, and the id is its name. The worker stays until it is destroyed, and is
-   * asleep where no broker runs it.
+   * Returns the agent of a worker that the first message creates, on a broker that has the class registered. The call itself sends nothing. The id is
+   * `<name>/<key>`; without a key, the class has one such worker and the id is its name. The worker exists until it is destroyed, and is
+   * asleep while no broker runs it.
    */
   get<C extends WorkerClass<any>>(target: C, key?: string | null, option?: GetOptions<AttributesOf<C>> | null): AgentOf<C, PromiseKind<P>>;
   get<N extends RegisteredName>(name: N, key?: string | null, option?: GetOptions<AttributesOf<WorkerClasses[N]>> | null): AgentOf<WorkerClasses[N], PromiseKind<P>>;
   get<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(name: UndeclaredName, key?: string | null, option?: GetOptions | null): A;
 
-  /** `null` when there is no such worker; waits while it is being recovered. */
+  /** Returns `null` if no worker has this id. Waits up to `retries.duration` while the worker is waiting to be recovered. */
   findWorker<A extends Agent<any, any> = Agent<any, PromiseKind<P>>>(id: string, callback?: Callback<A | null>): Promised<A | null, P>;
 
   /**
-   * Leaves the cluster: `onDestroy({cause: SYSTEM})` runs on its workers, and each recoverable one is handed over as soon as
-   * that has settled. Does not wait for running handlers.
+   * Leaves the cluster: `onDestroy({cause: SYSTEM})` is called on its workers, and each recoverable worker is handed over as soon as
+   * that has settled. It does not wait for running handlers.
    */
   destroy(callback?: Callback<void>): Promised<void, P>;
   destroy(option?: DestroyOptions | null, callback?: Callback<void>): Promised<void, P>;
 
-  /** Keeps new workers away from this broker; those that it runs stay. Resolves when the other brokers place none here any more. */
+  /** Keeps new workers away from this broker. Workers that it runs stay. Resolves when no other broker places workers here any more. */
   cordon(callback?: Callback<void>): Promised<void, P>;
-  /** Lets new workers come again. */
+  /** Ends the effect of `cordon()`: new workers can be placed on this broker again. */
   uncordon(callback?: Callback<void>): Promised<void, P>;
 
   /** `destroy({noRecover: true})`, then `start()`. */
   restart(callback?: Callback<void>): Promised<void, P>;
 
-  /** Replaces `option.secret` for the handshakes that begin from now on; open connections stay. */
+  /** Replaces `option.secret` for later handshakes. Open connections stay open. */
   setSecret(secret: string | [string] | [string, string]): void;
 
-  /** Replaces the certificates of `option.tls` for the handshakes that begin from now on; open connections stay. */
+  /** Replaces the certificates of `option.tls` for later handshakes. Open connections stay open. */
   setSecureContext(tls: TlsOptions): void;
-  /** Frees a worker that is quarantined: it is recovered at once. `false` where no worker of this id was held back. */
+  
+  /** Releases a worker from quarantine: it is recovered at once. The result is `false` if no worker with this id was in quarantine. */
   release(id: string, callback?: Callback<boolean>): Promised<boolean, P>;
 
-  /** The brokers of the namespace, by id; also those whose lease has expired and that nobody has evicted yet. */
+  /** Lists the brokers of the namespace, sorted by id. The list includes brokers whose lease has expired and that have not been evicted yet. */
   listBrokers(callback?: Callback<BrokerInfo[]>): Promised<BrokerInfo[], P>;
 
   /**
-   * The workers of the namespace. Reading them activates nothing. A worker that is there from the beginning to the end of an
-   * iteration is in it once, whatever happens to it meanwhile.
+   * Lists the workers of the namespace, without activating any. A worker that exists during the whole iteration is listed once, even if it
+   * moves meanwhile.
    */
   listWorkers(option?: (ListOptions & { limit?: null; cursor?: null }) | null): AsyncIterableIterator<WorkerInfo>;
-  /** One page of them. The iteration remembers the ids that it returned; pages that follow each other may repeat one. */
+  /** Returns one page of the list. Other than the iteration, pages may repeat a worker. */
   listWorkers(option: ListOptions & ({ limit: number } | { cursor: string }), callback?: Callback<WorkerPage>): Promised<WorkerPage, P>;
 
-  /** One worker with its attributes; `null` when there is no such worker. Reading it activates nothing. */
+  /** Returns one worker with its attributes, without activating it; `null` if no worker has this id. */
   inspect(id: string, callback?: Callback<InspectedWorker | null>): Promised<InspectedWorker | null, P>;
 
-  /** Tells every broker of the namespace to restart; does not wait for it. */
+  /** Makes every broker of the namespace call `restart()`. It does not wait for them. */
   restartAll(): void;
 
   /**
-   * Closes the Redis connections, client objects of the application's included. After `destroy()` and `quit()` nothing
-   * keeps the process alive. On an ACTIVE broker it closes only the given objects and logs a warning.
+   * Closes the Redis connections and calls `quit()` on the client objects of the application. After `destroy()` and `quit()` the broker does not
+   * keep the process alive. On an ACTIVE broker, `quit()` only closes the client objects and logs a warning.
    */
   quit(): void;
 
-  /** As `destroy()` and `quit()`, in any state. */
+  /** Calls `destroy()`, if the state allows it, and `quit()`. */
   [Symbol.asyncDispose](): Promise<void>;
 
   on<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
@@ -596,78 +598,78 @@ export class Broker<P extends 'bluebird' | 'native' | PromiseConstructorLike = '
   prependOnceListener<E extends keyof BrokerEvents>(event: E, listener: (...args: BrokerEvents[E]) => void): this;
 }
 
-/** What `broker.listBrokers()` shows of a broker. */
+/** A broker in the result of `broker.listBrokers()`. */
 export interface BrokerInfo {
   id: string;
-  /** One life of a broker, from `start()` on: 32 hexadecimal digits. */
+  /** Identifies one life of a broker, which begins with `start()`: 32 hexadecimal digits. */
   incarnation: string;
   cluster: string;
-  /** Where other brokers reach it: `host:port`. */
+  /** The address at which other brokers reach it: `host:port`. */
   address: string;
-  /** Names of the worker classes of its cluster that are registered there. */
+  /** The names of the worker classes of its cluster that are registered at it. */
   classes: string[];
-  /** Sum of the loads of its workers. */
+  /** The sum of the loads of its workers. */
   load: number;
-  /** How many workers it owns. */
+  /** The number of its workers. */
   workers: number;
-  /** In ms, on the server's clock; below zero when the lease has expired. */
+  /** In ms, on the clock of Redis. Negative if the lease has expired. */
   leaseExpiresIn: number;
-  /** It gets no new workers: it is cordoned or leaving, or its event loop is blocked. */
+  /** `true` if it gets no new workers, because it is cordoned or leaving, or because its event loop is blocked. */
   cordoned: boolean;
-  /** Of this package there. */
+  /** The version of dworker that it runs. */
   version: string;
-  /** Name of its machine. */
+  /** The host name of its machine. */
   host: string;
   pid: number;
 }
 
-/** `placing`: placed on its broker, which has not confirmed it yet; `pending`: waits to be recovered; `quarantined`: until `release()`. */
+/** `placing`: reserved on a broker that has not activated it yet. `pending`: waiting to be recovered. `asleep`: its next message wakes it. `quarantined`: held back until `release(id)`. */
 export type WorkerState = 'placing' | 'active' | 'pending' | 'asleep' | 'quarantined';
 
-/** What `broker.listWorkers()` shows of a worker. */
+/** A worker in the result of `broker.listWorkers()`. */
 export interface WorkerInfo {
   id: string;
   class: string;
   cluster: string;
-  /** Id of the broker that owns it; `null` while none does, or when that broker's record is gone. */
+  /** The id of its broker; `null` if it has none, or if that broker's record no longer exists. */
   broker: string | null;
   /** As `worker.epoch`. */
   epoch: string;
   state: WorkerState;
-  /** Why no broker owns it: only while it is `pending` or `quarantined`. */
+  /** Why it has no broker; only in the states `pending` and `quarantined`. */
   reason?: string;
-  /** When it was first created, in ms since 1970. */
+  /** When it was created, in ms since 1970. */
   createdAt: number;
   load: number;
   recoverable: boolean;
 }
 
-/** What `broker.inspect()` shows of a worker. */
+/** The result of `broker.inspect()`. */
 export interface InspectedWorker extends WorkerInfo {
   attributes: { [name: string]: any };
 }
 
-/** A part of the list of workers. */
+/** A page of the list of workers. */
 export interface WorkerPage {
-  /** At most `limit`; possibly fewer, or none, also where more follow. */
+  /** At most `limit` workers. A page may have fewer, or none, even if more pages follow. */
   workers: WorkerInfo[];
-  /** For the next page; absent at the end. */
+  /** The cursor of the next page; absent in the last page. */
   cursor?: string;
 }
 
-/** Which workers `broker.listWorkers()` shows. */
+/** Selects the workers that `broker.listWorkers()` lists. */
 export interface ListOptions {
-  /** Workers of the class that is registered under this name. */
+  /** Only workers of the class that is registered under this name. */
   name?: string | null;
-  /** Workers of this cluster. */
+  /** Only workers of this cluster. */
   clustername?: string | null;
-  /** Workers that the broker of this id owns. */
+  /** Only workers of the broker with this id. */
   broker?: string | null;
-  /** Workers in this state. */
+  /** Only workers in this state. */
   state?: WorkerState | null;
-  /** Returns one page of at most so many workers (1 to 10 000), instead of an iterable of all. */
+  /** The method returns one page of at most this many workers (1 to 10 000), instead of an iterable of all workers. */
   limit?: number | null;
-  /** The `cursor` of the page before. */
+  /** The `cursor` of the previous page. */
   cursor?: string | null;
 }
 
@@ -676,19 +678,19 @@ export interface CreateInfo {
   cause: 0 | 1 | 2 | 3;
   /** As `worker.epoch`. Not enumerable. */
   readonly epoch: string;
-  /** Which try this is since the last `onCreate` of the worker that ended: 1, or more when processes ended during it. Not enumerable. */
+  /** The number of this attempt since an `onCreate` of the worker last settled: more than 1 if processes ended during earlier attempts. Not enumerable. */
   readonly attempt: number;
 }
 
 /** The call that is being handled. */
 export interface CallContext {
-  /** Until when its answer is waited for, as `Date.now()` counts; `Infinity` for a tell. */
+  /** How long the caller waits for the answer, comparable with `Date.now()`; `Infinity` for a tell. */
   readonly deadline: number;
   /**
-   * Aborts when nobody waits for the answer any more (timeout, abort, lost connection), and when this broker is suspended.
+   * Aborts when the caller no longer waits for the answer (timeout, abort, lost connection), and when this broker is suspended.
    */
   readonly signal: AbortSignal;
-  /** The id of the broker that it came from; `undefined` where its connection has ended. */
+  /** The id of the broker that sent the message; `undefined` if its connection has ended. */
   readonly callerBroker: string | undefined;
 }
 
@@ -698,10 +700,10 @@ export interface DestroyInfo {
 }
 
 /**
- * Base of all workers. Brokers construct them, the application never does.
+ * The base class of all workers. Brokers construct workers; the application never does.
  *
- * A handler may return a promise, any thenable or a plain value, or call its callback; the first one wins. `undefined`
- * from a handler that declares the callback waits for the callback.
+ * A handler may return a promise, any thenable or a plain value, or call its callback; the first of them counts. If a handler that declares the callback
+ * returns `undefined`, dworker waits for the callback.
  */
 export class Worker<Attributes = any> {
   static readonly State: {
@@ -715,15 +717,15 @@ export class Worker<Attributes = any> {
   static readonly DestroyCause: { readonly SELF: 0; readonly SYSTEM: 1; readonly FENCED: 2; readonly HANDOVER: 3; readonly IDLE: 4 };
   static readonly DEFAULT_LOAD: 1;
   /**
-   * The call that is being handled, for all that its handler runs, through `await` and the promises of this package.
+   * The call that is being handled. It is available in the handler and in everything that the handler calls, across `await` and the promises of this package.
    * `undefined` outside of handlers, and after the answer.
    */
   static context(): CallContext | undefined;
-  /** `'serial'`: one message at a time, the next one when the handler has settled. Default: `'parallel'`. */
+  /** `'serial'`: a worker gets its next message when the handler of the previous one has settled. Default: `'parallel'`. */
   static concurrency?: Concurrency;
-  /** How many messages wait for a serial worker at most; callers beyond it get `DW_ERR_OVERLOADED`. Default: 10000. */
+  /** Maximum number of messages that wait for a serial worker. Further asks fail with `DW_ERR_OVERLOADED`. Default: 10000. */
   static maxQueue?: number;
-  /** How messages to its workers, and their answers, are encoded. Any other value than a {@link Codec} is without effect. Default: `option.codec`. */
+  /** How messages to workers of this class, and their answers, are encoded. Values other than a {@link Codec} have no effect. Default: `option.codec`. */
   static codec?: unknown;
   static classname?: string;
   static clustername?: string;
@@ -734,23 +736,23 @@ export class Worker<Attributes = any> {
   readonly id: string;
   /** One of `Worker.State`. */
   readonly state: 0 | 1 | 2 | 3 | 4;
-  /** What the creator gave; `static` is always there. */
+  /** The attributes that the worker was created with, and `static`. */
   readonly attributes: Attributes & { static: boolean };
-  /** A string of digits that grows with every activation of this id anywhere: a fencing token. */
+  /** A string of digits. Each activation of this id has a greater epoch than the activations before it: use it as a fencing token. */
   readonly epoch: string;
-  /** The broker that it runs on. A class may have a property of this name for itself. */
+  /** The broker that the worker runs on. A class may define its own property of this name. */
   readonly broker: Broker<any>;
-  /** Floored; negative values, and all after destruction, are ignored. Setting it changes the broker's at once. */
+  /** Rounded down. Negative values are ignored, and so are all values after the worker has ended. Setting it changes `broker.load` at once. */
   load: number;
-  /** For workers written for the original: `br` is the Broker. Not enumerable. */
+  /** For workers that were written for dworker 0.9: `br` is the broker. Not enumerable. */
   readonly __priv: { br: Broker<any>; id: string };
 
-  /** Ends this worker, after `onCreate` where that still runs. A second call does nothing. */
+  /** Ends this worker; if its `onCreate` is still running, after that has settled. A second call has no effect. */
   destroy(option?: DestroyOptions | null): void;
 
-  /** To override: called once, after construction. If it rejects, the failure is reported by events and the worker is active all the same. */
+  /** To override: called once, after construction. If it rejects, the failure is reported by events and the worker is active nevertheless. */
   onCreate(info: CreateInfo, callback?: Callback<void>): any;
-  /** To override: called for each ask. Base: calls the method that `static methods` declares, else rejects with "Not implemented". */
+  /** To override: called for each ask. By default it calls the method that `static methods` declares, else it rejects with "Not implemented". */
   onAsk(method: string, data: any, callback?: Callback<any>): any;
   /** To override: called for each tell. A failure is reported by the events `'log'` and `'workerError'`. */
   onTell(method: string, data: any): any;
@@ -758,57 +760,58 @@ export class Worker<Attributes = any> {
   onDestroy(info: DestroyInfo, callback?: Callback<void>): any;
 }
 
-/** A handle of a worker, wherever that lives. Messages of one broker to one worker arrive in the order of sending. */
+/** A handle for a worker, wherever that runs. The messages of one broker to one worker are handled in the order in which they were sent. */
 export class Agent<C = any, P = 'bluebird'> {
+  /** Contacts no other broker and needs no registered class. */
   constructor(id: string, broker: Broker<any>);
 
-  /** Of the worker. */
+  /** The id of the worker. */
   readonly id: string;
 
   /**
-   * Waits for the handler's answer, for `rpcTimeout` at most. `data` is copied, as `option.codec` says. Inside of a handler it ends
-   * with the call that is being handled, if that is earlier.
+   * Sends a message and waits for the handler's answer, for at most `rpcTimeout`. The receiver gets a copy of `data`, encoded as `option.codec` says. If a handler sends the ask,
+   * the ask also ends when the call that is being handled ends.
    */
   ask<T = any>(method: string, data?: any, callback?: Callback<T>): Promised<T, P>;
   ask<T = any>(method: string, data?: any, option?: AskOptions | null, callback?: Callback<T>): Promised<T, P>;
 
-  /** Waits until the message is handed to the transport. A rejection that nobody awaits is no `unhandledRejection`. */
+  /** Sends a message without an answer. Resolves when it has been handed to the transport. A rejection that nothing handles causes no `unhandledRejection`. */
   tell(method: string, data?: any, callback?: Callback<void>): Promised<void, P>;
 
   /**
-   * Ends the worker for good, wherever it is, after the messages that this broker sent it before; one that is asleep is deleted without
-   * being activated. Resolves when it is gone, also where there was none.
+   * Ends the worker permanently, wherever it runs, after it has got the messages that this broker sent it earlier. A worker that is asleep is deleted
+   * without being activated. Resolves when the worker no longer exists, also if no worker had this id.
    */
   destroy(callback?: Callback<void>): Promised<void, P>;
 
-  /** Its functions are asks: `agent.call.add(data)` is `agent.ask('add', data)`. */
+  /** Functions that send asks: `agent.call.add(data)` is `agent.ask('add', data)`. */
   readonly call: Calls<C, P>;
-  /** Its functions are tells: `agent.send.add(data)` is `agent.tell('add', data)`. */
+  /** Functions that send tells: `agent.send.add(data)` is `agent.tell('add', data)`. */
   readonly send: Sends<C, P>;
-  /** The same agent whose asks have these options, where they are given no others. */
+  /** Returns an agent of the same worker that uses these options as defaults for its asks. */
   with(option: AskOptions): this;
 }
 
 export interface RouterOptions {
-  /** An idle connection is closed after this; ms, 0: never. Default: 30000. */
+  /** A connection is closed after it was idle for this long; in ms, 0: never. Default: 30000. */
   socTimeout?: number;
 }
 
-/** The bare transport between two addresses, without broker or Redis. */
+/** Sends requests and responses between two addresses, without a broker and without Redis. It authenticates no one and encrypts nothing. */
 export class Router extends EventEmitter {
   constructor(option?: RouterOptions);
 
-  /** Listens on a free port of `host`; default `'0.0.0.0'`. */
+  /** Listens on a free port of `host`. Default: `'0.0.0.0'`. */
   listen(callback?: Callback<{ address: string; port: number }>): Answer<{ address: string; port: number }>;
   listen(
     host?: string | null,
     callback?: Callback<{ address: string; port: number }>
   ): Answer<{ address: string; port: number }>;
 
-  /** Is fulfilled when the request is written. */
+  /** Sends a request. Resolves when the request has been written. */
   request(address: { host: string; port: number }, data?: any, callback?: Callback<void>): Answer<void>;
 
-  /** Answers on the connection that the request came by. */
+  /** Sends a response on the connection that the request arrived on. */
   respond(requesterId: number, data?: any, callback?: Callback<void>): Answer<void>;
 
   close(): void;
