@@ -353,6 +353,8 @@ export interface WorkerClass<W extends Worker = Worker> {
   maxQueue?: number;
   /** Used if it is a {@link Codec}; other values have no effect. */
   codec?: unknown;
+  /** Has a meaning for the package where it is a {@link Duration}. */
+  idle?: unknown;
   /** A subclass of Agent that `createWorker` and `findWorker` return. */
   agent?: new (id: string, broker: Broker<any>) => Agent<any, any>;
 }
@@ -682,6 +684,15 @@ export interface CreateInfo {
   readonly attempt: number;
 }
 
+/** While it is not released, its worker does not leave memory. With `using` it is released at the end of the block. */
+export interface KeepAwake extends Disposable {
+  /** A second call does nothing. */
+  release(): void;
+}
+
+/** A number of ms, or a whole number with a unit: `'500ms'`, `'30s'`, `'10m'`, `'2h'`, `'7d'`. */
+export type Duration = number | `${bigint}${'ms' | 's' | 'm' | 'h' | 'd'}`;
+
 /** The call that is being handled. */
 export interface CallContext {
   /** How long the caller waits for the answer, comparable with `Date.now()`; `Infinity` for a tell. */
@@ -727,6 +738,11 @@ export class Worker<Attributes = any> {
   static maxQueue?: number;
   /** How messages to workers of this class, and their answers, are encoded. Values other than a {@link Codec} have no effect. Default: `option.codec`. */
   static codec?: unknown;
+  /**
+   * Where it is a {@link Duration}: a worker that handles no message for so long ends with the cause `IDLE`, and is asleep until its next
+   * message. Any other value is without effect.
+   */
+  static idle?: unknown;
   static classname?: string;
   static clustername?: string;
   static agent?: new (id: string, broker: Broker<any>) => Agent<any, any>;
@@ -749,6 +765,9 @@ export class Worker<Attributes = any> {
 
   /** Ends this worker; if its `onCreate` is still running, after that has settled. A second call has no effect. */
   destroy(option?: DestroyOptions | null): void;
+
+  /** Keeps this worker in memory, however long it is idle, until the returned object is released. */
+  keepAwake(): KeepAwake;
 
   /** To override: called once, after construction. If it rejects, the failure is reported by events and the worker is active nevertheless. */
   onCreate(info: CreateInfo, callback?: Callback<void>): any;

@@ -28,7 +28,7 @@ const State = Object.freeze({ INACTIVE: 0, ACTIVATING: 1, ACTIVE: 2, DESTROYING:
 const CreateCause = Object.freeze({ NEW: 0, RECOVERY: 1, HANDOVER: 2, WAKE: 3 });
 
 /**
- * Why a worker is destroyed: by itself, with its broker, or because another instance took its place.
+ * Why a worker is destroyed: by itself, with its broker, because another instance took its place, or because it was idle.
  * @enum {number}
  * @memberof Worker
  */
@@ -63,8 +63,15 @@ class WorkerRecord {
     this.owner = null;
     /** How many messages wait at most, where it takes one at a time; else 0. */
     this.maxQueue = 0;
-    /** Whether a handler of a message has started. */
-    this.handled = false;
+    /** How many handlers of messages have started and ended, modulo 2^32. */
+    this.started = 0;
+    this.ended = 0;
+    /** After how many ms without a message it leaves memory; 0: never. And what is known of that (lib/runtime/workers/idle.js). */
+    this.idle = 0;
+    this.seen = 0;
+    this.quiet = 0;
+    /** How many of its {@link KeepAwake} are not released. */
+    this.awake = 0;
     /** The text of the error of `onCreate`, for the creators of the worker. */
     this.createFailure = '';
     this.createError = undefined;
@@ -94,6 +101,26 @@ class WorkerRecord {
     this.answered = null;
   }
 }
+
+/** What `worker.keepAwake()` returns: the worker is not idle before it is released. */
+class KeepAwake {
+  #record;
+
+  constructor(record) {
+    this.#record = record;
+    record.awake += 1;
+  }
+
+  /** The worker may be idle again. A second call does nothing. */
+  release() {
+    if (this.#record === null) return;
+    this.#record.awake -= 1;
+    this.#record = null;
+  }
+}
+
+// So that `using awake = worker.keepAwake()` works where the runtime, or a compiler's helper, has the symbol.
+if (Symbol.dispose !== undefined) hide(KeepAwake.prototype, Symbol.dispose, KeepAwake.prototype.release);
 
 /**
  * Base of all workers. Brokers construct them, the application never does. A plain function, so that both
@@ -159,6 +186,15 @@ Worker.prototype.destroy = function (option) {
   const record = this[kRecord];
   if (record.owner !== null) record.owner.deactivation.end(record, DestroyCause.SELF, recover);
   else if (record.ending === null) record.ending = { cause: DestroyCause.SELF, recover };
+};
+
+/**
+ * Keeps this worker in memory until the returned object is released, however long it is idle (`static idle`).
+ *
+ * @returns {KeepAwake}
+ */
+Worker.prototype.keepAwake = function () {
+  return new KeepAwake(this[kRecord]);
 };
 
 /**

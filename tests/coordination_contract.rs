@@ -18,6 +18,7 @@ mod contract {
     pub mod handles;
     pub mod healing;
     pub mod histories;
+    pub mod idle;
     pub mod inventory;
     pub mod lasting;
     pub mod membership;
@@ -295,6 +296,15 @@ cases! {
         a_broker_that_leaves_adds_nothing_to_a_history
         who_ends_by_an_error_leaves_the_judgement_to_others
         a_restored_worker_keeps_its_history
+    }
+    idle {
+        an_idle_worker_has_no_owner_and_is_woken_as_it_was
+        a_worker_that_only_its_creator_kept_sleeps_too_and_whoever_creates_it_finds_it
+        only_the_instance_that_stands_there_can_sleep
+        a_sleep_whose_answer_was_lost_is_harmless
+        nothing_sleeps_while_the_registry_may_have_forgotten_something
+        a_wake_of_any_idle_worker_can_be_withdrawn
+        no_ttl_ends_a_worker_that_sleeps
     }
     lasting {
         a_kept_worker_sleeps_where_another_would_be_deleted

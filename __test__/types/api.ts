@@ -2,7 +2,7 @@
 
 import { expectTypeOf } from 'expect-type';
 import { Agent, Broker, Router, Worker } from 'dworker';
-import type { Answer, BrokerOptions, CreateInfo, Delivered, DestroyInfo, DworkerError, LogEvent, WorkerErrorEvent } from 'dworker';
+import type { Answer, BrokerOptions, CreateInfo, Delivered, DestroyInfo, Duration, DworkerError, KeepAwake, LogEvent, WorkerErrorEvent } from 'dworker';
 
 interface Seats {
   seats: number[];
@@ -45,6 +45,23 @@ class Serial extends Worker {
   static concurrency = 'serial' as const;
   static maxQueue = 10;
 }
+
+class Sleeper extends Worker {
+  static idle: Duration = '10m';
+
+  async onAsk() {
+    using awake = this.keepAwake();
+    expectTypeOf(awake).toEqualTypeOf<KeepAwake>();
+    this.keepAwake().release();
+  }
+}
+
+class OwnIdle extends Worker {
+  static idle = false;
+}
+
+// @ts-expect-error a duration has a unit
+const noDuration: Duration = '10';
 
 async function brokers() {
   const options: BrokerOptions = {
@@ -124,6 +141,8 @@ async function brokers() {
   if (context) expectTypeOf(context.signal).toEqualTypeOf<AbortSignal>();
   expectTypeOf(context?.deadline).toEqualTypeOf<number | undefined>();
   expectTypeOf(Serial.concurrency).toEqualTypeOf<'serial'>();
+  expectTypeOf(Sleeper.idle).toEqualTypeOf<Duration>();
+  expectTypeOf(OwnIdle.idle).toEqualTypeOf<boolean>();
   try {
     await new Agent('r', broker).ask('name');
   } catch (error) {

@@ -10,6 +10,7 @@ use crate::broker::context::recipes::Recipe;
 use crate::broker::core::Core;
 use crate::broker::directory::inventory;
 use crate::broker::home::Home;
+use crate::broker::incarnation::Life;
 use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
@@ -286,11 +287,11 @@ impl NativeBroker {
     }
 
     #[napi(catch_unwind)]
-    /// No handler of this worker starts any more. `recover`: it is to be made again elsewhere.
-    pub fn destroying(&self, handle: Handle, recover: bool) {
+    /// No handler of this worker starts any more. `recover`: it is to be made again elsewhere. `sleeps`: the next message wakes it.
+    pub fn destroying(&self, handle: Handle, recover: bool, sleeps: bool) {
         if let Ok(life) = self.core.life() {
             let recover = recover && life.hands_over();
-            life.activation.lifecycle.destroying(handle, recover);
+            life.activation.lifecycle.destroying(handle, recover, sleeps);
         }
     }
 
@@ -298,11 +299,7 @@ impl NativeBroker {
     /// `by_itself`: `worker.destroy()` ended it; where it is to be made again, before it handled a message. `next`: the first event of the current batch that was not looked at.
     pub fn destroyed(&self, handle: Handle, recover: bool, by_itself: bool, next: u32) {
         if let Ok(life) = self.core.life() {
-            self.station.each_message_from(next, |delivery| {
-                if delivery.handle == handle {
-                    life.activation.workers.not_started(delivery.inbound);
-                }
-            });
+            self.not_started(&life, handle, next);
             let hands_over = life.hands_over();
             let (fate, ended) = match (recover, by_itself) {
                 (true, true) if hands_over => (Fate::Return, Ended::Moved),
@@ -313,6 +310,21 @@ impl NativeBroker {
                 (false, false) => (Fate::End, Ended::Moved),
             };
             life.activation.lifecycle.destroyed(handle, fate, ended);
+        }
+    }
+
+    /// Whether idle workers may leave memory now.
+    #[napi(catch_unwind)]
+    pub fn may_sleep(&self) -> bool {
+        self.core.life().is_ok_and(|life| life.activation.workers.may_sleep())
+    }
+
+    /// The `onDestroy` of an idle worker ended. `next`: see [`NativeBroker::destroyed`].
+    #[napi(catch_unwind)]
+    pub fn asleep(&self, handle: Handle, next: u32) {
+        if let Ok(life) = self.core.life() {
+            self.not_started(&life, handle, next);
+            life.activation.lifecycle.asleep(handle);
         }
     }
 
@@ -358,6 +370,15 @@ impl NativeBroker {
         fast_calls::leave(self.number);
         drop(self.core.dispose(false));
         self.waker.close();
+    }
+
+    /// Messages of the current batch, from this one on, for which no handler of the worker has started.
+    fn not_started(&self, life: &Life, handle: Handle, next: u32) {
+        self.station.each_message_from(next, |delivery| {
+            if delivery.handle == handle {
+                life.activation.workers.not_started(delivery.inbound);
+            }
+        });
     }
 
     pub(super) fn fail_slot(&self, slot: f64, failure: Failure) {

@@ -155,7 +155,7 @@ impl Core {
         let handles = life.activation.workers.active();
         for handle in handles {
             // What arrives from now on waits, and goes back when the worker is gone.
-            life.activation.lifecycle.destroying(handle, !no_recover);
+            life.activation.lifecycle.destroying(handle, !no_recover, false);
             self.inbox.push(Event::Destroy { handle, cause: DestroyCause::System });
         }
         loop {

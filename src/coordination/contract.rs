@@ -3,7 +3,7 @@
 use super::{
     Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Commit, Committed, Complaint, CoordinationResult,
     Death, Erasure, Eviction, Fate, Held, Inventory, Joined, Known, LoadChange, Location, Look, Membership, Owned,
-    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Sighting, Signal,
+    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Sighting, Signal, Sleep, Slept,
 };
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use async_trait::async_trait;
@@ -100,6 +100,12 @@ pub trait Coordinator: Inventory + Send + Sync + 'static {
     /// The owner gives workers up. `true` where the entry stood under (owner, epoch). The owner's load falls by the
     /// entry's. Signals `Pending` when something went there.
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>>;
+
+    /// Idle workers leave memory: their entries have no owner until a message wakes them, whether they are
+    /// [kept](super::Lasting::kept) or not. One answer a worker, in order; each counts by itself, and more than
+    /// [`CHUNK`](super::CHUNK) may be several steps. No lease is asked for. After a lost answer a repeated call says
+    /// [`Slept::Elsewhere`] of one that is asleep.
+    async fn sleep(&self, owner: &Incarnation, sleeps: &[Sleep]) -> CoordinationResult<Vec<Slept>>;
 
     /// A placement that was provably not delivered is taken back by its creator: `true` when the entry still was
     /// `Placing` under (owner, epoch). On its first attempt ever: deleted. Else back to pending, and signals `Pending`.

@@ -16,6 +16,7 @@
 //! | workers: entries, states, loads | `workers.rs`; their deaths: `history.rs` |
 //! | placements, claims | `placement.rs` |
 //! | data of workers | `stored.rs` |
+//! | workers that are idle | `idle.rs` |
 //! | evictions | `death.rs` |
 //! | what is put back after a wipe | `restoration.rs` |
 //! | lists of brokers and workers | `inventory.rs` |
@@ -25,6 +26,7 @@
 mod contract;
 mod death;
 pub mod history;
+mod idle;
 mod inventory;
 pub mod keys;
 mod members;
@@ -39,6 +41,7 @@ mod workers;
 
 pub use contract::Coordinator;
 pub use death::{Death, Eviction};
+pub use idle::{Sleep, Slept};
 pub use inventory::{Cursor, Inventory, ListedBroker, ListedWorker, WorkerFilter, WorkerPage, WorkerState};
 pub use members::{BrokerRecord, Holder, Joined, Member, Membership, Registration, Renewal};
 pub use placement::{Claim, ClaimRequest, PlaceRequest, Placement, Purpose};

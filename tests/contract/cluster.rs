@@ -280,6 +280,13 @@ impl Broker {
         answers[0]
     }
 
+    pub async fn sleep(&self, id: &str, epoch: Epoch) -> Slept {
+        let sleep = Sleep { id: id.into(), epoch };
+        let answers = self.coordinator.sleep(self.incarnation(), &[sleep]).await.expect("sleep");
+        assert_eq!(answers.len(), 1);
+        answers[0]
+    }
+
     pub async fn erase(&self, id: &str, epoch: Option<Epoch>) -> Erasure {
         self.coordinator.erase(&id.into(), epoch).await.expect("erase")
     }

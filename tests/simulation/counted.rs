@@ -209,6 +209,10 @@ impl Coordinator for Counted {
         let asked = self.inner.release(owner, releases);
         self.ask("release", releases.len(), asked, |flags| resp::flags(flags.len())).await
     }
+    async fn sleep(&self, owner: &Incarnation, sleeps: &[Sleep]) -> CoordinationResult<Vec<Slept>> {
+        let asked = self.inner.sleep(owner, sleeps);
+        self.ask("sleep", sleeps.len(), asked, |slept| resp::flags(slept.len())).await
+    }
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {
         self.ask("withdraw", 1, self.inner.withdraw(owner, id, epoch), |_| resp::number()).await
     }

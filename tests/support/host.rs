@@ -179,7 +179,7 @@ impl Host {
         };
         let (Some(handle), Ok(life)) = (handle, self.core.life()) else { return false };
         self.workers.lock().expect("no test panics with it").remove(&handle);
-        life.activation.lifecycle.destroying(handle, true);
+        life.activation.lifecycle.destroying(handle, true, false);
         // As JavaScript does with a worker that ends by itself.
         life.activation.workers.set_load(handle, 0);
         life.activation.lifecycle.destroyed(handle, Fate::Recover, Ended::Moved);

@@ -27,7 +27,7 @@ class DirectOutcome extends Turn {
   }
 
   end(failed, value) {
-    this.unwatch();
+    this.close();
     if (this.began > 0) endHandler('handledAsk', this, failed, value);
     this.direct.answers.add(this.call, failed, value);
   }

@@ -35,7 +35,7 @@ const OPEN = 2;
 
 /** Runs the handler of `this` ask. */
 function runAsk(outcome) {
-  this.record.handled = true;
+  this.record.started = (this.record.started + 1) >>> 0;
   try {
     runOnAsk(outcome, this.data);
   } catch (error) {
@@ -45,7 +45,7 @@ function runAsk(outcome) {
 
 /** Runs the handler of `this` tell. */
 function runTell(outcome) {
-  this.record.handled = true;
+  this.record.started = (this.record.started + 1) >>> 0;
   try {
     runOnTell(outcome, this.data);
   } catch (error) {

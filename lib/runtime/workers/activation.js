@@ -4,6 +4,7 @@
 'use strict';
 
 const { concurrencyOf } = require('./concurrency');
+const { idleOf } = require('./idle');
 const { methodsOf } = require('./methods');
 const { firstLine } = require('./reports');
 const { runStep } = require('./steps');
@@ -56,6 +57,7 @@ class Activation {
     record.handle = handle;
     record.owner = workers;
     record.maxQueue = maxQueue;
+    record.idle = idleOf(WorkerClass);
     record.methods = methods;
     record.cause = cause;
     record.kept = kept === 1;
@@ -85,6 +87,7 @@ class Activation {
     if (record.maxQueue === 0) workers.active.set(record.id, record);
     workers.reports.life(record, 'activated', record.cause);
     if (record.ending !== null) workers.deactivation.begin(record);
+    else workers.idle.watch(record);
   }
 
   /** A worker that messages wait for could not be activated: they fail with the error. */

@@ -59,7 +59,7 @@ class Deactivation {
     const { core, workers } = this;
     record.state = State.DESTROYING;
     if (workers.active.get(record.id) === record) workers.active.delete(record.id);
-    core.channel.native.destroying(record.handle, record.ending.recover);
+    core.channel.native.destroying(record.handle, record.ending.recover, record.ending.cause === DestroyCause.IDLE);
     workers.direct.close(record);
     core.channel.touch();
     if (record.ending.cause !== DestroyCause.SELF) {
@@ -164,7 +164,12 @@ class Deactivation {
     this.workers.direct.cut(record);
     const { cause, recover } = record.ending;
     // A worker that handled messages was useful: it may be recovered at once, however often it moves.
-    const byItself = recover ? cause === DestroyCause.SELF && !record.handled : patient;
+    if (cause === DestroyCause.IDLE) {
+      channel.native.asleep(record.handle, channel.receiver.unseen());
+      channel.touch();
+      return;
+    }
+    const byItself = recover ? cause === DestroyCause.SELF && record.started === 0 : patient;
     channel.native.destroyed(record.handle, recover, byItself, channel.receiver.unseen());
     channel.touch();
   }

@@ -59,7 +59,7 @@ class Dispatcher {
 
   runAsk(outcome, data, index) {
     if (!this.mayStart(index)) return;
-    outcome.record.handled = true;
+    outcome.record.started = (outcome.record.started + 1) >>> 0;
     if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
       runOnAsk(outcome, data);
@@ -86,7 +86,7 @@ class Dispatcher {
 
   runTell(outcome, data, index) {
     if (!this.mayStart(index)) return;
-    outcome.record.handled = true;
+    outcome.record.started = (outcome.record.started + 1) >>> 0;
     if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
       runOnTell(outcome, data);

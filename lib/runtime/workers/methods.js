@@ -9,6 +9,8 @@ const { LIMIT } = require('../../protocol');
 
 /** Of these an agent's `call` can have no function: `await` and `JSON.stringify` would call it. */
 const NEVER = ['then', 'toJSON'];
+/** Members of `Worker` that are newer than declared methods: a class that has such a method of its own may declare it. */
+const NEWER = ['keepAwake'];
 /** Issues of a refused input that its error carries, and those that its message repeats. */
 const MOST_ISSUES = 64;
 const ISSUES_SHOWN = 3;
@@ -46,22 +48,27 @@ function declaredMethods(WorkerClass, Worker) {
   const names = listed ? methods : ownMethods(WorkerClass.prototype, Worker);
   const declared = new Map();
   for (const name of names) {
-    if (isCallable(name, Worker)) declared.set(name, null);
+    if (isCallable(name, WorkerClass.prototype, Worker)) declared.set(name, null);
     else if (strict) throw badArgument('names of methods of the class itself, other than then and toJSON,', 'static methods of the worker class', name);
   }
   if (strict) readInput(input, declared);
   return declared;
 }
 
-function isCallable(name, Worker) {
-  return name !== '' && fits(name, LIMIT.METHOD_BYTES) && !(name in Worker.prototype) && !NEVER.includes(name);
+function isCallable(name, prototype, Worker) {
+  return name !== '' && fits(name, LIMIT.METHOD_BYTES) && !NEVER.includes(name) && !isInherited(name, prototype, Worker);
+}
+
+/** Whether it is a member of `Worker`, and not one that the class has replaced. */
+function isInherited(name, prototype, Worker) {
+  return name in Worker.prototype && !(NEWER.includes(name) && prototype[name] !== Worker.prototype[name]);
 }
 
 /** The methods that `static methods = true` means. Accessors are not run. */
 function ownMethods(prototype, Worker) {
   const own = Object.entries(Object.getOwnPropertyDescriptors(prototype));
   const functions = own.filter(([, { value }]) => typeof value === 'function').map(([name]) => name);
-  return functions.filter((name) => isCallable(name, Worker) && !name.startsWith('_') && !/^on[A-Z]/.test(name));
+  return functions.filter((name) => isCallable(name, prototype, Worker) && !name.startsWith('_') && !/^on[A-Z]/.test(name));
 }
 
 function readInput(input, declared) {

@@ -101,7 +101,9 @@ class Turn extends Outcome {
     return timeout;
   }
 
-  unwatch() {
+  /** The handler has settled. */
+  close() {
+    this.record.ended = (this.record.ended + 1) >>> 0;
     if (this.known !== null) this.workers.contexts.close(this);
   }
 }
@@ -111,11 +113,11 @@ class Turn extends Outcome {
  */
 class TellOutcome extends Turn {
   end(failed, value) {
-    this.unwatch();
+    this.close();
     if (this.began > 0) endHandler('handledTell', this, failed, value);
     if (failed) this.workers.reports.handlerFailed(this.record, 'onTell', this.method, value, 'error');
     if (this.inbound > 0) this.workers.dispatcher.done(this.inbound);
-    if (this.record !== null && this.record.turn === this) this.workers.dispatcher.endTurn(this);
+    if (this.record.turn === this) this.workers.dispatcher.endTurn(this);
   }
 }
 
@@ -124,11 +126,11 @@ class TellOutcome extends Turn {
  */
 class AskOutcome extends Turn {
   end(failed, value) {
-    this.unwatch();
+    this.close();
     if (this.began > 0) endHandler('handledAsk', this, failed, value);
     if (failed) this.workers.dispatcher.answerFailure(this.inbound, value);
     else this.workers.dispatcher.answer(this.inbound, this.record, this.method, value);
-    if (this.record !== null && this.record.turn === this) this.workers.dispatcher.endTurn(this);
+    if (this.record.turn === this) this.workers.dispatcher.endTurn(this);
   }
 }
 

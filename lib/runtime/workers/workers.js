@@ -7,6 +7,7 @@ const { Activation } = require('./activation');
 const { CallContexts } = require('./call-contexts');
 const { Deactivation } = require('./deactivation');
 const { Dispatcher } = require('./dispatcher');
+const { Idle } = require('./idle');
 const { Reports } = require('./reports');
 const { Slow } = require('./slow');
 const { clearTimeout } = require('../../base/timers');
@@ -35,6 +36,7 @@ class Workers {
     this.dispatcher = new Dispatcher(this);
     this.activation = new Activation(this);
     this.deactivation = new Deactivation(this);
+    this.idle = new Idle(this);
   }
 
   /** The answer of a worker, encoded by the codec of its class. */
@@ -60,6 +62,7 @@ class Workers {
   /** The broker has ended: its workers no longer belong to it. */
   abandon() {
     this.slow.stop();
+    this.idle.stop();
     for (const record of this.records.values()) {
       clearTimeout(record.overdue);
       record.state = State.DESTROYED;

@@ -9,7 +9,7 @@ use crate::broker::calls::table::Place;
 use crate::broker::js::delivery::{Handle, Origin};
 use crate::broker::js::report::Ended;
 use crate::clock::boot_millis;
-use crate::coordination::{Fate, Release};
+use crate::coordination::{Fate, Release, Sleep};
 use crate::error::{Code, Failure};
 use crate::lock::lock;
 use bytes::Bytes;
@@ -79,5 +79,19 @@ impl Lifecycle {
         let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
         drop(residents);
         self.part_with(handle, release, ended);
+    }
+
+    /// The `onDestroy` of an idle worker ended: its entry is asleep from now on. Messages that wait for it wake it again.
+    pub fn asleep(self: &Arc<Self>, handle: Handle) {
+        let sleep = {
+            let mut residents = lock(&self.workers.residents);
+            let Some(resident) = residents.get_mut(handle) else { return };
+            resident.state = State::Leaving;
+            Sleep { id: resident.id.clone(), epoch: resident.epoch }
+        };
+        // None of its handlers runs; an ask that was given to JavaScript and not started ends here.
+        let (asks, _) = lock(&self.workers.inbound).handled_by(handle);
+        self.cut_asks(handle, &asks);
+        self.workers.registrar.sleep(handle, sleep, 0);
     }
 }

@@ -16,7 +16,7 @@ use crate::broker::membership::members::Members;
 use crate::broker::output::answer::Answer;
 use crate::broker::output::gate::Output;
 use crate::clock::boot_millis;
-use crate::coordination::{Cause, Fate, Release};
+use crate::coordination::{Cause, Fate, Release, Sleep};
 use crate::error::{Code, Failure};
 use crate::ids::{ClassName, WorkerId};
 use crate::level::Level;
@@ -52,7 +52,14 @@ impl Lifecycle {
 
     /// Its construction and `onCreate` ended. `message`: what one of them failed with, if anything. `max_queue`: it takes one message at a time, and so many wait at most.
     /// `body`: that error as JSON text, of a worker that is kept.
-    pub fn created(&self, handle: Handle, creation: Creation, message: &str, max_queue: Option<usize>, body: &str) {
+    pub fn created(
+        self: &Arc<Self>,
+        handle: Handle,
+        creation: Creation,
+        message: &str,
+        max_queue: Option<usize>,
+        body: &str,
+    ) {
         if self.output.holds_back(|| Answer::Created {
             handle,
             creation,
@@ -127,6 +134,9 @@ impl Lifecycle {
     }
 
     fn creation_failed(&self, handle: Handle, creation: Creation, message: &str, body: &str) {
+        if creation == Creation::ClassMissing && self.sleeps_again(handle) {
+            return;
+        }
         let (release, recovered) = {
             let mut residents = lock(&self.workers.residents);
             let Some(resident) = residents.get_mut(handle) else { return };
@@ -157,6 +167,20 @@ impl Lifecycle {
         self.workers.registrar.release(Some(handle), release);
     }
 
+    /// A worker that was woken where its class is missing is asleep again: another broker may have the class. `false`: it was not asleep, or
+    /// the registry keeps it anyhow.
+    fn sleeps_again(&self, handle: Handle) -> bool {
+        let mut residents = lock(&self.workers.residents);
+        let Some(resident) = residents.get_mut(handle) else { return false };
+        if resident.entry.cause != Cause::Wake || resident.entry.lasting.kept {
+            return false;
+        }
+        resident.state = State::Leaving;
+        let sleep = Sleep { id: resident.id.clone(), epoch: resident.epoch };
+        self.workers.registrar.sleep(handle, sleep, 0);
+        true
+    }
+
     /// It ends for good: the registry learns that it is not to be recovered, before its `onDestroy` begins. So it is not
     /// recovered either where its process ends right after that. Answers under `slot`; `false`: there is nothing to wait for.
     pub fn finish(&self, handle: Handle, slot: u64) -> bool {
@@ -172,8 +196,8 @@ impl Lifecycle {
     }
 
     /// No handler of it starts any more. What arrives from now on waits, and goes back when it is gone, but for asks that cannot
-    /// wait for that. `recover`: it is to be made again elsewhere, where it is recoverable.
-    pub fn destroying(&self, handle: Handle, recover: bool) {
+    /// wait for that. `recover`: it is to be made again elsewhere, where it is recoverable. `sleeps`: the next message wakes it.
+    pub fn destroying(&self, handle: Handle, recover: bool, sleeps: bool) {
         let mut refused = Vec::new();
         {
             let mut residents = lock(&self.workers.residents);
@@ -183,7 +207,7 @@ impl Lifecycle {
                 resident.making.failure = Some(Box::new(Failure::new(Code::WorkerNotFound, text)));
             }
             resident.state = State::Leaving;
-            resident.ends = !(recover && resident.entry.recoverable || resident.entry.lasting.kept);
+            resident.ends = !(sleeps || recover && resident.entry.recoverable || resident.entry.lasting.kept);
             for delivery in resident.mailbox.take_all() {
                 match resident.refusal(&delivery) {
                     None => resident.mailbox.put_back(delivery),

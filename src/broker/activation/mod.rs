@@ -8,7 +8,7 @@
 //! | messages that no handler starts for | [`returns`] |
 //! | calls that end before their answer | [`cancellation`] |
 //! | what JavaScript reports of workers | [`lifecycle`]; they come and go: [`moves`] |
-//! | what becomes of asks that a worker handles when it goes | [`departure`] |
+//! | what becomes of asks that a worker handles when it goes; idle workers | [`departure`] |
 //! | who waits until a worker is there | [`creators`] |
 //! | `createWorker`, `findWorker` | [`creation`], [`reservation`], [`take_up`] |
 //! | Redis restarted, wiped, rolled back: putting back what is held | [`restore`], [`write_back`] |

@@ -2,7 +2,7 @@
 
 use crate::broker::activation::catalog::Creator;
 use crate::broker::js::delivery::Handle;
-use crate::coordination::{Held, Release, CHUNK};
+use crate::coordination::{Held, Release, Sleep, CHUNK};
 use crate::ids::{Epoch, WorkerId};
 use crate::lock::lock;
 use std::collections::HashMap;
@@ -16,6 +16,8 @@ pub(super) struct Work {
     /// With the slot that hears when it is done; 0: none.
     pub(super) finish: Vec<(Held, u64)>,
     pub(super) release: Vec<(Option<Handle>, Release)>,
+    /// With how often the registry did not know the worker.
+    pub(super) sleep: Vec<(Handle, Sleep, u32)>,
     pub(super) loads: HashMap<WorkerId, (Epoch, u64)>,
 }
 
@@ -48,6 +50,12 @@ impl Registrar {
         self.wake.notify_one();
     }
 
+    /// An idle worker leaves memory; its handle goes when that is done. `unknown`: how often the registry did not know it.
+    pub fn sleep(&self, handle: Handle, sleep: Sleep, unknown: u32) {
+        lock(&self.work).sleep.push((handle, sleep, unknown));
+        self.wake.notify_one();
+    }
+
     /// This worker, which still stands here, is not to be recovered. `slot` hears when the registry knows that; 0: none.
     pub fn finish(&self, held: Held, slot: u64) {
         lock(&self.work).finish.push((held, slot));
@@ -74,6 +82,8 @@ impl Registrar {
         next.finish = std::mem::take(&mut work.finish);
         let releases = work.release.len().min(CHUNK);
         next.release = work.release.drain(..releases).collect();
+        let sleeps = work.sleep.len().min(CHUNK);
+        next.sleep = work.sleep.drain(..sleeps).collect();
         let ids: Vec<WorkerId> = work.loads.keys().take(CHUNK).cloned().collect();
         for id in ids {
             if let Some(load) = work.loads.remove(&id) {
@@ -84,6 +94,7 @@ impl Registrar {
             && next.take_up.is_empty()
             && next.confirm.is_empty()
             && next.release.is_empty()
+            && next.sleep.is_empty()
             && next.loads.is_empty();
         (!idle).then_some(next)
     }

@@ -8,7 +8,7 @@ use crate::broker::context::shared::Context;
 use crate::broker::js::delivery::Handle;
 use crate::broker::js::event::Event;
 use crate::broker::membership::members::Members;
-use crate::coordination::{Activation, Held, LoadChange, Release};
+use crate::coordination::{Activation, Held, LoadChange, Release, Sleep, Slept};
 use crate::error::{Code, Failure};
 use crate::ids::{Epoch, WorkerId};
 use crate::level::Level;
@@ -19,6 +19,10 @@ use std::time::Duration;
 
 /// Between two tries while the coordinator does not answer.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// How often a worker is reported as asleep to a registry that is settled and does not know it. By then a broker that lost its place
+/// there would have noticed.
+const UNKNOWN: u32 = 25;
 
 /// Writes into the registry about the workers of this broker.
 pub struct Registration {
@@ -54,6 +58,7 @@ impl Registration {
                         self.send_finished(work.finish).await;
                         self.send_releases(work.release).await;
                     },
+                    self.send_sleeps(work.sleep),
                     self.send_loads(work.loads),
                 );
             }
@@ -153,6 +158,43 @@ impl Registration {
             }
         }
         slots.into_iter().filter(|slot| *slot > 0).for_each(|slot| self.context.inbox.push(Event::done(slot)));
+    }
+
+    /// Idle workers are asleep once the registry says so; until it does their messages wait.
+    async fn send_sleeps(self: &Arc<Self>, work: Vec<(Handle, Sleep, u32)>) {
+        if work.is_empty() {
+            return;
+        }
+        let sleeps: Vec<Sleep> = work.iter().map(|(_, sleep, _)| sleep.clone()).collect();
+        let turn = self.workers.registrar.turn.read().await;
+        let answers = match self.context.coordinator.sleep(&self.context.incarnation, &sleeps).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.context.log(Level::Warn, format!("Idle workers could not be put to sleep yet: {error}"));
+                vec![Slept::Unsettled; sleeps.len()]
+            }
+        };
+        let settled = self.workers.may_sleep();
+        let mut again = Vec::new();
+        for ((handle, sleep, unknown), slept) in work.into_iter().zip(answers) {
+            let unknown = unknown + u32::from(settled);
+            if slept == Slept::Unsettled && unknown < UNKNOWN {
+                again.push((handle, sleep, unknown));
+            } else {
+                self.lifecycle.move_out(handle);
+            }
+        }
+        drop(turn);
+        if again.is_empty() {
+            return;
+        }
+        self.members.check_server();
+        let registration = self.clone();
+        self.context.spawn("sleeping", async move {
+            registration.members.changes.wait_to_settle(RETRY).await;
+            let registrar = &registration.workers.registrar;
+            again.into_iter().for_each(|(handle, sleep, unknown)| registrar.sleep(handle, sleep, unknown));
+        });
     }
 
     async fn send_loads(self: &Arc<Self>, work: HashMap<WorkerId, (Epoch, u64)>) {

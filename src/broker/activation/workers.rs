@@ -232,6 +232,16 @@ impl Workers {
         is_open
     }
 
+    /// Whether an idle worker may leave memory now: not while the registry is not reached or is being restored, because it could not be
+    /// woken then.
+    pub fn may_sleep(&self) -> bool {
+        let server = self.context.coordinator.server();
+        !self.context.is_leaving()
+            && self.lease.holds()
+            && self.lease.was_renewed_recently()
+            && server.is_some_and(|server| self.members.is_server(&server))
+    }
+
     /// Whether this incarnation holds the worker, and can prove that it lives.
     pub fn proves(&self, handle: Handle) -> bool {
         self.lease.holds() && lock(&self.residents).get_mut(handle).is_some()

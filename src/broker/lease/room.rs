@@ -50,6 +50,12 @@ impl Lease {
         self.gate.holds()
     }
 
+    /// Whether the last renewal, in the database that this broker has put itself into, is not older than three intervals.
+    pub fn was_renewed_recently(&self) -> bool {
+        let age = boot_millis().saturating_sub(self.renewed_at.load(Ordering::Acquire));
+        age <= 3 * self.context.config.lease.renew
+    }
+
     /// Whether the gate was found closed and has not opened since.
     pub fn is_suspended(&self) -> bool {
         self.gate.is_suspended()

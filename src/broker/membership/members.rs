@@ -179,6 +179,11 @@ impl Members {
         lock(&self.remembered).is_home(generation, server)
     }
 
+    /// Whether this broker has put itself into the database of this server.
+    pub fn is_server(&self, server: &ServerId) -> bool {
+        lock(&self.remembered).is_server(server)
+    }
+
     /// The coordinator may lead to another server now.
     pub fn check_server(&self) {
         let known = |server| lock(&self.remembered).is_server(&server);

@@ -2,7 +2,7 @@
 -- without touching the attributes. entry.rs reads and writes the same.
 --    1 state: p placing, a active, w pending, q quarantined, s asleep
 --    2 cause: 0 none of its activations has ended well, 1 recovered, 3 woken
---    3 flags, their sum: 1 recoverable, 2 kept, 4 it has stored data    4 epoch, 16 digits    20 load, 10    30 created, ms, 13    43 activated, ms, 13    56 attempt, 6
+--    3 flags, their sum: 1 recoverable, 2 kept, 4 it has stored data    4 epoch, 16 digits    20 load, 10    30 created, ms, 13    43 activated, or asleep since, ms, 13    56 attempt, 6
 --   62 deaths, 4    66 returns, 4    70 a space    71 owner, 32 letters, spaces where there is none
 --  103 class:cluster:attributes
 local HEAD, DIGITS = 102, 70

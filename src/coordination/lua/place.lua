@@ -68,7 +68,7 @@ local function place(by, named, id, class, cluster, flags, ttl, attributes, excl
     if answer then return answer end
     -- One that cannot be read is made new.
     previous = epoch_of(entry)
-    recover = found and previous and (ttl == 0 or is_kept(entry) or now - created_of(entry) <= ttl)
+    recover = found and previous and (ttl == 0 or is_kept(entry) or state_of(entry) == 's' or now - created_of(entry) <= ttl)
     if recover and found ~= class then return {'waits', id, found, home} end
     if recover then cluster = home end
   end

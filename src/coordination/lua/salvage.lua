@@ -46,10 +46,13 @@ local function give_up(owner, id, key, entry, fate, anyhow)
   local returns = aged(returns_of(entry), age, fate == '2')
   local quarantined = fate == '3' and age < YOUNG and deaths >= QUARANTINE and is_accused(owner, id)
   local sleeps = not recovers and not is_suspect(deaths)
-  redis.call('SETRANGE', key, 0, string.format('%s%s%010.0f%s%04.0f%04.0f %s', quarantined and 'q' or sleeps and 's' or 'w',
+  if sleeps and not quarantined then
+    redis.call('SETRANGE', key, 0, asleep_head(entry, string.sub(entry, 2, 2), attempt_of(entry), deaths, returns))
+    return 'recovered'
+  end
+  redis.call('SETRANGE', key, 0, string.format('%s%s%010.0f%s%04.0f%04.0f %s', quarantined and 'q' or 'w',
     string.sub(entry, 2, 19), 0, string.sub(entry, 30, 61), math.min(deaths, 9999), math.min(returns, 9999), NOBODY))
   if quarantined then return 'quarantined', deaths end
-  if sleeps then return 'recovered' end
   local wait, all = math.max(wait_after(deaths, SUSPECT), wait_after(returns, RETURNS)), waiting_of(cluster, class)
   local is_later = wait > 0 or is_suspect(deaths)
   local set = is_later and all.later or all.pending

@@ -11,7 +11,9 @@ local entry = read_entry(KEYS[5], NEAR)
 if not entry or not is_owned_by(entry, padded(owner)) or epoch_of(entry) ~= epoch or state_of(entry) ~= 'p' then return 0 end
 -- It waited before, whatever it says of itself.
 local waited = string.sub(entry, 2, 2) ~= '0' or attempt_of(entry) > 1
-if is_kept(entry) and not is_recoverable(entry) then
+if string.sub(entry, 2, 2) == '3' and not is_kept(entry) and not is_recoverable(entry) then
+  redis.call('SETRANGE', KEYS[5], 0, asleep_head(entry, '1', math.max(attempt_of(entry) - 1, 0), deaths_of(entry), returns_of(entry)))
+elseif is_kept(entry) and not is_recoverable(entry) then
   local left = give_up(owner, id, KEYS[5], entry, FAILED) ~= 'deleted'
   -- It was not tried: it need not rest.
   if left then redis.call('SETRANGE', KEYS[5], 55, string.format('%06.0f', math.max(attempt_of(entry) - 1, 0))) end

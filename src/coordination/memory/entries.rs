@@ -94,7 +94,12 @@ pub(super) fn withdraw(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, 
     }
     let Some(Worker { entry, .. }) = tables.workers.get_mut(id) else { return true };
     let waited = entry.cause != Cause::New || entry.attempt > 1;
-    if entry.lasting.kept && !entry.recoverable {
+    if entry.cause == Cause::Wake && !entry.lasting.kept && !entry.recoverable {
+        (entry.cause, entry.attempt) = (Cause::Recovery, entry.attempt.saturating_sub(1));
+        if let Some(worker) = tables.remove(id) {
+            tables.insert_asleep(worker, now);
+        }
+    } else if entry.lasting.kept && !entry.recoverable {
         let outlives = waited || entry.lasting.has_data;
         // It was not tried: it need not rest.
         entry.attempt = entry.attempt.saturating_sub(u32::from(outlives));

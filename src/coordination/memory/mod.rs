@@ -1,10 +1,11 @@
 //! The embedded coordinator: what joins one broker's handle to the tables that all handles of a name share.
 //!
 //! What is decided stands in the pure files: [`tables`] keeps sets and sums in step, [`membership`] knows brokers,
-//! [`roll`] tells how they changed, [`placement`] finds owners, [`entries`] does what owners do, [`healing`] makes whole what was lost. They take `now` and know neither locks nor tasks.
+//! [`roll`] tells how they changed, [`placement`] finds owners, [`entries`] does what owners do, [`idle`] lets their workers sleep, [`healing`] makes whole what was lost. They take `now` and know neither locks nor tasks.
 
 mod entries;
 mod healing;
+mod idle;
 mod inventory;
 mod membership;
 mod placement;
@@ -262,6 +263,10 @@ impl Coordinator for MemoryCoordinator {
 
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
         self.step(|tables, now| releases.iter().map(|release| entries::release(tables, owner, release, now)).collect())
+    }
+
+    async fn sleep(&self, owner: &Incarnation, sleeps: &[Sleep]) -> CoordinationResult<Vec<Slept>> {
+        self.step(|tables, now| sleeps.iter().map(|sleep| idle::sleep(tables, owner, sleep, now)).collect())
     }
 
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {

@@ -38,7 +38,8 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
         return answer;
     }
     let sleeps = known.is_some_and(|worker| matches!(worker.place, Place::Asleep));
-    let pending = known.map(|worker| &worker.entry).filter(|entry| !outlived(entry, request.ttl, now)).cloned();
+    let pending =
+        known.map(|worker| &worker.entry).filter(|entry| sleeps || !outlived(entry, request.ttl, now)).cloned();
     if let Some(Entry { id, class, cluster, .. }) = pending.as_ref().filter(|entry| entry.class != request.class) {
         return Placement::OtherClassWaits { id: id.clone(), class: class.clone(), cluster: cluster.clone() };
     }
@@ -226,8 +227,7 @@ impl Taken<'_> {
     fn take(&mut self, id: &WorkerId) {
         let Some(worker) = self.tables.remove(id) else { return };
         if is_too_old(&worker.entry, self.request.ttl, self.now) && worker.entry.lasting.kept {
-            self.tables.workers.insert(id.clone(), Worker { place: Place::Asleep, ..worker });
-            return;
+            return self.tables.insert_asleep(worker, self.now);
         }
         let Worker { entry, .. } = worker;
         if outlived(&entry, self.request.ttl, self.now) {

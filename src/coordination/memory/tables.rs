@@ -35,7 +35,7 @@ pub(super) struct Hold {
 pub(super) struct Worker {
     pub entry: Entry,
     pub place: Place,
-    /// When it was activated last; zero: not known.
+    /// When it was activated last, or since when it is asleep; zero: not known.
     pub activated: ServerTime,
 }
 
@@ -233,6 +233,11 @@ impl Tables {
         self.workers.insert(id, Worker { entry, place: Place::Pending(due), activated });
     }
 
+    /// It was taken out, and has no owner from now on until a message wakes it.
+    pub fn insert_asleep(&mut self, worker: Worker, now: ServerTime) {
+        self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Asleep, activated: now, ..worker });
+    }
+
     /// Takes an entry out of every table.
     pub fn remove(&mut self, id: &WorkerId) -> Option<Worker> {
         let worker = self.workers.remove(id)?;
@@ -287,7 +292,7 @@ impl Tables {
             return GivenUp::Quarantined(history.deaths);
         }
         if !recovers && !history.is_suspect() {
-            self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Asleep, ..worker });
+            self.insert_asleep(worker, now);
             return GivenUp::Recovered;
         }
         let waits = history.is_suspect() || history.wait() > 0;

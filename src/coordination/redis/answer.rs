@@ -4,7 +4,7 @@ use super::reply::{flags, load, number, text, Parts};
 use super::{entry, record, stored};
 use crate::coordination::{
     BrokerRecord, Changes, Claim, Committed, Departure, Entry, Erasure, Eviction, Expiry, Holder, Joined, Known,
-    Location, Look, Member, Membership, Owned, Placement, Registration, Renewal, Sighting,
+    Location, Look, Member, Membership, Owned, Placement, Registration, Renewal, Sighting, Slept,
 };
 use crate::ids::{Incarnation, ServerTime, WorkerId};
 use redis::Value;
@@ -248,6 +248,17 @@ pub fn committed(value: Value, count: usize) -> Option<Vec<Committed>> {
         "w" => Some(Committed::Written),
         "f" => Some(Committed::Fenced),
         "u" => Some(Committed::Unsettled),
+        _ => None,
+    })
+}
+
+/// One a worker.
+pub fn slept(value: Value, count: usize) -> Option<Vec<Slept>> {
+    let parts = Parts::of(value).filter(|parts| parts.left() == count)?;
+    all(parts, |parts| match parts.text()?.as_str() {
+        "s" => Some(Slept::Asleep),
+        "f" => Some(Slept::Elsewhere),
+        "u" => Some(Slept::Unsettled),
         _ => None,
     })
 }

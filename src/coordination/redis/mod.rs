@@ -8,7 +8,7 @@
 //! | connections that come back, deadlines | `link.rs`, `retry.rs` |
 //! | hints, who listens | `signals.rs`, `subscription.rs` |
 //! | how an operation is sent | `client.rs` |
-//! | operations: on brokers, on workers, after a wipe | `members.rs`, `workers.rs`, `restoring.rs` |
+//! | operations: on brokers, on workers, after a wipe | `members.rs`, `workers.rs`, `idle.rs`, `restoring.rs` |
 //! | lists of brokers and workers | `inventory.rs` |
 //! | scripts and their pieces | `script.rs`, `../lua/` |
 //! | what scripts are asked | `question.rs`; many placements in one: `placing.rs` |
@@ -23,6 +23,7 @@ mod dial;
 mod entry;
 mod failure;
 mod greeting;
+mod idle;
 mod inventory;
 mod link;
 mod members;
@@ -49,7 +50,7 @@ use super::keys::Keys;
 use super::{
     Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Commit, Committed, Complaint, CoordinationResult,
     Coordinator, Death, Erasure, Eviction, Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, Owned,
-    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Sighting, Signal,
+    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Sighting, Signal, Sleep, Slept,
 };
 use crate::config::RedisConfig;
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
@@ -185,6 +186,10 @@ impl Coordinator for RedisCoordinator {
 
     async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
         self.client.release(owner, releases).await
+    }
+
+    async fn sleep(&self, owner: &Incarnation, sleeps: &[Sleep]) -> CoordinationResult<Vec<Slept>> {
+        self.client.sleep(owner, sleeps).await
     }
 
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {

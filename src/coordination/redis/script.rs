@@ -45,15 +45,16 @@ scripts! {
     PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch" "entry" "head" "history";
     ACTIVATE = "activate": "room" "healing" "entry";
     CONFIRM = "confirm": "room" "entry";
-    RELEASE = "release": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "salvage";
-    WITHDRAW = "withdraw": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "salvage";
+    RELEASE = "release": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "asleep" "salvage";
+    SLEEP = "sleep": "clock" "room" "record" "load" "healing" "entry" "history" "asleep";
+    WITHDRAW = "withdraw": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "asleep" "salvage";
     SET_LOAD = "set_load": "room" "record" "load" "entry";
     BROKERS = "brokers": "clock" "record" "load";
     DESCRIBE = "describe": "entry";
     LOCATE = "locate": "record" "healing" "entry" "history";
-    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry" "head" "sound" "history" "due" "trial";
-    EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "sound" "dismiss" "history" "due" "trial" "salvage";
-    LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "sound" "dismiss" "history" "due" "trial" "salvage";
+    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry" "head" "sound" "history" "due" "trial" "asleep";
+    EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "sound" "dismiss" "history" "due" "trial" "asleep" "salvage";
+    LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "sound" "dismiss" "history" "due" "trial" "asleep" "salvage";
     PARDON = "pardon": "clock" "room" "record" "entry" "history" "due";
     COMMIT = "commit": "healing" "entry" "data";
     ERASE = "erase": "room" "record" "healing" "history" "entry";
@@ -128,6 +129,7 @@ mod tests {
             &ACTIVATE,
             &CONFIRM,
             &RELEASE,
+            &SLEEP,
             &WITHDRAW,
             &SET_LOAD,
             &BROKERS,
