@@ -36,6 +36,12 @@
 //! coordination and transport do not know each other.
 
 #![deny(clippy::unwrap_used)]
+#![deny(unreachable_pub)]
+// Many items are used by the binding alone, and tests export no Node-API functions: the library with the binding is what
+// is checked for dead code.
+#![cfg_attr(any(test, not(feature = "binding")), allow(dead_code))]
+// The pages are made with `cargo doc --document-private-items`.
+#![allow(rustdoc::private_intra_doc_links)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod base;
@@ -47,4 +53,4 @@ pub mod wire;
 pub use base::{backoff, clock, config, error, ids, level, limits, lock, sync};
 
 #[cfg(feature = "binding")]
-pub mod binding;
+mod binding;

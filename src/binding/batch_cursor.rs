@@ -11,7 +11,7 @@ use crate::limits::BATCH_EVENTS;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-pub struct Station {
+pub(crate) struct Station {
     pub core: Arc<Core>,
     batch: RefCell<Batch>,
     /// See [`Station::ready`].
@@ -59,24 +59,24 @@ impl Batch {
 }
 
 impl Station {
-    pub fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
         Self { core, batch: RefCell::default(), ready: Cell::new(0), quiet: Cell::new(false) }
     }
 
     /// How many handlers may start by a batch that comes with a wake. 0: JavaScript works on a batch, or may do so, and
     /// takes the next one itself.
-    pub fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.ready.get()
     }
 
     /// JavaScript has nothing left to work on.
-    pub fn set_ready(&self, starts: usize) {
+    pub(crate) fn set_ready(&self, starts: usize) {
         self.ready.set(starts);
     }
 
     /// Hands over the next batch of events as JSON text; `None` when there are none, and what this turn left to send is
     /// written. `starts`: how many of them may make handlers start.
-    pub fn drain<R>(&self, starts: usize, hand_over: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    pub(crate) fn drain<R>(&self, starts: usize, hand_over: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.ready.set(0);
         let life = self.core.life().ok();
         let gate = || life.as_ref().is_some_and(|life| life.lease.holds());
@@ -130,7 +130,7 @@ impl Station {
 
     /// JavaScript has left a message to send. The end of the turn writes those of a turn together; but the first one that
     /// comes of a single event is mostly the only one, and what JavaScript still does in this turn would only delay it.
-    pub fn left_to_send(&self, life: &Life) {
+    pub(crate) fn left_to_send(&self, life: &Life) {
         if self.quiet.take() {
             life.output.flush();
         }
@@ -138,7 +138,7 @@ impl Station {
 
     /// Whether the handler that this event of the current batch asks for may start. If not, it and all after it come
     /// again when the lease has been renewed.
-    pub fn may_start(&self, index: u32) -> bool {
+    pub(crate) fn may_start(&self, index: u32) -> bool {
         self.core.inbox.visit();
         let mut batch = self.batch.borrow_mut();
         if batch.held.is_empty() && batch.life.as_ref().is_some_and(|life| life.lease.holds()) {
@@ -150,7 +150,7 @@ impl Station {
     }
 
     /// The event of the current batch at this place, and all after it, come again: JavaScript has no time for them.
-    pub fn hold(&self, index: u32) {
+    pub(crate) fn hold(&self, index: u32) {
         let mut batch = self.batch.borrow_mut();
         let first = batch.events.len().min(index as usize);
         let Batch { events, held, .. } = &mut *batch;
@@ -159,7 +159,7 @@ impl Station {
     }
 
     /// Writes what this turn left to send; `true`: there are events to drain.
-    pub fn flush(&self) -> bool {
+    pub(crate) fn flush(&self) -> bool {
         let life = self.core.life().ok();
         if let Some(life) = &life {
             life.output.flush();
@@ -168,12 +168,12 @@ impl Station {
     }
 
     /// Looks at a payload that stands apart from the text of the current batch.
-    pub fn apart<R>(&self, index: u32, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    pub(crate) fn apart<R>(&self, index: u32, look: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.batch.borrow().writer.large.get(index as usize).map(|apart| look(apart.bytes()))
     }
 
     /// The messages of the current batch from this place on.
-    pub fn each_message_from(&self, index: u32, mut look: impl FnMut(&Delivery)) {
+    pub(crate) fn each_message_from(&self, index: u32, mut look: impl FnMut(&Delivery)) {
         for event in self.batch.borrow().events.iter().skip(index as usize) {
             if let Event::Message(delivery) = event {
                 look(delivery);
@@ -182,7 +182,7 @@ impl Station {
     }
 
     /// A message of the current batch came for a worker that takes none: it goes back, or waits.
-    pub fn refuse(&self, index: u32) {
+    pub(crate) fn refuse(&self, index: u32) {
         let delivery = match self.batch.borrow().events.get(index as usize) {
             Some(Event::Message(delivery)) => delivery.clone(),
             _ => return,
@@ -193,7 +193,7 @@ impl Station {
     }
 
     /// Whether anybody waits for this ask of the current batch, and still will in so many ms; if not, it is dropped.
-    pub fn wants(&self, index: u32, answer: u32) -> bool {
+    pub(crate) fn wants(&self, index: u32, answer: u32) -> bool {
         let batch = self.batch.borrow();
         match (self.core.life(), batch.events.get(index as usize)) {
             (Ok(life), Some(Event::Message(delivery)))

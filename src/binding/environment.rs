@@ -27,7 +27,7 @@ thread_local! {
 }
 
 /// The embedded coordinator of this environment with this name, made when it is first named.
-pub fn memory(name: &str) -> Home {
+pub(crate) fn memory(name: &str) -> Home {
     ENVIRONMENT.with_borrow_mut(|environment| {
         let (store, hub) =
             environment.memories.entry(name.into()).or_insert_with(|| (MemoryStore::default(), MemoryHub::default()));
@@ -36,7 +36,7 @@ pub fn memory(name: &str) -> Home {
 }
 
 /// Lets a broker end when the environment does.
-pub fn adopt(env: &Env, core: &Arc<Core>) -> napi::Result<()> {
+pub(crate) fn adopt(env: &Env, core: &Arc<Core>) -> napi::Result<()> {
     let first = ENVIRONMENT.with_borrow_mut(|environment| {
         environment.brokers.retain(|broker| broker.strong_count() > 0);
         environment.brokers.push(Arc::downgrade(core));
@@ -50,7 +50,7 @@ pub fn adopt(env: &Env, core: &Arc<Core>) -> napi::Result<()> {
 
 /// Called when nothing of JavaScript runs any more and the process may end next. `crashed`: because of an error.
 #[napi(catch_unwind)]
-pub fn end_environment(crashed: bool) {
+pub(crate) fn end_environment(crashed: bool) {
     end(crashed);
 }
 

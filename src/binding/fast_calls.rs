@@ -20,7 +20,7 @@ use std::ptr;
 use std::rc::Rc;
 
 /// One argument carries the form of a payload plus this factor times the number of a recipe. Greater than every form.
-pub const RECIPE_FACTOR: u32 = 16;
+pub(crate) const RECIPE_FACTOR: u32 = 16;
 
 thread_local! {
     /// This environment's brokers. No number is given twice: one that a broker had names none after it.
@@ -28,21 +28,21 @@ thread_local! {
 }
 
 /// Gives a broker its number.
-pub fn enter(station: &Rc<Station>) -> u32 {
+pub(crate) fn enter(station: &Rc<Station>) -> u32 {
     STATIONS.with_borrow_mut(|stations| {
         stations.push(Some(station.clone()));
         (stations.len() - 1) as u32
     })
 }
 
-pub fn leave(number: u32) {
+pub(crate) fn leave(number: u32) {
     // A thread that ends drops its table before its brokers, or after.
     let station = STATIONS.try_with(|stations| stations.borrow_mut().get_mut(number as usize).and_then(Option::take));
     drop(station);
 }
 
 #[napi(module_exports)]
-pub fn export(mut exports: Object<'_>) -> napi::Result<()> {
+pub(crate) fn export(mut exports: Object<'_>) -> napi::Result<()> {
     exports.create_named_method("ask", ask)?;
     exports.create_named_method("askFor", ask_for)?;
     exports.create_named_method("tell", tell)?;

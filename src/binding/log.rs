@@ -29,10 +29,10 @@ static INSTALL: Once = Once::new();
 
 /// Whether the log of one broker is wanted; shared by all its lives.
 #[derive(Clone, Default)]
-pub struct Wanted(Arc<AtomicBool>);
+pub(crate) struct Wanted(Arc<AtomicBool>);
 
 impl Wanted {
-    pub fn set(&self, wanted: bool) {
+    pub(crate) fn set(&self, wanted: bool) {
         if self.0.swap(wanted, Ordering::AcqRel) != wanted {
             if wanted {
                 LISTENERS.fetch_add(1, Ordering::AcqRel);
@@ -44,7 +44,7 @@ impl Wanted {
 }
 
 /// Sends what names this incarnation to this inbox from now on, instead of what named the broker's last one.
-pub fn attach(incarnation: &Incarnation, inbox: &Weak<Inbox>, wanted: &Wanted) {
+pub(crate) fn attach(incarnation: &Incarnation, inbox: &Weak<Inbox>, wanted: &Wanted) {
     INSTALL.call_once(|| {
         // An application's own subscriber, set from another addon of this process, goes first: then ours stays out.
         let _ = tracing::subscriber::set_global_default(Registry::default().with(Bridge));

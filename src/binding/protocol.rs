@@ -11,7 +11,7 @@ use napi_derive::napi;
 use serde_json::{json, Map, Value};
 
 /// What became of a worker that JavaScript was to construct, by the number that JavaScript reports.
-pub const CREATIONS: [(&str, Creation); 4] = [
+pub(crate) const CREATIONS: [(&str, Creation); 4] = [
     ("CREATED", Creation::Done),
     ("CONSTRUCTOR_THREW", Creation::Threw),
     ("CLASS_UNKNOWN", Creation::ClassMissing),
@@ -20,7 +20,7 @@ pub const CREATIONS: [(&str, Creation); 4] = [
 
 /// The table as JSON text, with the names that `lib/protocol.js` gives the numbers.
 #[napi(catch_unwind)]
-pub fn protocol() -> String {
+pub(crate) fn protocol() -> String {
     let kinds = EventKind::ALL;
     let events: Map<String, Value> = kinds.iter().map(|(name, kind)| ((*name).into(), json!(*kind as u8))).collect();
     let payloads: Map<String, Value> = kinds

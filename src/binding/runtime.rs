@@ -15,11 +15,11 @@ static RUNTIME: Lazy<Runtime> = Lazy::new(|| {
         .expect("the operating system can start a thread")
 });
 
-pub fn handle() -> Handle {
+pub(crate) fn handle() -> Handle {
     RUNTIME.handle().clone()
 }
 
 /// For code of the core that runs on another thread.
-pub fn enter() -> EnterGuard<'static> {
+pub(crate) fn enter() -> EnterGuard<'static> {
     RUNTIME.enter()
 }

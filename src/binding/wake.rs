@@ -14,21 +14,21 @@ type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 /// The function refers to the broker (or router), and the broker's native side owns a waker. The garbage collector cannot
 /// see through this circle, so whoever ends the broker has to [`close`](Waker::close) the waker.
 #[derive(Clone)]
-pub struct Waker {
+pub(crate) struct Waker {
     function: Arc<RwLock<Option<Wake>>>,
     /// The shorter way, where the caller is on JavaScript's thread within a turn of the event loop.
     wakeup: Option<Wakeup>,
 }
 
 impl Waker {
-    pub fn new(function: &Function<'_, (), ()>, wakeup: Option<Wakeup>) -> napi::Result<Self> {
+    pub(crate) fn new(function: &Function<'_, (), ()>, wakeup: Option<Wakeup>) -> napi::Result<Self> {
         let function: Wake = function.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
         Ok(Self { function: Arc::new(RwLock::new(Some(function))), wakeup })
     }
 
     /// Makes JavaScript look soon. May be called from any thread, also after the waker was closed and after the environment
     /// ended: then nothing happens.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if self.wakeup.is_some_and(Wakeup::ring) {
             return;
         }
@@ -40,7 +40,7 @@ impl Waker {
     }
 
     /// On the environment's thread: JavaScript is not called any more, and can collect the function.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.wakeup.into_iter().for_each(Wakeup::forget);
         let function = self.function.write().unwrap_or_else(PoisonError::into_inner).take();
         drop(function);

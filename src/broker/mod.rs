@@ -23,18 +23,18 @@
 //! | workers that live here; `createWorker`, `findWorker`, recovery | [`activation`] |
 //! | asks, tells and answers | [`messaging`] |
 
-pub mod activation;
+pub(crate) mod activation;
 pub mod calls;
-pub mod context;
+pub(crate) mod context;
 pub mod core;
 pub mod directory;
 pub mod home;
-pub mod incarnation;
+pub(crate) mod incarnation;
 pub mod js;
 pub mod lease;
-pub mod lifetime;
+pub(crate) mod lifetime;
 pub mod membership;
-pub mod messaging;
-pub mod output;
-pub mod signals;
-pub mod start;
+pub(crate) mod messaging;
+pub(crate) mod output;
+pub(crate) mod signals;
+pub(crate) mod start;

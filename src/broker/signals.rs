@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 
 /// Follows hints, as long as the incarnation goes on.
-pub async fn keep_signals(life: Arc<Life>) {
+pub(crate) async fn keep_signals(life: Arc<Life>) {
     let mut signals = life.context.coordinator.signals();
     loop {
         match signals.recv().await {

@@ -16,8 +16,6 @@
 //! Frames that one thread sends arrive in that order. A goodbye loses nothing by itself: what the peer had on its way is
 //! bounced. `Message::Close` is spoken by the transport itself; every other message is for [`Events`].
 
-#![deny(unreachable_pub)]
-
 mod admission;
 mod config;
 mod connection;

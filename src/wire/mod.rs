@@ -1,7 +1,5 @@
 //! What brokers say to each other. Pure: bytes in, messages out, no sockets.
 
-#![deny(unreachable_pub)]
-
 pub mod call_chain;
 pub mod codec;
 pub mod handshake;

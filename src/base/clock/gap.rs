@@ -6,7 +6,7 @@ const GAP: u64 = 250;
 /// What the wall clock gains on the monotonic one between two readings counts as time that passed. A wall clock that is set
 /// ahead makes leases look expired until they are renewed, which is safe; one that is set back changes nothing.
 #[derive(Default)]
-pub struct GapClock {
+pub(super) struct GapClock {
     /// The last readings: monotonic, wall.
     last: Option<(u64, u64)>,
     /// What was slept through so far.
@@ -15,7 +15,7 @@ pub struct GapClock {
 
 impl GapClock {
     /// Milliseconds that have passed, when the clocks show these.
-    pub fn read(&mut self, monotonic: u64, wall: u64) -> u64 {
+    pub(super) fn read(&mut self, monotonic: u64, wall: u64) -> u64 {
         if let Some((before, wall_before)) = self.last {
             let gained = wall.saturating_sub(wall_before).saturating_sub(monotonic.saturating_sub(before));
             if gained > GAP {

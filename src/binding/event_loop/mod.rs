@@ -12,7 +12,7 @@ mod remote;
 mod uv;
 mod wakeup;
 
-pub use wakeup::Wakeup;
+pub(crate) use wakeup::Wakeup;
 
 use crate::transport::{PolledSocket, Ready, Session, SocketLoop};
 use napi::{sys, Env};
@@ -71,7 +71,7 @@ thread_local! {
 static LAST_ID: AtomicU64 = AtomicU64::new(0);
 
 /// The loop of this environment; `None` where it cannot be had.
-pub fn sockets(env: &Env) -> Option<Arc<dyn SocketLoop>> {
+pub(crate) fn sockets(env: &Env) -> Option<Arc<dyn SocketLoop>> {
     let known = LOOP.with_borrow(|known| known.as_ref().map(|known| (known.remote.clone(), known.ending.is_some())));
     match known {
         Some((_, true)) => None,

@@ -31,14 +31,14 @@ pub(crate) struct Listener {
 
 /// A way to wake JavaScript from within a turn of the loop.
 #[derive(Clone, Copy)]
-pub struct Wakeup {
+pub(crate) struct Wakeup {
     event_loop: u64,
     id: u64,
 }
 
 impl Wakeup {
     /// `None` before [`sockets`] was called.
-    pub fn new(function: &Function<'_, (), ()>) -> Option<Self> {
+    pub(crate) fn new(function: &Function<'_, (), ()>) -> Option<Self> {
         let function = function.raw();
         LOOP.with_borrow_mut(|event_loop| {
             let event_loop = event_loop.as_mut()?;
@@ -54,7 +54,7 @@ impl Wakeup {
     }
 
     /// On the environment's thread: the call brings the events of this broker.
-    pub fn bring(self, station: &Rc<Station>) {
+    pub(crate) fn bring(self, station: &Rc<Station>) {
         LOOP.with_borrow_mut(|event_loop| {
             let listener = event_loop.as_mut().and_then(|event_loop| event_loop.wakes.get_mut(&self.id));
             if let Some(listener) = listener {
@@ -64,7 +64,7 @@ impl Wakeup {
     }
 
     /// JavaScript comes at the end of this turn. False: there is no turn of its loop on this thread.
-    pub fn ring(self) -> bool {
+    pub(crate) fn ring(self) -> bool {
         let in_turn = TURN.get() == self.event_loop;
         if in_turn {
             RUNG.with_borrow_mut(|rung| {
@@ -77,7 +77,7 @@ impl Wakeup {
     }
 
     /// On the environment's thread: JavaScript does not want to know any more.
-    pub fn forget(self) {
+    pub(crate) fn forget(self) {
         // The thread may be ending.
         let forgotten = LOOP.try_with(|event_loop| {
             let mut event_loop = event_loop.borrow_mut();

@@ -115,6 +115,6 @@ impl Workers {
 }
 
 /// The failure of a call that ends before its answer.
-pub fn aborted(text: &str, delivered: Delivered) -> Failure {
+pub(crate) fn aborted(text: &str, delivered: Delivered) -> Failure {
     Failure::new(Code::Aborted, text).with_delivered(delivered)
 }

@@ -244,7 +244,7 @@ pub enum Refusal {
 }
 
 /// What became of a worker that is to live here.
-pub enum Insertion {
+pub(crate) enum Insertion {
     New(Handle),
     /// It lives here already.
     Here(Vec<Creator>),
@@ -270,7 +270,7 @@ pub enum Admission {
 }
 
 /// The workers that live in this broker, by handle and by id.
-pub struct Residents {
+pub(crate) struct Residents {
     by_id: HashMap<WorkerId, Handle>,
     /// Boxed, because a table has up to 2.3 places for each worker.
     by_handle: FxHashMap<Handle, Box<Resident>>,
@@ -281,13 +281,13 @@ pub struct Residents {
 impl Residents {
     /// `last` is shared by all lives of a broker, so that a handle is never used again; so is `last_inbound`, which
     /// numbers the messages that are being handled.
-    pub fn new(last: Arc<AtomicU32>, last_inbound: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(last: Arc<AtomicU32>, last_inbound: Arc<AtomicU64>) -> Self {
         Self { by_id: HashMap::new(), by_handle: FxHashMap::default(), last, last_inbound }
     }
 
     /// Takes a worker in. One that is here already stays: its creators are given back; one that is leaving remembers
     /// its successor.
-    pub fn insert(&mut self, entry: &Arc<Entry>, load: u64, creators: Vec<Creator>) -> Insertion {
+    pub(crate) fn insert(&mut self, entry: &Arc<Entry>, load: u64, creators: Vec<Creator>) -> Insertion {
         if let Some((_, resident)) = self.by_id_mut(entry.id.as_str()) {
             if resident.state != State::Leaving || resident.epoch >= entry.epoch {
                 return Insertion::Here(creators);
@@ -319,27 +319,27 @@ impl Residents {
         Insertion::New(handle)
     }
 
-    pub fn handle(&self, worker: &str) -> Option<Handle> {
+    pub(crate) fn handle(&self, worker: &str) -> Option<Handle> {
         self.by_id.get(worker).copied()
     }
 
-    pub fn get_mut(&mut self, handle: Handle) -> Option<&mut Resident> {
+    pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut Resident> {
         self.by_handle.get_mut(&handle).map(Box::as_mut)
     }
 
-    pub fn by_id_mut(&mut self, worker: &str) -> Option<(Handle, &mut Resident)> {
+    pub(crate) fn by_id_mut(&mut self, worker: &str) -> Option<(Handle, &mut Resident)> {
         let handle = *self.by_id.get(worker)?;
         self.by_handle.get_mut(&handle).map(|resident| (handle, resident.as_mut()))
     }
 
-    pub fn remove(&mut self, handle: Handle) -> Option<Resident> {
+    pub(crate) fn remove(&mut self, handle: Handle) -> Option<Resident> {
         let resident = self.by_handle.remove(&handle)?;
         self.by_id.remove(&resident.id);
         Some(*resident)
     }
 
     /// Lets a message in, in the order of the calls. The delivery's handle is set here.
-    pub fn admit(&mut self, mut delivery: Delivery) -> Admission {
+    pub(crate) fn admit(&mut self, mut delivery: Delivery) -> Admission {
         let Some(handle) = self.by_id.get(&delivery.envelope.worker) else {
             return Admission::Absent(delivery);
         };
@@ -354,7 +354,7 @@ impl Residents {
 
     /// The worker is done with a message, whose handler ran or not: the next one, whose turn begins, and how long its
     /// turns take, ms.
-    pub fn next_turn(&mut self, handle: Handle, ended: u64, handled: bool) -> Option<(Delivery, u64)> {
+    pub(crate) fn next_turn(&mut self, handle: Handle, ended: u64, handled: bool) -> Option<(Delivery, u64)> {
         let resident = self.by_handle.get_mut(&handle)?;
         let turns = resident.turns.as_mut()?;
         turns.end(ended, handled);
@@ -366,20 +366,16 @@ impl Residents {
         Some((delivery, turns.usual()))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (Handle, &Resident)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Handle, &Resident)> {
         self.by_handle.iter().map(|(handle, resident)| (*handle, resident.as_ref()))
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Resident> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Resident> {
         self.by_handle.values_mut().map(Box::as_mut)
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_handle.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.by_handle.is_empty()
     }
 }
 

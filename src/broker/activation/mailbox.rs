@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Messages that one worker's mailbox holds at most while it takes none: `Worker.maxQueue`'s default.
-pub const MAX_MAILBOX: usize = WAITING_MESSAGES;
+pub(crate) const MAX_MAILBOX: usize = WAITING_MESSAGES;
 /// Bytes that one worker's mailbox holds at most: as much as one peer's outbox.
 const MAX_BYTES: usize = WAITING_BYTES;
 

@@ -23,7 +23,7 @@ pub(super) struct Work {
 
 /// What is to be written into the registry about the workers of this broker, until it is sent.
 #[derive(Default)]
-pub struct Registrar {
+pub(crate) struct Registrar {
     pub(super) work: Mutex<Work>,
     pub(super) wake: Notify,
     /// Held to read while something of this broker's comes to live or ends both in the registry and here; to write
@@ -33,37 +33,37 @@ pub struct Registrar {
 
 impl Registrar {
     /// Take up a worker that stands under this incarnation.
-    pub fn take_up(&self, id: WorkerId, creator: Option<Creator>) {
+    pub(crate) fn take_up(&self, id: WorkerId, creator: Option<Creator>) {
         lock(&self.work).take_up.entry(id).or_default().extend(creator);
         self.wake.notify_one();
     }
 
     /// Its activation ended well.
-    pub fn confirm(&self, handle: Handle, id: WorkerId, epoch: Epoch) {
+    pub(crate) fn confirm(&self, handle: Handle, id: WorkerId, epoch: Epoch) {
         lock(&self.work).confirm.push((handle, id, epoch));
         self.wake.notify_one();
     }
 
     /// Give a worker up; a resident's handle goes when that is done.
-    pub fn release(&self, handle: Option<Handle>, release: Release) {
+    pub(crate) fn release(&self, handle: Option<Handle>, release: Release) {
         lock(&self.work).release.push((handle, release));
         self.wake.notify_one();
     }
 
     /// An idle worker leaves memory; its handle goes when that is done. `unknown`: how often the registry did not know it.
-    pub fn sleep(&self, handle: Handle, sleep: Sleep, unknown: u32) {
+    pub(crate) fn sleep(&self, handle: Handle, sleep: Sleep, unknown: u32) {
         lock(&self.work).sleep.push((handle, sleep, unknown));
         self.wake.notify_one();
     }
 
     /// This worker, which still stands here, is not to be recovered. `slot` hears when the registry knows that; 0: none.
-    pub fn finish(&self, held: Held, slot: u64) {
+    pub(crate) fn finish(&self, held: Held, slot: u64) {
         lock(&self.work).finish.push((held, slot));
         self.wake.notify_one();
     }
 
     /// A new load; only the latest is sent.
-    pub fn load(&self, id: WorkerId, epoch: Epoch, load: u64) {
+    pub(crate) fn load(&self, id: WorkerId, epoch: Epoch, load: u64) {
         lock(&self.work).loads.insert(id, (epoch, load));
         self.wake.notify_one();
     }

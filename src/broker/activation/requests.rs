@@ -8,9 +8,9 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// Asks that one connection may have in flight here at most; beyond it the caller gets OVERLOADED.
-pub const MAX_PER_CONNECTION: usize = 4096;
+pub(crate) const MAX_PER_CONNECTION: usize = 4096;
 /// Workers that one connection may be waiting for to be taken up here; beyond it the caller gets OVERLOADED.
-pub const MAX_CREATING_PER_CONNECTION: usize = 16_384;
+pub(crate) const MAX_CREATING_PER_CONNECTION: usize = 16_384;
 /// Calls of one handler that are remembered at least before those are looked for which have ended.
 const SWEEP: usize = 64;
 
@@ -70,7 +70,7 @@ struct Open {
 }
 
 /// What ended.
-pub struct Closed {
+pub(crate) struct Closed {
     /// Whom to answer; given back when it is dropped.
     pub place: AskPlace,
     /// Nobody waits for the answer.
@@ -92,14 +92,14 @@ pub struct Scope {
 }
 
 /// What became of the interest in an ask.
-pub struct Cancelled {
+pub(crate) struct Cancelled {
     pub watched: bool,
     /// Calls that its handler made.
     pub calls: Vec<u64>,
 }
 
 /// The messages that JavaScript is handling, by number. Numbers grow and are never used again while the process lives.
-pub struct Inbound {
+pub(crate) struct Inbound {
     open: FxHashMap<u64, Open>,
     by_call: FxHashMap<(u64, u64), u64>,
     /// How many of the open ones nobody waits for.
@@ -111,7 +111,7 @@ pub struct Inbound {
 
 impl Inbound {
     /// `last` is shared by all lives of a broker: a late answer of an earlier one meets nobody.
-    pub fn new(last: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(last: Arc<AtomicU64>) -> Self {
         Self {
             open: FxHashMap::default(),
             by_call: FxHashMap::default(),
@@ -121,7 +121,7 @@ impl Inbound {
         }
     }
 
-    pub fn open(&mut self, place: AskPlace, deadline: u64, chain: Chain) -> u64 {
+    pub(crate) fn open(&mut self, place: AskPlace, deadline: u64, chain: Chain) -> u64 {
         let inbound = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         self.insert(inbound, place, deadline, chain, 0);
         inbound
@@ -137,7 +137,7 @@ impl Inbound {
     }
 
     /// `onCreate` or `onDestroy` of this worker begins to make calls.
-    pub fn open_step(&mut self, worker: Handle) -> u64 {
+    pub(crate) fn open_step(&mut self, worker: Handle) -> u64 {
         let inbound = self.open(AskPlace::beyond_limit(Origin::Local { slot: 0 }), u64::MAX, Chain::EMPTY);
         if let Some(open) = self.open.get_mut(&inbound) {
             (open.worker, open.step) = (worker, true);
@@ -146,7 +146,7 @@ impl Inbound {
     }
 
     /// The turn of this worker begins with it; a tell is open from here on.
-    pub fn begin(&mut self, inbound: u64, worker: Handle, origin: &Origin) {
+    pub(crate) fn begin(&mut self, inbound: u64, worker: Handle, origin: &Origin) {
         match self.open.get_mut(&inbound) {
             Some(open) => open.turn_of = worker,
             None if !origin.is_ask() => {
@@ -157,7 +157,7 @@ impl Inbound {
     }
 
     /// Whom to answer; `None` when it was answered or dropped already.
-    pub fn close(&mut self, inbound: u64) -> Option<Closed> {
+    pub(crate) fn close(&mut self, inbound: u64) -> Option<Closed> {
         let open = self.open.remove(&inbound)?;
         self.cancelled -= usize::from(open.cancelled);
         if let Some((left, ended)) = self.awaited.get_mut(&open.worker).filter(|_| open.place.origin().is_ask()) {
@@ -176,14 +176,14 @@ impl Inbound {
     }
 
     /// JavaScript is given it for a handler of this worker; 0: that did not start after all.
-    pub fn give_to(&mut self, inbound: u64, worker: Handle) {
+    pub(crate) fn give_to(&mut self, inbound: u64, worker: Handle) {
         if let Some(open) = self.open.get_mut(&inbound) {
             open.worker = worker;
         }
     }
 
     /// The asks that this worker handles, and when nobody waits any more for the last of them.
-    pub fn handled_by(&self, worker: Handle) -> (Vec<u64>, u64) {
+    pub(crate) fn handled_by(&self, worker: Handle) -> (Vec<u64>, u64) {
         let asks = self.open.iter().filter(|(_, open)| open.worker == worker && open.place.origin().is_ask());
         asks.fold((Vec::new(), 0), |(mut numbers, deadline), (inbound, open)| {
             numbers.push(*inbound);
@@ -192,32 +192,32 @@ impl Inbound {
     }
 
     /// Tells when so many asks that this worker handles have ended, or nobody is to wait for them.
-    pub fn await_end(&mut self, worker: Handle, asks: usize) -> Arc<Notify> {
+    pub(crate) fn await_end(&mut self, worker: Handle, asks: usize) -> Arc<Notify> {
         let ended = Arc::new(Notify::new());
         self.awaited.insert(worker, (asks, ended.clone()));
         ended
     }
 
-    pub fn forget_end(&mut self, worker: Handle) {
+    pub(crate) fn forget_end(&mut self, worker: Handle) {
         self.awaited.remove(&worker);
     }
 
     /// This broker leaves.
-    pub fn await_no_end(&self) {
+    pub(crate) fn await_no_end(&self) {
         self.awaited.values().for_each(|(_, ended)| ended.notify_one());
     }
 
     /// Whether some of the open ones are cancelled: only then it pays to look at each.
-    pub fn has_cancelled(&self) -> bool {
+    pub(crate) fn has_cancelled(&self) -> bool {
         self.cancelled > 0
     }
 
-    pub fn is_cancelled(&self, inbound: u64) -> bool {
+    pub(crate) fn is_cancelled(&self, inbound: u64) -> bool {
         self.open.get(&inbound).is_some_and(|open| open.cancelled)
     }
 
     /// Nobody waits for this one any more; `None` when that was known, or it has ended.
-    pub fn cancel(&mut self, inbound: u64) -> Option<Cancelled> {
+    pub(crate) fn cancel(&mut self, inbound: u64) -> Option<Cancelled> {
         let open = self.open.get_mut(&inbound).filter(|open| !open.cancelled)?;
         open.cancelled = true;
         self.cancelled += 1;
@@ -225,12 +225,12 @@ impl Inbound {
     }
 
     /// Takes the calls that handlers made, of all that are open.
-    pub fn take_calls(&mut self) -> Vec<u64> {
+    pub(crate) fn take_calls(&mut self) -> Vec<u64> {
         self.open.values_mut().flat_map(|open| std::mem::take(&mut open.calls)).collect()
     }
 
     /// What a call of this handler takes over; `None` when it has ended.
-    pub fn scope(&self, inbound: u64) -> Option<Scope> {
+    pub(crate) fn scope(&self, inbound: u64) -> Option<Scope> {
         self.open.get(&inbound).map(|open| Scope {
             deadline: open.deadline,
             chain: open.chain.clone(),
@@ -242,7 +242,7 @@ impl Inbound {
     }
 
     /// A handler made this call. `is_waiting` tells which calls have not ended yet.
-    pub fn add_call(&mut self, inbound: u64, call: u64, is_waiting: impl Fn(u64) -> bool) {
+    pub(crate) fn add_call(&mut self, inbound: u64, call: u64, is_waiting: impl Fn(u64) -> bool) {
         if let Some(open) = self.open.get_mut(&inbound) {
             if open.calls.len() >= SWEEP && open.calls.len() == open.calls.capacity() {
                 open.calls.retain(|call| is_waiting(*call));
@@ -252,14 +252,14 @@ impl Inbound {
     }
 
     /// JavaScript wants to hear of it when nobody waits any more. Its deadline, where it came from, whether that is so.
-    pub fn watch(&mut self, inbound: u64) -> Option<(u64, Origin, bool)> {
+    pub(crate) fn watch(&mut self, inbound: u64) -> Option<(u64, Origin, bool)> {
         let open = self.open.get_mut(&inbound)?;
         open.watched = true;
         Some((open.deadline, open.place.origin().clone(), open.cancelled))
     }
 
     /// Forgets asks of this connection that nobody waits for any more; they still are somebody's turn.
-    pub fn forget_expired(&mut self, connection: u64, now: u64) -> usize {
+    pub(crate) fn forget_expired(&mut self, connection: u64, now: u64) -> usize {
         let gone = |open: &Open| match open.place.origin() {
             Origin::Remote { connection: from, .. } => {
                 from.id() == connection && now > open.deadline && open.turn_of == 0
@@ -271,12 +271,12 @@ impl Inbound {
     }
 
     /// The number of an open ask of this peer's call.
-    pub fn find(&self, connection: u64, call: u64) -> Option<u64> {
+    pub(crate) fn find(&self, connection: u64, call: u64) -> Option<u64> {
         self.by_call.get(&(connection, call)).copied()
     }
 
     /// All that came over this connection.
-    pub fn of_connection(&self, connection: u64) -> Vec<u64> {
+    pub(crate) fn of_connection(&self, connection: u64) -> Vec<u64> {
         let from = |open: &Open| matches!(open.place.origin(), Origin::Remote { connection: from, call } if *call > 0 && from.id() == connection);
         self.open.iter().filter(|(_, open)| from(open)).map(|(inbound, _)| *inbound).collect()
     }

@@ -12,13 +12,13 @@ use crate::lock::lock;
 use crate::wire::message::Envelope;
 
 /// What the sender of a message is told that its own turn's worker would have to take.
-pub fn cycle(delivery: &Delivery) -> Failure {
+pub(crate) fn cycle(delivery: &Delivery) -> Failure {
     let envelope = &delivery.envelope;
     Failure::new(Code::Cycle, format!("The call would wait for itself: {} → \"{}\".", envelope.chain, envelope.worker))
 }
 
 /// What the sender of an ask is told that cannot wait for a worker which starts no handler any more.
-pub fn ending(delivery: &Delivery, refusal: Refusal) -> Failure {
+pub(crate) fn ending(delivery: &Delivery, refusal: Refusal) -> Failure {
     let worker = &delivery.envelope.worker;
     match refusal {
         Refusal::Cycle => cycle(delivery),

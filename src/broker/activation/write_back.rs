@@ -45,7 +45,7 @@ fn is_current(resident: &Resident, owned: &Owned) -> bool {
 }
 
 /// Compares the registry with what lives here, and writes what differs.
-pub struct WriteBack {
+pub(crate) struct WriteBack {
     context: Arc<Context>,
     workers: Arc<Workers>,
     lifecycle: Arc<Lifecycle>,
@@ -59,7 +59,7 @@ impl WriteBack {
 
     /// Reads what stands under this incarnation: the workers whose entries are as they have to be, and the entries of
     /// workers that do not live here any more.
-    pub async fn compare_own(&self) -> CoordinationResult<(FxHashSet<Handle>, Vec<Release>)> {
+    pub(crate) async fn compare_own(&self) -> CoordinationResult<(FxHashSet<Handle>, Vec<Release>)> {
         let (mut current, mut stale, mut offset) = (FxHashSet::default(), Vec::new(), 0);
         loop {
             let page = self.context.coordinator.owned(&self.context.incarnation, offset, CHUNK).await?;
@@ -82,7 +82,7 @@ impl WriteBack {
     }
 
     /// Gives up entries from before whose workers are gone.
-    pub async fn give_up_entries(&self, stale: &[Release]) -> CoordinationResult<()> {
+    pub(crate) async fn give_up_entries(&self, stale: &[Release]) -> CoordinationResult<()> {
         for chunk in stale.chunks(CHUNK) {
             self.context.coordinator.release(&self.context.incarnation, chunk).await?;
         }
@@ -90,7 +90,7 @@ impl WriteBack {
     }
 
     /// Writes all workers but those whose entries are `current`. `false`: this incarnation is not a member (any more).
-    pub async fn write_back(self: &Arc<Self>, current: FxHashSet<Handle>) -> CoordinationResult<bool> {
+    pub(crate) async fn write_back(self: &Arc<Self>, current: FxHashSet<Handle>) -> CoordinationResult<bool> {
         let mut handles: Vec<Handle> = lock(&self.workers.residents).iter().map(|(handle, _)| handle).collect();
         handles.retain(|handle| !current.contains(handle));
         // Two calls at a time: while the coordinator works on one the next is written.

@@ -5,5 +5,5 @@
 //! | the calls of one incarnation: opened, ended, answered | [`in_flight`] |
 //! | the table of calls and their deadlines | [`table`] |
 
-pub mod in_flight;
+pub(crate) mod in_flight;
 pub mod table;

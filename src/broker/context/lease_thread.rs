@@ -18,7 +18,7 @@ static RUNTIME: Lazy<Handle> = Lazy::new(|| {
     handle
 });
 
-pub fn handle() -> Handle {
+pub(crate) fn handle() -> Handle {
     // Only the time of the calling thread is simulated.
     #[cfg(debug_assertions)]
     if crate::clock::simulated::is_on() {

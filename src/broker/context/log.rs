@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Emits the lines of one incarnation, and holds back those that follow each other too fast.
-pub struct Log {
+pub(crate) struct Log {
     incarnation: Incarnation,
     lines: Mutex<LogLines>,
     /// A line was held back, the first one of its kind.
@@ -20,12 +20,12 @@ pub struct Log {
 
 impl Log {
     /// A log whose lines name this incarnation.
-    pub fn new(incarnation: Incarnation) -> Self {
+    pub(crate) fn new(incarnation: Incarnation) -> Self {
         Self { incarnation, lines: Mutex::default(), held: Notify::new() }
     }
 
     /// Writes a line that this place in the source wrote.
-    pub fn write(&self, place: &'static Location<'static>, level: Level, message: String) {
+    pub(crate) fn write(&self, place: &'static Location<'static>, level: Level, message: String) {
         let kind = log_lines::kind_of(place);
         let verdict = lock(&self.lines).admit(kind, boot_millis(), level, message);
         match verdict {
@@ -36,7 +36,7 @@ impl Log {
     }
 
     /// Emits the lines that were held back, each when its second is over. Runs until its task is ended.
-    pub async fn keep(&self) {
+    pub(crate) async fn keep(&self) {
         loop {
             let next = lock(&self.lines).next_due();
             let wait = next.map(|due| Duration::from_millis(due.saturating_sub(boot_millis())));
@@ -50,7 +50,7 @@ impl Log {
     }
 
     /// Emits what is still held back: the incarnation ends.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         let lines = lock(&self.lines).drain();
         lines.iter().for_each(|(level, message)| self.emit(*level, message));
     }

@@ -7,9 +7,9 @@ use std::panic::Location;
 const INTERVAL_MILLIS: u64 = 1000;
 
 /// The place in the source that writes the line. So there are only a few kinds, and none is made up by a peer.
-pub type Kind = (&'static str, u32);
+pub(crate) type Kind = (&'static str, u32);
 
-pub fn kind_of(location: &'static Location<'static>) -> Kind {
+pub(crate) fn kind_of(location: &'static Location<'static>) -> Kind {
     (location.file(), location.line())
 }
 
@@ -28,7 +28,7 @@ struct Slot {
 
 /// What becomes of a line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is emitted now.
     Emit(Level, String),
     /// It is the first one held back of its kind: [`LogLines::due`] gives it when its second is over.
@@ -38,10 +38,10 @@ pub enum Verdict {
 }
 
 #[derive(Default)]
-pub struct LogLines(HashMap<Kind, Slot>);
+pub(crate) struct LogLines(HashMap<Kind, Slot>);
 
 impl LogLines {
-    pub fn admit(&mut self, kind: Kind, now: u64, level: Level, message: String) -> Verdict {
+    pub(crate) fn admit(&mut self, kind: Kind, now: u64, level: Level, message: String) -> Verdict {
         let slot = self.0.entry(kind).or_insert(Slot { until: 0, held: None });
         match &mut slot.held {
             Some(held) => {
@@ -60,12 +60,12 @@ impl LogLines {
     }
 
     /// When the next held line is to be emitted.
-    pub fn next_due(&self) -> Option<u64> {
+    pub(crate) fn next_due(&self) -> Option<u64> {
         self.0.values().filter(|slot| slot.held.is_some()).map(|slot| slot.until).min()
     }
 
     /// The held lines whose second is over. Kinds that were quiet for a second are forgotten.
-    pub fn due(&mut self, now: u64) -> Vec<(Level, String)> {
+    pub(crate) fn due(&mut self, now: u64) -> Vec<(Level, String)> {
         let mut lines = Vec::new();
         for slot in self.0.values_mut().filter(|slot| slot.until <= now) {
             if let Some(held) = slot.held.take() {
@@ -78,7 +78,7 @@ impl LogLines {
     }
 
     /// All held lines: nothing follows.
-    pub fn drain(&mut self) -> Vec<(Level, String)> {
+    pub(crate) fn drain(&mut self) -> Vec<(Level, String)> {
         self.0.drain().filter_map(|(_, slot)| slot.held).map(text_of).collect()
     }
 }

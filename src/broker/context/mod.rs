@@ -8,12 +8,12 @@
 //! | numbers that all incarnations of a broker share | [`numbers`] |
 //! | the log | [`log`]; how many lines of one kind are emitted: [`log_lines`]; lines that must not repeat: [`notices`] |
 
-pub mod lease_thread;
-pub mod log;
-pub mod log_lines;
-pub mod notices;
-pub mod numbers;
-pub mod recipes;
-pub mod registry;
-pub mod shared;
-pub mod tasks;
+pub(crate) mod lease_thread;
+pub(crate) mod log;
+pub(crate) mod log_lines;
+pub(crate) mod notices;
+pub(crate) mod numbers;
+pub(crate) mod recipes;
+pub(crate) mod registry;
+pub(crate) mod shared;
+pub(crate) mod tasks;

@@ -14,7 +14,7 @@ struct Notice {
 }
 
 /// When each subject was logged last, and how often it came up since. `K` names a subject.
-pub struct Notices<K>(HashMap<K, Notice>);
+pub(crate) struct Notices<K>(HashMap<K, Notice>);
 
 impl<K> Default for Notices<K> {
     fn default() -> Self {
@@ -24,7 +24,7 @@ impl<K> Default for Notices<K> {
 
 impl<K: std::hash::Hash + Eq> Notices<K> {
     /// Whether a line about this subject is due, and how often the subject came up since the last one.
-    pub fn note(&mut self, subject: K, now: u64) -> Option<u64> {
+    pub(crate) fn note(&mut self, subject: K, now: u64) -> Option<u64> {
         if self.0.len() >= MAX_SUBJECTS && !self.0.contains_key(&subject) {
             self.0.retain(|_, notice| notice.quiet_until > now);
             if self.0.len() >= MAX_SUBJECTS {

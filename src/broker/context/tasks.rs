@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Called with a text when a task panics: the life cannot go on.
-pub type OnPanic = Arc<dyn Fn(String) + Send + Sync>;
+pub(crate) type OnPanic = Arc<dyn Fn(String) + Send + Sync>;
 
 /// The running tasks of one incarnation.
 pub struct Tasks {

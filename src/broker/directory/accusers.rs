@@ -4,17 +4,17 @@ use crate::ids::Incarnation;
 use std::collections::HashMap;
 
 /// How long a complaint counts, ms. A broker complains about another one once a minute at most.
-pub const MEMORY: u64 = 90_000;
+pub(crate) const MEMORY: u64 = 90_000;
 /// Complaining brokers that are remembered at most.
 const MOST: usize = 4096;
 
 /// The brokers that complained of this one, and when each did so last.
 #[derive(Default)]
-pub struct Accusers(HashMap<Incarnation, u64>);
+pub(crate) struct Accusers(HashMap<Incarnation, u64>);
 
 impl Accusers {
     /// This broker complained.
-    pub fn note(&mut self, by: Incarnation, now: u64) {
+    pub(crate) fn note(&mut self, by: Incarnation, now: u64) {
         self.0.retain(|_, heard| now < heard.saturating_add(MEMORY));
         if self.0.len() < MOST || self.0.contains_key(&by) {
             self.0.insert(by, now);
@@ -22,7 +22,7 @@ impl Accusers {
     }
 
     /// The brokers whose complaints still count.
-    pub fn current(&self, now: u64) -> Vec<Incarnation> {
+    pub(crate) fn current(&self, now: u64) -> Vec<Incarnation> {
         let recent = self.0.iter().filter(|(_, heard)| now < heard.saturating_add(MEMORY));
         recent.map(|(accuser, _)| accuser.clone()).collect()
     }

@@ -16,11 +16,11 @@ struct Avoidance {
 
 /// The brokers that placement avoids, and until when. Pure.
 #[derive(Default)]
-pub struct Avoided(HashMap<Incarnation, Avoidance>);
+pub(crate) struct Avoided(HashMap<Incarnation, Avoidance>);
 
 impl Avoided {
     /// It failed now. `true`: it was not avoided at this moment.
-    pub fn failed(&mut self, broker: &Incarnation, now: u64) -> bool {
+    pub(crate) fn failed(&mut self, broker: &Incarnation, now: u64) -> bool {
         self.0.retain(|_, avoidance| now < avoidance.until + LONGEST_PAUSE);
         if self.0.len() >= MAX_AVOIDED && !self.0.contains_key(broker) {
             return false;
@@ -35,11 +35,11 @@ impl Avoided {
         is_new
     }
 
-    pub fn worked(&mut self, broker: &Incarnation) {
+    pub(crate) fn worked(&mut self, broker: &Incarnation) {
         self.0.remove(broker);
     }
 
-    pub fn current(&self, now: u64) -> Vec<Incarnation> {
+    pub(crate) fn current(&self, now: u64) -> Vec<Incarnation> {
         self.0.iter().filter(|(_, avoidance)| now < avoidance.until).map(|(broker, _)| broker.clone()).collect()
     }
 }

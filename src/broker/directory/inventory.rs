@@ -129,7 +129,7 @@ fn failed(slot: u64, error: &CoordinationError) -> Event {
 }
 
 /// Answers under `slot` with all brokers of the namespace.
-pub fn list_brokers(context: &Arc<Context>, slot: u64) {
+pub(crate) fn list_brokers(context: &Arc<Context>, slot: u64) {
     let coordinator = context.coordinator.clone();
     context.operate("list brokers", slot, async move {
         match coordinator.list_brokers().await {
@@ -142,7 +142,7 @@ pub fn list_brokers(context: &Arc<Context>, slot: u64) {
 }
 
 /// Answers under `slot` with a page of workers.
-pub fn list_workers(
+pub(crate) fn list_workers(
     context: &Arc<Context>,
     members: &Arc<Members>,
     slot: u64,
@@ -168,7 +168,7 @@ pub fn list_workers(
 }
 
 /// Answers under `slot` with one worker and its attributes, or `null`.
-pub fn inspect(context: &Arc<Context>, members: &Arc<Members>, slot: u64, id: WorkerId) {
+pub(crate) fn inspect(context: &Arc<Context>, members: &Arc<Members>, slot: u64, id: WorkerId) {
     let (coordinator, members) = (context.coordinator.clone(), members.clone());
     context.operate("inspect", slot, async move {
         match coordinator.describe(&id).await {

@@ -11,15 +11,15 @@
 //! | lists of brokers and workers | [`inventory`] |
 //! | what is said of a worker that waits to be recovered | [`pending`] |
 
-pub mod accusers;
-pub mod attachment;
-pub mod avoided;
-pub mod complaints;
-pub mod inventory;
+pub(crate) mod accusers;
+pub(crate) mod attachment;
+pub(crate) mod avoided;
+pub(crate) mod complaints;
+pub(crate) mod inventory;
 pub mod lane;
 pub mod lanes;
-pub mod lookup;
-pub mod pending;
-pub mod resolution;
-pub mod room;
-pub mod routes;
+pub(crate) mod lookup;
+pub(crate) mod pending;
+pub(crate) mod resolution;
+pub(crate) mod room;
+pub(crate) mod routes;

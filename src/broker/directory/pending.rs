@@ -51,7 +51,7 @@ impl Reports {
 }
 
 /// The id belongs to an existing worker of another class than the one that was to be created.
-pub fn is_of_another_class(id: &WorkerId, wanted: &ClassName, class: &ClassName) -> Failure {
+pub(crate) fn is_of_another_class(id: &WorkerId, wanted: &ClassName, class: &ClassName) -> Failure {
     let text = format!(
         "Expected \"{id}\" to be a worker of class \"{wanted}\" or an unused id, but it is a worker of class \"{class}\"."
     );

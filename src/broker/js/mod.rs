@@ -11,6 +11,6 @@
 pub mod batch;
 pub mod delivery;
 pub mod event;
-pub mod protocol;
+pub(crate) mod protocol;
 pub mod queue;
 pub mod report;

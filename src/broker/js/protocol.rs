@@ -5,7 +5,7 @@
 /// The kind of an event: its first element in a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub enum EventKind {
+pub(crate) enum EventKind {
     /// `[slot, value]`
     Reply = 0,
     /// `[slot, code, delivered, message, body]`
@@ -38,7 +38,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, with the name that JavaScript gives it.
-    pub const ALL: [(&'static str, Self); 14] = [
+    pub(crate) const ALL: [(&'static str, Self); 14] = [
         ("REPLY", Self::Reply),
         ("FAIL", Self::Fail),
         ("ASK", Self::Ask),
@@ -56,7 +56,7 @@ impl EventKind {
     ];
 
     /// The position of the payload in an event of this kind, where the payload may be sent apart.
-    pub const fn payload_at(self) -> Option<u8> {
+    pub(crate) const fn payload_at(self) -> Option<u8> {
         match self {
             Self::Reply | Self::Request => Some(2),
             Self::Ask | Self::Tell => Some(4),
@@ -67,8 +67,8 @@ impl EventKind {
 }
 
 /// Added to the kind of an event whose payload is sent apart.
-pub const APART: u8 = 16;
+pub(crate) const APART: u8 = 16;
 /// In place of a payload that is sent apart, an event has its index times this, plus its form.
-pub const FORMS: u64 = 8;
+pub(crate) const FORMS: u64 = 8;
 /// The form of a payload that JavaScript takes as a string. The other forms are the encodings of the wire format.
-pub const FORM_STRING: u64 = 0;
+pub(crate) const FORM_STRING: u64 = 0;

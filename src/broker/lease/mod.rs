@@ -8,9 +8,9 @@
 //! | an event loop that stands still | [`stall`] |
 //! | whether the coordinator's clock jumped | [`server_clock`] |
 
-pub mod expiry;
+pub(crate) mod expiry;
 pub mod gate;
-pub mod renewal;
-pub mod room;
-pub mod server_clock;
-pub mod stall;
+pub(crate) mod renewal;
+pub(crate) mod room;
+pub(crate) mod server_clock;
+pub(crate) mod stall;

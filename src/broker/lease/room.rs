@@ -139,6 +139,6 @@ impl Lease {
 }
 
 /// The worker's broker cannot prove at the moment that it lives.
-pub fn suspended(worker: &WorkerId) -> Failure {
+pub(crate) fn suspended(worker: &WorkerId) -> Failure {
     Failure::new(Code::Suspended, format!("The broker of worker \"{worker}\" has no valid lease at the moment."))
 }

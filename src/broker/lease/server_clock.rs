@@ -20,7 +20,7 @@ struct Bounds {
 }
 
 /// What is known of the coordinator's clock, and how often it jumped. Pure.
-pub struct ServerClock {
+pub(crate) struct ServerClock {
     /// What later answers are compared with; found anew after this time, so that a clock that is a little slow or fast
     /// does not count as one that jumped.
     max_age: u64,
@@ -32,13 +32,13 @@ pub struct ServerClock {
 
 impl ServerClock {
     /// `ttl`: of this broker's lease.
-    pub fn new(ttl: u64) -> Self {
+    pub(crate) fn new(ttl: u64) -> Self {
         Self { max_age: ttl, bounds: None, offset: 0, jumps: 0, next_expiry: None }
     }
 
     /// The coordinator's clock showed `now` at some time between these two of the local clock; how far it jumped, if it
     /// did.
-    pub fn read(&mut self, sent: u64, received: u64, now: ServerTime) -> Option<i64> {
+    pub(crate) fn read(&mut self, sent: u64, received: u64, now: ServerTime) -> Option<i64> {
         let (low, high) = (now.0 as i64 - received as i64, now.0 as i64 - sent as i64);
         self.offset = low;
         let found = Bounds { low, high, since: received };
@@ -62,7 +62,7 @@ impl ServerClock {
 
     /// The next lease of another to run out, as a renewal told. `true`: it has run out, and lies before the one told
     /// last, so it was given while the clock was somewhere else.
-    pub fn next_runs_out(&mut self, next: Option<ServerTime>, now: ServerTime) -> bool {
+    pub(crate) fn next_runs_out(&mut self, next: Option<ServerTime>, now: ServerTime) -> bool {
         let before = std::mem::replace(&mut self.next_expiry, next);
         let back = next.zip(before).is_some_and(|(next, before)| next <= now && is_back(next, before));
         self.jumps += u64::from(back);
@@ -71,19 +71,19 @@ impl ServerClock {
 
     /// Whether this lease of another has run out and lies before the next one to run out, as a renewal told last: then it
     /// was given while the clock was somewhere else.
-    pub fn was_given_elsewhere(&mut self, lease: ServerTime, now: ServerTime) -> bool {
+    pub(crate) fn was_given_elsewhere(&mut self, lease: ServerTime, now: ServerTime) -> bool {
         let back = lease <= now && self.next_expiry.is_some_and(|next| is_back(lease, next));
         self.jumps += u64::from(back);
         back
     }
 
     /// What it shows at this time of the local clock.
-    pub fn at(&self, local: u64) -> ServerTime {
+    pub(crate) fn at(&self, local: u64) -> ServerTime {
         ServerTime((local as i64 + self.offset).max(0) as u64)
     }
 
     /// How often it was seen to jump.
-    pub fn jumps(&self) -> u64 {
+    pub(crate) fn jumps(&self) -> u64 {
         self.jumps
     }
 }

@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 /// How often the thread looks.
-pub const LOOK: Duration = Duration::from_millis(250);
+pub(crate) const LOOK: Duration = Duration::from_millis(250);
 /// Without an answer for this long the loop stands still: with the two looks before it is asked, 2 s after it stopped.
 const STALLED: u64 = 1500;
 /// One look counts at most this much: the thread itself, or the process, may have been stopped.
 const MAX_STEP: u64 = 2 * LOOK.as_millis() as u64;
 
 #[derive(PartialEq, Eq, Debug)]
-pub enum News {
+pub(crate) enum News {
     /// The loop stands still: it gets no new workers.
     Stalled,
     /// It has stood still for as long as was allowed, in ms. Told once.
@@ -24,7 +24,7 @@ pub enum News {
 
 /// Whether JavaScript's event loop moves, as the looks at its visits show. Pure.
 #[derive(Default)]
-pub struct Stall {
+pub(crate) struct Stall {
     visits: u64,
     looked: u64,
     asked: bool,
@@ -34,7 +34,7 @@ pub struct Stall {
 
 impl Stall {
     /// `visits`: how often JavaScript has looked into its inbox. What is new, and whether it is to be asked to look now.
-    pub fn look(&mut self, now: u64, visits: u64, after: u64) -> (Option<News>, bool) {
+    pub(crate) fn look(&mut self, now: u64, visits: u64, after: u64) -> (Option<News>, bool) {
         let step = now.saturating_sub(self.looked).min(MAX_STEP);
         self.looked = now;
         if visits != self.visits {

@@ -21,7 +21,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Between two pings.
-pub const PING: Duration = Duration::from_secs(1);
+pub(crate) const PING: Duration = Duration::from_secs(1);
 /// Between two looks at who is silent.
 const LOOK: Duration = Duration::from_millis(200);
 /// Looks between two pings.
@@ -35,7 +35,7 @@ fn goes_the_same_way(one: &Connection, other: &Connection) -> bool {
 }
 
 /// The events of control connections that this broker made, for one incarnation.
-pub struct Watcher(pub Weak<Watch>);
+pub(crate) struct Watcher(pub Weak<Watch>);
 
 impl Events for Watcher {
     fn on_open(&self, connection: &Arc<Connection>) {

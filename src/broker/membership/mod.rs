@@ -13,21 +13,21 @@
 //! | a broker id that is in use | [`succession`] |
 //! | what happened, for the tasks that wait for it | [`changes`]; workers that may wait for recovery: [`waiting`] |
 
-pub mod changes;
-pub mod connections;
-pub mod credentials;
+pub(crate) mod changes;
+pub(crate) mod connections;
+pub(crate) mod credentials;
 pub mod death;
-pub mod eviction;
-pub mod heartbeat;
-pub mod members;
-pub mod neighbours;
-pub mod peers;
-pub mod proofs;
-pub mod quarantine;
-pub mod ranking;
-pub mod remembered;
-pub mod room;
-pub mod succession;
-pub mod transports;
-pub mod view;
-pub mod waiting;
+pub(crate) mod eviction;
+pub(crate) mod heartbeat;
+pub(crate) mod members;
+pub(crate) mod neighbours;
+pub(crate) mod peers;
+pub(crate) mod proofs;
+pub(crate) mod quarantine;
+pub(crate) mod ranking;
+pub(crate) mod remembered;
+pub(crate) mod room;
+pub(crate) mod succession;
+pub(crate) mod transports;
+pub(crate) mod view;
+pub(crate) mod waiting;

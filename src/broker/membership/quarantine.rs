@@ -8,19 +8,19 @@ use crate::ids::WorkerId;
 use crate::level::Level;
 
 /// Why a worker is quarantined.
-pub fn reason(deaths: u32) -> String {
+pub(crate) fn reason(deaths: u32) -> String {
     format!("its process ended {deaths} times within {} s of the activation of the worker", YOUNG / 1000)
 }
 
 /// Why a call of a quarantined worker fails.
-pub fn quarantined(worker: &WorkerId, deaths: u32) -> Failure {
+pub(crate) fn quarantined(worker: &WorkerId, deaths: u32) -> Failure {
     let reason = reason(deaths);
     let text = format!("Worker \"{worker}\" is quarantined: {reason}. Fix the cause, then call broker.release(id).");
     Failure::new(Code::Quarantined, text)
 }
 
 /// Why a call of a worker that waits because of its history has not been made yet.
-pub fn waits(worker: &WorkerId, deaths: u32) -> Failure {
+pub(crate) fn waits(worker: &WorkerId, deaths: u32) -> Failure {
     let why = match deaths {
         0 => "it was handed over again and again, or its last activation failed".to_owned(),
         _ => format!("its process ended {deaths} times shortly after the worker was activated"),
@@ -29,7 +29,7 @@ pub fn waits(worker: &WorkerId, deaths: u32) -> Failure {
 }
 
 /// An eviction quarantined these workers: the log and JavaScript are told.
-pub fn report(context: &Context, quarantined: Vec<(WorkerId, u32)>) {
+pub(crate) fn report(context: &Context, quarantined: Vec<(WorkerId, u32)>) {
     for (id, deaths) in quarantined {
         let reason = reason(deaths);
         context.log(

@@ -8,7 +8,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
 /// The members by incarnation.
-pub type Members = BTreeMap<Incarnation, BrokerRecord>;
+pub(crate) type Members = BTreeMap<Incarnation, BrokerRecord>;
 
 /// Between the turns of two brokers.
 const TURN: Duration = Duration::from_millis(20);
@@ -16,14 +16,14 @@ const TURN: Duration = Duration::from_millis(20);
 const LAST_TURN: Duration = Duration::from_millis(300);
 
 /// How long a broker of this rank leaves an eviction to those before it.
-pub fn turn(rank: usize) -> Duration {
+pub(crate) fn turn(rank: usize) -> Duration {
     TURN.saturating_mul(u32::try_from(rank).unwrap_or(u32::MAX)).min(LAST_TURN)
 }
 
 /// How many brokers come before `own` in evicting `dead`: those between the two, going down the order of incarnations from
 /// the dead one and around the end. So the first are those that watch it. Who is suspected itself or is draining does not
 /// count.
-pub fn eviction_rank(
+pub(crate) fn eviction_rank(
     members: &Members,
     own: &Incarnation,
     dead: &Incarnation,
@@ -38,7 +38,7 @@ pub fn eviction_rank(
 
 /// How many brokers come before `own` in claiming this worker. Each worker has an order of its own, so that no broker is the
 /// first for all.
-pub fn claim_rank(
+pub(crate) fn claim_rank(
     members: &Members,
     own: &Incarnation,
     place: (&ClusterName, &ClassName),

@@ -20,7 +20,7 @@ impl Home {
 
 /// What this broker knows of the namespace: its members, secrets, epochs and counters. Pure.
 #[derive(Default)]
-pub struct Remembered {
+pub(crate) struct Remembered {
     /// `None` before the first registration.
     home: Option<Home>,
     /// The database into which it is being restored, announced before the lease of the one before ran out.
@@ -43,7 +43,7 @@ pub struct Remembered {
 
 impl Remembered {
     /// This database has everything that this broker knows of.
-    pub fn settled_in(&mut self, joined: &Joined) {
+    pub(crate) fn settled_in(&mut self, joined: &Joined) {
         self.home = Some(Home::of(joined));
         self.restoring = None;
         self.replace_secret(&joined.secret);
@@ -51,7 +51,7 @@ impl Remembered {
     }
 
     /// `false`: it is the one that was known.
-    pub fn replace_secret(&mut self, secret: &str) -> bool {
+    pub(crate) fn replace_secret(&mut self, secret: &str) -> bool {
         let other = self.secrets.first().is_none_or(|known| known != secret);
         if other {
             self.secrets.retain(|known| known != secret);
@@ -61,36 +61,36 @@ impl Remembered {
     }
 
     /// Unless another came since.
-    pub fn forget_secrets_before(&mut self, secret: &str) {
+    pub(crate) fn forget_secrets_before(&mut self, secret: &str) {
         if self.secrets.first().is_some_and(|known| known == secret) {
             self.secrets.truncate(1);
         }
     }
 
-    pub fn generation(&self) -> &str {
+    pub(crate) fn generation(&self) -> &str {
         self.home.as_ref().map_or("", |home| &home.generation)
     }
 
     /// This incarnation has announced itself there, and restores its workers now.
-    pub fn restores_into(&mut self, joined: &Joined) {
+    pub(crate) fn restores_into(&mut self, joined: &Joined) {
         self.restoring = Some(Home::of(joined));
     }
 
-    pub fn is_restored_into(&self, generation: &str, server: &ServerId) -> bool {
+    pub(crate) fn is_restored_into(&self, generation: &str, server: &ServerId) -> bool {
         self.restoring.as_ref().is_some_and(|home| home.generation == generation && home.server == *server)
     }
 
-    pub fn is_server(&self, server: &ServerId) -> bool {
+    pub(crate) fn is_server(&self, server: &ServerId) -> bool {
         self.home.as_ref().is_some_and(|home| home.server == *server)
     }
 
     /// Whether this is the database that everything was put into.
-    pub fn is_home(&self, generation: &str, server: &ServerId) -> bool {
+    pub(crate) fn is_home(&self, generation: &str, server: &ServerId) -> bool {
         self.is_server(server) && self.generation() == generation
     }
 
     /// This id stands, or stood, under this epoch.
-    pub fn saw(&mut self, id: &WorkerId, epoch: Epoch) {
+    pub(crate) fn saw(&mut self, id: &WorkerId, epoch: Epoch) {
         self.epoch = self.epoch.max(epoch);
         if let Some((class, n)) = numbered(id) {
             let highest = self.counters.entry(class).or_default();
@@ -98,18 +98,18 @@ impl Remembered {
         }
     }
 
-    pub fn counters(&self) -> Vec<(ClassName, u64)> {
+    pub(crate) fn counters(&self) -> Vec<(ClassName, u64)> {
         self.counters.iter().map(|(class, n)| (class.clone(), *n)).collect()
     }
 
     /// What the next look is compared with, and the number that [`Remembered::take_in`] gets with its answer.
-    pub fn begin_look(&self) -> (Option<Known>, u64) {
+    pub(crate) fn begin_look(&self) -> (Option<Known>, u64) {
         (self.known.clone(), self.burials)
     }
 
     /// A look: which of the others went since the last, and how. `None`: the database may not be whole, so who is missing may
     /// be on the way.
-    pub fn take_in(&mut self, look: &Look, stamp: u64) -> Option<Vec<(BrokerRecord, Departure)>> {
+    pub(crate) fn take_in(&mut self, look: &Look, stamp: u64) -> Option<Vec<(BrokerRecord, Departure)>> {
         self.restart_number = self.restart_number.max(look.restart_number);
         self.buried.retain(|(number, _)| *number > stamp);
         let whole = look.settled && self.is_home(&look.known.generation, &look.known.server);
@@ -151,14 +151,14 @@ impl Remembered {
     }
 
     /// It was found dead; `None`: it was not known (any more).
-    pub fn bury(&mut self, incarnation: &Incarnation) -> Option<BrokerRecord> {
+    pub(crate) fn bury(&mut self, incarnation: &Incarnation) -> Option<BrokerRecord> {
         self.burials += 1;
         self.buried.push((self.burials, incarnation.clone()));
         self.members.remove(incarnation)
     }
 
     /// A change from one state of the members to the next was taken in without a look.
-    pub fn advance(&mut self, before: u64, version: u64) {
+    pub(crate) fn advance(&mut self, before: u64, version: u64) {
         if let Some(known) = self.known.as_mut().filter(|known| known.version == before) {
             known.version = version;
         }

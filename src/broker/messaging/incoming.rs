@@ -22,7 +22,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 /// The events of the transport, for one incarnation. Weak: the incarnation owns the transport.
-pub struct Receiver(pub Weak<Messages>);
+pub(crate) struct Receiver(pub Weak<Messages>);
 
 impl Events for Receiver {
     fn on_open(&self, connection: &Arc<Connection>) {

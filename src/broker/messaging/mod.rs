@@ -7,8 +7,8 @@
 //! | messages that come back unhandled | [`bounces`], [`refusals`] |
 //! | what handlers answer | [`answers`] |
 
-pub mod answers;
-pub mod bounces;
-pub mod incoming;
-pub mod outgoing;
-pub mod refusals;
+pub(crate) mod answers;
+pub(crate) mod bounces;
+pub(crate) mod incoming;
+pub(crate) mod outgoing;
+pub(crate) mod refusals;

@@ -25,7 +25,7 @@ use std::ptr;
 use std::sync::Arc;
 
 #[derive(PartialEq, Eq, Debug)]
-pub enum Sent {
+pub(crate) enum Sent {
     /// It is in the transport's hands, or the worker's.
     HandedOver,
     /// It waits for a route.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
 
 /// Workers that the messages of one connection are refused for at most.
-pub const MAX_PER_CONNECTION: usize = 100_000;
+pub(crate) const MAX_PER_CONNECTION: usize = 100_000;
 
 #[derive(Clone, Copy)]
 struct Refusal {
@@ -23,7 +23,7 @@ struct Refusal {
 
 /// Which workers the messages of a connection are refused for, by connection, then by worker.
 #[derive(Default)]
-pub struct Refusals {
+pub(crate) struct Refusals {
     /// As everybody sees it without taking the lock.
     any: AtomicBool,
     lanes: Mutex<HashMap<u64, HashMap<WorkerId, Refusal>>>,
@@ -31,7 +31,7 @@ pub struct Refusals {
 
 impl Refusals {
     /// Why a message that came over this connection goes back, if an earlier one did.
-    pub fn refuses(&self, connection: u64, worker: &WorkerId, epoch: Epoch) -> Option<Code> {
+    pub(crate) fn refuses(&self, connection: u64, worker: &WorkerId, epoch: Epoch) -> Option<Code> {
         if !self.any.load(Ordering::Acquire) {
             return None;
         }
@@ -42,7 +42,7 @@ impl Refusals {
 
     /// A message goes back, and so does what follows it. `false`: there are too many of this connection, which has to
     /// end.
-    pub fn refuse(&self, connection: u64, worker: &WorkerId, epoch: Epoch, code: Code) -> bool {
+    pub(crate) fn refuse(&self, connection: u64, worker: &WorkerId, epoch: Epoch, code: Code) -> bool {
         let mut lanes = lock(&self.lanes);
         let refused = lanes.entry(connection).or_default();
         refused.insert(worker.clone(), Refusal { epoch, code });
@@ -51,7 +51,7 @@ impl Refusals {
     }
 
     /// The sender knows, and has written nothing since.
-    pub fn passed(&self, connection: u64, worker: &WorkerId) {
+    pub(crate) fn passed(&self, connection: u64, worker: &WorkerId) {
         self.forget(|lanes| {
             let Some(refused) = lanes.get_mut(&connection) else { return };
             refused.remove(worker);
@@ -61,7 +61,7 @@ impl Refusals {
         });
     }
 
-    pub fn closed(&self, connection: u64) {
+    pub(crate) fn closed(&self, connection: u64) {
         self.forget(|lanes| drop(lanes.remove(&connection)));
     }
 

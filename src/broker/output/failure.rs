@@ -4,7 +4,7 @@ use crate::error::{Code, Failure};
 use crate::transport::SendError;
 
 /// The failure of a message that could not be written.
-pub fn send_failure(error: SendError) -> Failure {
+pub(crate) fn send_failure(error: SendError) -> Failure {
     match error {
         SendError::Overloaded => Failure::new(
             Code::Overloaded,

@@ -6,6 +6,6 @@
 //! | an answer that is held back | [`answer`] |
 //! | what is said of a message that could not be written | [`failure`] |
 
-pub mod answer;
-pub mod failure;
-pub mod gate;
+pub(crate) mod answer;
+pub(crate) mod failure;
+pub(crate) mod gate;

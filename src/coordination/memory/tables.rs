@@ -50,14 +50,14 @@ pub(super) enum Place {
 }
 
 impl Worker {
-    pub fn hold(&self) -> Option<&Hold> {
+    pub(super) fn hold(&self) -> Option<&Hold> {
         match &self.place {
             Place::Held(hold) => Some(hold),
             _ => None,
         }
     }
 
-    pub fn hold_mut(&mut self) -> Option<&mut Hold> {
+    pub(super) fn hold_mut(&mut self) -> Option<&mut Hold> {
         match &mut self.place {
             Place::Held(hold) => Some(hold),
             _ => None,
@@ -129,7 +129,7 @@ pub(super) struct Tables {
 
 impl Tables {
     /// Empty ones on this server.
-    pub fn new(server: ServerId) -> Self {
+    pub(super) fn new(server: ServerId) -> Self {
         Self {
             server,
             agreed: None,
@@ -155,20 +155,20 @@ impl Tables {
     }
 
     /// Everybody is to hear of this after the step, once.
-    pub fn hint(&mut self, signal: Signal) {
+    pub(super) fn hint(&mut self, signal: Signal) {
         if !self.hints.contains(&signal) {
             self.hints.push(signal);
         }
     }
 
     /// How many wait there whose time has come.
-    pub fn waiting(&self, place: &(ClusterName, ClassName), now: ServerTime) -> u64 {
+    pub(super) fn waiting(&self, place: &(ClusterName, ClassName), now: ServerTime) -> u64 {
         let later = self.later.get(place).into_iter().flatten();
         let due = later.take_while(|(due, _)| *due <= now).count();
         (self.pending.get(place).map_or(0, |set| set.len()) + due) as u64
     }
 
-    pub fn take_hints(&mut self, now: ServerTime) -> Vec<Signal> {
+    pub(super) fn take_hints(&mut self, now: ServerTime) -> Vec<Signal> {
         for (place, worker) in std::mem::take(&mut self.began_to_wait) {
             let waiting = self.waiting(&place, now);
             let (cluster, class) = place;
@@ -178,41 +178,41 @@ impl Tables {
     }
 
     /// Whether the incarnation has a lease that has not expired.
-    pub fn is_member(&self, incarnation: &Incarnation, now: ServerTime) -> bool {
+    pub(super) fn is_member(&self, incarnation: &Incarnation, now: ServerTime) -> bool {
         self.members.get(incarnation).is_some_and(|member| member.lease_expires > now)
     }
 
-    pub fn owner(&self, incarnation: &Incarnation) -> Owner {
+    pub(super) fn owner(&self, incarnation: &Incarnation) -> Owner {
         let address = self.members.get(incarnation).map(|member| member.record.address.clone());
         Owner { incarnation: incarnation.clone(), address }
     }
 
-    pub fn load(&self, incarnation: &Incarnation) -> u64 {
+    pub(super) fn load(&self, incarnation: &Incarnation) -> u64 {
         self.holdings.get(incarnation).map_or(0, |holding| holding.load)
     }
 
     /// Above every epoch given so far, whatever the clock did.
-    pub fn coming_epoch(&self, now: ServerTime) -> Epoch {
+    pub(super) fn coming_epoch(&self, now: ServerTime) -> Epoch {
         Epoch((self.highest_epoch.0 + 1).max(now.0 * 1000))
     }
 
-    pub fn next_epoch(&mut self, now: ServerTime) -> Epoch {
+    pub(super) fn next_epoch(&mut self, now: ServerTime) -> Epoch {
         self.highest_epoch = self.coming_epoch(now);
         self.highest_epoch
     }
 
     /// An epoch that was given somewhere.
-    pub fn saw_epoch(&mut self, epoch: Epoch) {
+    pub(super) fn saw_epoch(&mut self, epoch: Epoch) {
         self.highest_epoch = self.highest_epoch.max(epoch);
     }
 
     /// The hold on a worker, where it stands under this owner and epoch.
-    pub fn hold(&mut self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> Option<&mut Hold> {
+    pub(super) fn hold(&mut self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> Option<&mut Hold> {
         let worker = self.workers.get_mut(id).filter(|worker| worker.entry.epoch == epoch)?;
         worker.hold_mut().filter(|hold| hold.owner == *owner)
     }
 
-    pub fn insert_held(&mut self, entry: Entry, hold: Hold, activated: ServerTime) {
+    pub(super) fn insert_held(&mut self, entry: Entry, hold: Hold, activated: ServerTime) {
         let holding = self.holdings.entry(hold.owner.clone()).or_default();
         holding.load += hold.load;
         holding.workers.insert((entry.created, entry.id.clone()));
@@ -220,7 +220,13 @@ impl Tables {
     }
 
     /// It waits to be made again; `due`: not before this time, or as a suspect.
-    pub fn insert_pending(&mut self, entry: Entry, due: Option<ServerTime>, activated: ServerTime, now: ServerTime) {
+    pub(super) fn insert_pending(
+        &mut self,
+        entry: Entry,
+        due: Option<ServerTime>,
+        activated: ServerTime,
+        now: ServerTime,
+    ) {
         let home = (entry.cluster.clone(), entry.class.clone());
         let id = entry.id.clone();
         if due.is_none_or(|due| due <= now) {
@@ -234,12 +240,12 @@ impl Tables {
     }
 
     /// It was taken out, and has no owner from now on until a message wakes it.
-    pub fn insert_asleep(&mut self, worker: Worker, now: ServerTime) {
+    pub(super) fn insert_asleep(&mut self, worker: Worker, now: ServerTime) {
         self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Asleep, activated: now, ..worker });
     }
 
     /// Takes an entry out of every table.
-    pub fn remove(&mut self, id: &WorkerId) -> Option<Worker> {
+    pub(super) fn remove(&mut self, id: &WorkerId) -> Option<Worker> {
         let worker = self.workers.remove(id)?;
         let entry = &worker.entry;
         let home = (entry.cluster.clone(), entry.class.clone());
@@ -260,7 +266,7 @@ impl Tables {
     }
 
     /// What becomes of an owner's worker.
-    pub fn give_up(&mut self, id: &WorkerId, fate: Fate, now: ServerTime) -> GivenUp {
+    pub(super) fn give_up(&mut self, id: &WorkerId, fate: Fate, now: ServerTime) -> GivenUp {
         let Some(worker) = self.remove(id) else { return GivenUp::Deleted };
         let recovers = matches!(fate, Fate::Recover | Fate::Return | Fate::Crash) && worker.entry.recoverable;
         if !recovers && !is_kept_through(&worker.entry, fate) {
@@ -273,7 +279,7 @@ impl Tables {
     }
 
     /// It was taken out, and waits again, or sleeps, or is quarantined. `recovers`: it does not sleep.
-    pub fn wait_again(&mut self, mut worker: Worker, fate: Fate, now: ServerTime, recovers: bool) -> GivenUp {
+    pub(super) fn wait_again(&mut self, mut worker: Worker, fate: Fate, now: ServerTime, recovers: bool) -> GivenUp {
         let end = match fate {
             Fate::Return => End::Return,
             Fate::Crash => End::Death,

@@ -11,13 +11,13 @@ use redis::Value;
 use tracing::debug;
 
 /// TIME: seconds and microseconds.
-pub fn micros(value: Value) -> Option<u64> {
+pub(super) fn micros(value: Value) -> Option<u64> {
     let mut parts = Parts::of(value)?;
     parts.number()?.checked_mul(1_000_000)?.checked_add(parts.number()?)
 }
 
 /// PUBSUB NUMSUB: of all channels that were asked for together.
-pub fn subscribers(value: Value) -> Option<u64> {
+pub(super) fn subscribers(value: Value) -> Option<u64> {
     let mut parts = Parts::of(value)?;
     let mut sum: u64 = 0;
     while parts.left() > 0 {
@@ -28,7 +28,7 @@ pub fn subscribers(value: Value) -> Option<u64> {
 }
 
 /// `Err`: the namespace belongs to this other version.
-pub fn registered(value: Value) -> Option<Result<Registration, String>> {
+pub(super) fn registered(value: Value) -> Option<Result<Registration, String>> {
     let mut parts = Parts::of(value)?;
     Some(match parts.text()?.as_str() {
         "joined" => Ok(Registration::Joined(Joined {
@@ -51,7 +51,7 @@ pub fn registered(value: Value) -> Option<Result<Registration, String>> {
 }
 
 /// `Err`: the namespace belongs to this other version.
-pub fn secret(value: Value) -> Option<Result<String, String>> {
+pub(super) fn secret(value: Value) -> Option<Result<String, String>> {
     let mut parts = Parts::of(value)?;
     Some(match parts.text()?.as_str() {
         "secret" => Ok(parts.text()?),
@@ -60,7 +60,7 @@ pub fn secret(value: Value) -> Option<Result<String, String>> {
     })
 }
 
-pub fn renewed(value: Value) -> Option<Renewal> {
+pub(super) fn renewed(value: Value) -> Option<Renewal> {
     let mut parts = Parts::of(value)?;
     let (now, server, server_agreed) = (parts.time()?, parts.server()?, parts.text()? == "1");
     let generation = match parts.value() {
@@ -121,7 +121,7 @@ fn departure(parts: &mut Parts) -> Option<(Incarnation, Departure)> {
     Some((Incarnation::new(incarnation), departure))
 }
 
-pub fn look(by: &Incarnation, value: Value) -> Option<Look> {
+pub(super) fn look(by: &Incarnation, value: Value) -> Option<Look> {
     let mut parts = Parts::of(value)?;
     let (now, restart_number) = (parts.time()?, parts.number()?);
     let known = Known {
@@ -145,7 +145,7 @@ pub fn look(by: &Incarnation, value: Value) -> Option<Look> {
     Some(Look { now, known, changes, overdue, claimable, load: own, restart_number, settled, unsalvaged, record })
 }
 
-pub fn sighting(incarnation: &Incarnation, value: Value) -> Option<Sighting> {
+pub(super) fn sighting(incarnation: &Incarnation, value: Value) -> Option<Sighting> {
     let mut parts = Parts::of(value)?;
     let (now, generation, settled) = (parts.time()?, parts.text()?, parts.text()? == "1");
     let member = if parts.left() == 0 {
@@ -159,7 +159,7 @@ pub fn sighting(incarnation: &Incarnation, value: Value) -> Option<Sighting> {
     Some(Sighting { now, generation, settled, member })
 }
 
-pub fn membership(value: Value) -> Option<Membership> {
+pub(super) fn membership(value: Value) -> Option<Membership> {
     let mut parts = Parts::of(value)?;
     let now = parts.time()?;
     let restart_number = parts.number()?;
@@ -194,7 +194,7 @@ pub fn membership(value: Value) -> Option<Membership> {
 
 /// One a request, `None` for an answer of another shape. The inner `None`: the counter went past ids that are taken, ask
 /// again.
-pub fn placed(value: Value, count: usize) -> Option<Vec<Option<Option<Placement>>>> {
+pub(super) fn placed(value: Value, count: usize) -> Option<Vec<Option<Option<Placement>>>> {
     let mut answers = Parts::of(value).filter(|answers| answers.left() == count)?;
     Some((0..count).map(|_| placement(answers.parts()?)).collect())
 }
@@ -225,7 +225,7 @@ fn placement(mut parts: Parts) -> Option<Option<Placement>> {
 
 /// An entry that was asked for.
 #[derive(Debug, PartialEq)]
-pub enum Found {
+pub(super) enum Found {
     Entry(Entry),
     /// It stands elsewhere.
     Elsewhere,
@@ -242,7 +242,7 @@ fn with_data(mut entry: Entry, data: Option<String>) -> Entry {
 }
 
 /// One a write.
-pub fn committed(value: Value, count: usize) -> Option<Vec<Committed>> {
+pub(super) fn committed(value: Value, count: usize) -> Option<Vec<Committed>> {
     let parts = Parts::of(value).filter(|parts| parts.left() == count)?;
     all(parts, |parts| match parts.text()?.as_str() {
         "w" => Some(Committed::Written),
@@ -253,7 +253,7 @@ pub fn committed(value: Value, count: usize) -> Option<Vec<Committed>> {
 }
 
 /// One a worker.
-pub fn slept(value: Value, count: usize) -> Option<Vec<Slept>> {
+pub(super) fn slept(value: Value, count: usize) -> Option<Vec<Slept>> {
     let parts = Parts::of(value).filter(|parts| parts.left() == count)?;
     all(parts, |parts| match parts.text()?.as_str() {
         "s" => Some(Slept::Asleep),
@@ -263,7 +263,7 @@ pub fn slept(value: Value, count: usize) -> Option<Vec<Slept>> {
     })
 }
 
-pub fn erasure(value: Value) -> Option<Erasure> {
+pub(super) fn erasure(value: Value) -> Option<Erasure> {
     match value {
         Value::Int(1) => Some(Erasure::Gone),
         Value::Int(0) => Some(Erasure::Unsettled),
@@ -272,7 +272,7 @@ pub fn erasure(value: Value) -> Option<Erasure> {
 }
 
 /// The inner `None`: unsettled.
-pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Found>>> {
+pub(super) fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Found>>> {
     if value == Value::Int(0) {
         return Some(None);
     }
@@ -293,14 +293,14 @@ pub fn activated(value: Value, ids: &[WorkerId]) -> Option<Option<Vec<Found>>> {
 }
 
 /// The inner `None`: the owner is not registered.
-pub fn restored(value: Value, count: usize) -> Option<Option<Vec<bool>>> {
+pub(super) fn restored(value: Value, count: usize) -> Option<Option<Vec<bool>>> {
     match value {
         Value::Int(0) => Some(None),
         value => flags(value, count).map(Some),
     }
 }
 
-pub fn location(value: Value) -> Option<Location> {
+pub(super) fn location(value: Value) -> Option<Location> {
     if value == Value::Int(0) {
         return Some(Location::Unsettled);
     }
@@ -324,9 +324,9 @@ pub fn location(value: Value) -> Option<Location> {
 }
 
 /// Claimed too, and not to be read: of what other programs wrote.
-pub type Unreadable = Vec<WorkerId>;
+pub(super) type Unreadable = Vec<WorkerId>;
 
-pub fn claim(value: Value) -> Option<(Claim, Unreadable)> {
+pub(super) fn claim(value: Value) -> Option<(Claim, Unreadable)> {
     let mut parts = Parts::of(value)?;
     let first = parts.text()?;
     match first.as_str() {
@@ -347,7 +347,7 @@ pub fn claim(value: Value) -> Option<(Claim, Unreadable)> {
     Some((Claim::Claimed { entries, remaining, expired }, unreadable))
 }
 
-pub fn eviction(value: Value) -> Option<Eviction> {
+pub(super) fn eviction(value: Value) -> Option<Eviction> {
     let mut parts = Parts::of(value)?;
     Some(match parts.text()?.as_str() {
         "alive" => Eviction::Alive { lease_expires: parts.time()? },
@@ -367,13 +367,13 @@ pub fn eviction(value: Value) -> Option<Eviction> {
     })
 }
 
-pub fn owned(value: Value) -> Option<Vec<Owned>> {
+pub(super) fn owned(value: Value) -> Option<Vec<Owned>> {
     // The script lets no id and no head pass that cannot be read.
     all(Parts::of(value)?, |parts| entry::decode_head(parts.worker()?, &parts.text()?))
 }
 
 /// The schema version in `meta`: the outer `None` is a foreign answer.
-pub fn version(value: Value) -> Option<Option<String>> {
+pub(super) fn version(value: Value) -> Option<Option<String>> {
     match value {
         Value::Nil => Some(None),
         value => text(value).map(Some),
@@ -381,7 +381,7 @@ pub fn version(value: Value) -> Option<Option<String>> {
 }
 
 /// Names and records of dworker 0.9's table of brokers.
-pub fn table(value: Value) -> Option<Vec<(String, String)>> {
+pub(super) fn table(value: Value) -> Option<Vec<(String, String)>> {
     let mut parts = Parts::of(value)?;
     let mut rows = Vec::with_capacity(parts.left() / 2);
     while parts.left() > 0 {

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// An operation that a user waits for.
-pub const COMMAND_DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const COMMAND_DEADLINE: Duration = Duration::from_secs(2);
 /// A renewal: shorter than two renewals at the default are apart, so that a dead connection is found and dialed again
 /// long before the lease runs out.
 const RENEW_DEADLINE: Duration = Duration::from_millis(750);
@@ -30,7 +30,7 @@ const AGAIN: Duration = Duration::from_millis(25);
 const FOR_ANSWER: Duration = Duration::from_millis(100);
 
 /// What the coordinator is made of. Dropping it ends its connections.
-pub struct Client {
+pub(super) struct Client {
     pub dialer: Arc<Dialer>,
     pub keys: Keys,
     /// Instead of the server's.
@@ -46,7 +46,7 @@ pub struct Client {
 
 impl Client {
     /// Connects to nothing yet.
-    pub fn new(config: &RedisConfig, keys: Keys, channels: Channels, runtime: Handle) -> Self {
+    pub(super) fn new(config: &RedisConfig, keys: Keys, channels: Channels, runtime: Handle) -> Self {
         let dialer = Arc::new(Dialer::new(config, keys.meta()));
         let commands = Arc::new(Link::new(dialer.clone()));
         Self {
@@ -66,7 +66,7 @@ impl Client {
 
     /// Starts the tasks unless they run. When the first attempt to connect fails they are stopped again; when they ran
     /// before, a connection that is being dialed again is waited for.
-    pub async fn start(&self) -> CoordinationResult<()> {
+    pub(super) async fn start(&self) -> CoordinationResult<()> {
         let mut tasks = self.tasks.lock().await;
         let first = tasks.is_empty();
         if first {
@@ -91,19 +91,19 @@ impl Client {
     }
 
     /// Ends everything for good.
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         self.commands.close();
         self.signals.close();
         self.tasks.lock().await.shutdown().await;
     }
 
     /// Runs a script.
-    pub async fn run(&self, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
+    pub(super) async fn run(&self, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
         self.run_within(COMMAND_DEADLINE, lua, arguments).await
     }
 
     /// Runs a script that is worth nothing late.
-    pub async fn run_urgently(&self, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
+    pub(super) async fn run_urgently(&self, lua: &Lua, arguments: Arguments) -> CoordinationResult<Value> {
         self.run_within(RENEW_DEADLINE, lua, arguments).await
     }
 
@@ -168,7 +168,7 @@ impl Client {
     }
 
     /// A plain command on the connection for commands.
-    pub async fn command(&self, command: &Cmd, what: &str) -> CoordinationResult<Value> {
+    pub(super) async fn command(&self, command: &Cmd, what: &str) -> CoordinationResult<Value> {
         let began = Instant::now();
         loop {
             let live = self.commands.live()?;
@@ -181,7 +181,7 @@ impl Client {
     }
 
     /// The server's TIME.
-    pub async fn server_micros(&self) -> CoordinationResult<u64> {
+    pub(super) async fn server_micros(&self) -> CoordinationResult<u64> {
         self.micros(&self.commands.live()?, COMMAND_DEADLINE).await
     }
 
@@ -192,7 +192,7 @@ impl Client {
     }
 
     /// The error for a key whose value this program did not write.
-    pub fn unreadable(&self, key: &str) -> CoordinationError {
+    pub(super) fn unreadable(&self, key: &str) -> CoordinationError {
         CoordinationError::Refused(format!(
             "Redis at {}: the value of {key:?} could not be read, because another program has changed it. Delete the key, or use another \"ns\"",
             self.dialer.place()
@@ -200,7 +200,7 @@ impl Client {
     }
 
     /// An answer, or the error that says that it was none of ours.
-    pub fn read<T>(&self, what: &str, answer: Option<T>) -> CoordinationResult<T> {
+    pub(super) fn read<T>(&self, what: &str, answer: Option<T>) -> CoordinationResult<T> {
         answer.ok_or_else(|| foreign(&self.dialer.place(), what))
     }
 }

@@ -14,12 +14,12 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Dialing, AUTH, SELECT and the first answer.
-pub const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
 /// How often one attempt to connect follows the news that Redis is elsewhere.
 const TURNS: usize = 5;
 
 /// A connection to a master that takes our commands.
-pub struct Entered {
+pub(super) struct Entered {
     pub socket: Box<dyn Socket>,
     /// Our address on it; none for a Unix socket.
     pub local: Option<IpAddr>,
@@ -28,7 +28,7 @@ pub struct Entered {
 }
 
 /// Where Redis is, and who we are there.
-pub struct Dialer {
+pub(super) struct Dialer {
     place: String,
     account: Account,
     db: u32,
@@ -42,7 +42,7 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    pub fn new(config: &RedisConfig, key: String) -> Self {
+    pub(super) fn new(config: &RedisConfig, key: String) -> Self {
         let origins = match (&config.sentinel, &config.path) {
             (Some(_), _) => Vec::new(),
             (None, Some(path)) => vec![Place::Unix(path.clone())],
@@ -69,21 +69,21 @@ impl Dialer {
     }
 
     /// What the configuration says, for errors: host:port, path, or the name of the master.
-    pub fn place(&self) -> &str {
+    pub(super) fn place(&self) -> &str {
         &self.place
     }
 
-    pub fn whereabouts(&self) -> &Whereabouts {
+    pub(super) fn whereabouts(&self) -> &Whereabouts {
         &self.whereabouts
     }
 
     /// To be followed as long as there are connections.
-    pub fn sentinels(&self) -> Option<&Arc<Sentinels>> {
+    pub(super) fn sentinels(&self) -> Option<&Arc<Sentinels>> {
         self.sentinels.as_ref()
     }
 
     /// One attempt at each place that is known, with a deadline for each. News that Redis is elsewhere ends it early and leads there.
-    pub async fn connect(&self) -> CoordinationResult<Entered> {
+    pub(super) async fn connect(&self) -> CoordinationResult<Entered> {
         let what = if self.tls.is_some() { "connecting over TLS" } else { "connecting" };
         let mut failure = late(&self.place, what, CONNECT_DEADLINE);
         let (mut turns, mut failed) = (0, Vec::new());

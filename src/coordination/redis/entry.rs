@@ -18,7 +18,7 @@ const MAX_ATTEMPTS: u32 = 999_999;
 const MAX_COUNT: u32 = 9_999;
 
 /// The entry of a worker that lives with its owner; when it was activated is for the script to fill in.
-pub fn encode(owner: &Incarnation, held: &Held) -> String {
+pub(super) fn encode(owner: &Incarnation, held: &Held) -> String {
     let entry = &held.entry;
     let state = match held.state {
         EntryState::Placing => 'p',
@@ -56,7 +56,7 @@ fn flags(entry: &Entry) -> u8 {
 }
 
 /// `None` when the text is none that [`encode`] and the scripts write.
-pub fn decode(id: WorkerId, text: &str) -> Option<Entry> {
+pub(super) fn decode(id: WorkerId, text: &str) -> Option<Entry> {
     let (head, rest) = (text.get(..HEAD)?, text.get(HEAD..)?);
     let digits = |from: usize, to: usize| -> Option<u64> { head.get(from..to)?.parse().ok() };
     let mut names = rest.splitn(3, ':');
@@ -82,7 +82,7 @@ pub fn decode(id: WorkerId, text: &str) -> Option<Entry> {
 }
 
 /// What `owned.lua` says of an entry: its head without the times, the deaths and the owner.
-pub fn decode_head(id: WorkerId, head: &str) -> Option<Owned> {
+pub(super) fn decode_head(id: WorkerId, head: &str) -> Option<Owned> {
     let digits = |from: usize, to: usize| -> Option<u64> { head.get(from..to)?.parse().ok() };
     Some(Owned {
         id,
@@ -97,7 +97,7 @@ pub fn decode_head(id: WorkerId, head: &str) -> Option<Owned> {
 }
 
 /// With its state, load and owner, whose broker is not named here.
-pub fn decode_listed(id: WorkerId, text: &str) -> Option<ListedWorker> {
+pub(super) fn decode_listed(id: WorkerId, text: &str) -> Option<ListedWorker> {
     let entry = decode(id, text)?;
     let state = match text.as_bytes().first()? {
         b'p' => WorkerState::Placing,

@@ -6,7 +6,7 @@ use redis::{ErrorKind, RedisError};
 
 /// What to do about an answer that is an error.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// The same again shortly: nothing was done, and it passes.
     Again,
     /// This server is no master: dial again, and the same there.
@@ -18,7 +18,7 @@ pub enum Verdict {
 }
 
 /// `here` is who answered: a cluster that knows no name for a node leaves out its host.
-pub fn judge(error: &RedisError, here: &Place) -> Verdict {
+pub(super) fn judge(error: &RedisError, here: &Place) -> Verdict {
     match reason(error) {
         "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "ASK" | "NOREPLICAS" => Verdict::Again,
         "READONLY" => Verdict::NoMaster,
@@ -41,7 +41,7 @@ fn place_of(node: &str, here: &Place) -> Option<Place> {
 
 /// The word that an error of the server begins with. Before Redis 7 a command that fails inside a script is an `ERR`
 /// that holds the command's own error.
-pub fn reason(error: &RedisError) -> &str {
+pub(super) fn reason(error: &RedisError) -> &str {
     let code = error.code().unwrap_or("");
     let within = || error.detail()?.split_once(" -")?.1.split([' ', ':']).next();
     let is_word = |word: &&str| word.len() >= 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -53,7 +53,7 @@ pub fn reason(error: &RedisError) -> &str {
 }
 
 /// The server's own words, where it is the server's error.
-pub fn text_of(error: &RedisError) -> String {
+pub(super) fn text_of(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (Some(code), None) => code.to_owned(),
@@ -75,7 +75,7 @@ fn advice(error: &RedisError) -> &'static str {
 }
 
 /// An error of the redis crate as one of ours. `place` is where Redis is, `what` was asked.
-pub fn translate(place: &dyn std::fmt::Display, what: &str, error: &RedisError) -> CoordinationError {
+pub(super) fn translate(place: &dyn std::fmt::Display, what: &str, error: &RedisError) -> CoordinationError {
     let text = format!("Redis at {place}: {what} failed: {}{}", text_of(error), advice(error));
     let passes = matches!(
         reason(error),
@@ -89,17 +89,17 @@ pub fn translate(place: &dyn std::fmt::Display, what: &str, error: &RedisError) 
 }
 
 /// Whether the connection is of no use any more.
-pub fn is_broken(error: &RedisError) -> bool {
+pub(super) fn is_broken(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse)
 }
 
 /// Nothing came in time.
-pub fn late(place: &dyn std::fmt::Display, what: &str, deadline: std::time::Duration) -> CoordinationError {
+pub(super) fn late(place: &dyn std::fmt::Display, what: &str, deadline: std::time::Duration) -> CoordinationError {
     CoordinationError::Unavailable(format!("Redis at {place}: no answer to {what} within {} ms", deadline.as_millis()))
 }
 
 /// An answer of another shape than the script writes.
-pub fn foreign(place: &dyn std::fmt::Display, what: &str) -> CoordinationError {
+pub(super) fn foreign(place: &dyn std::fmt::Display, what: &str) -> CoordinationError {
     CoordinationError::Refused(format!("Redis at {place}: unexpected answer to {what}"))
 }
 

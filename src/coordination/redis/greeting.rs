@@ -18,14 +18,14 @@ const MOST_NODES: usize = 64;
 
 /// A name and a password, where there are any.
 #[derive(Clone, Default)]
-pub struct Account {
+pub(super) struct Account {
     pub username: Option<String>,
     pub password: Option<String>,
 }
 
 /// What a server said of itself.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Greeting {
+pub(super) struct Greeting {
     /// Scripts read the clock themselves.
     pub script_clock: bool,
     /// The life of the server process.
@@ -38,7 +38,7 @@ pub struct Greeting {
 
 /// Why a connection is not used.
 #[derive(Debug)]
-pub enum Unfit {
+pub(super) enum Unfit {
     /// It broke, or the server answered with an error: to what, and which.
     Failed(&'static str, RedisError),
     /// It is no master; of whom, where it says so.
@@ -48,7 +48,7 @@ pub enum Unfit {
 }
 
 /// AUTH, where there is a password.
-pub async fn login(socket: &mut Box<dyn Socket>, account: &Account) -> Result<(), RedisError> {
+pub(super) async fn login(socket: &mut Box<dyn Socket>, account: &Account) -> Result<(), RedisError> {
     let Some(password) = &account.password else { return Ok(()) };
     if let Some(username) = &account.username {
         match ask(socket, redis::cmd("AUTH").arg(username).arg(password)).await {
@@ -61,7 +61,7 @@ pub async fn login(socket: &mut Box<dyn Socket>, account: &Account) -> Result<()
 }
 
 /// Chooses the database and asks for what must be known, in one round trip.
-pub async fn greet(socket: &mut Box<dyn Socket>, db: u32, key: &str) -> Result<Greeting, Unfit> {
+pub(super) async fn greet(socket: &mut Box<dyn Socket>, db: u32, key: &str) -> Result<Greeting, Unfit> {
     let info = |section: &str| redis::cmd("INFO").arg(section).to_owned();
     let mut commands = vec![redis::cmd("ROLE"), info("server"), info("memory")];
     if db != 0 {
@@ -111,7 +111,7 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
 
 /// The nodes of the cluster that this server belongs to, those first that it names for the slots; none where it is no
 /// node of a cluster, or does not say.
-pub async fn cluster_nodes(socket: &mut Box<dyn Socket>, here: &Place) -> Vec<Place> {
+pub(super) async fn cluster_nodes(socket: &mut Box<dyn Socket>, here: &Place) -> Vec<Place> {
     let answer = ask(socket, redis::cmd("CLUSTER").arg("SLOTS")).await;
     let Ok(Value::Array(ranges)) = answer else { return Vec::new() };
     let mut nodes = Vec::new();
@@ -162,7 +162,7 @@ fn check_role(answer: Result<Value, RedisError>) -> Result<(), Unfit> {
 }
 
 /// Whether an answer to [`greet`] came from a node of a Redis Cluster.
-pub fn is_cluster(greeting: &Result<Greeting, Unfit>) -> bool {
+pub(super) fn is_cluster(greeting: &Result<Greeting, Unfit>) -> bool {
     match greeting {
         Ok(greeting) => greeting.clustered,
         Err(Unfit::Failed(_, error)) => matches!(error.code(), Some("MOVED" | "CLUSTERDOWN")),
@@ -171,7 +171,7 @@ pub fn is_cluster(greeting: &Result<Greeting, Unfit>) -> bool {
 }
 
 /// One command and its answer. An error of the server is an error.
-pub async fn ask(socket: &mut Box<dyn Socket>, command: &Cmd) -> Result<Value, RedisError> {
+pub(super) async fn ask(socket: &mut Box<dyn Socket>, command: &Cmd) -> Result<Value, RedisError> {
     let answers = ask_all(socket, std::slice::from_ref(command)).await?;
     answers.into_iter().next().unwrap_or(Value::Nil).extract_error()
 }

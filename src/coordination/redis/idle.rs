@@ -7,7 +7,7 @@ use crate::coordination::{CoordinationResult, Sleep, Slept, CHUNK};
 use crate::ids::Incarnation;
 
 impl Client {
-    pub async fn sleep(&self, owner: &Incarnation, sleeps: &[Sleep]) -> CoordinationResult<Vec<Slept>> {
+    pub(super) async fn sleep(&self, owner: &Incarnation, sleeps: &[Sleep]) -> CoordinationResult<Vec<Slept>> {
         let mut done = Vec::with_capacity(sleeps.len());
         for chunk in sleeps.chunks(CHUNK) {
             let mut arguments = Arguments::of([owner.to_string()]).key(self.keys.own(owner));

@@ -20,13 +20,13 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 /// A connection that lasted this long was a good one: after it the first attempt is made at once again.
-pub const PROVEN: Duration = Duration::from_secs(1);
+pub(super) const PROVEN: Duration = Duration::from_secs(1);
 /// Commands that wait for the socket; more wait in their callers.
 const QUEUE: usize = 256;
 
 /// A connection that answered.
 #[derive(Clone)]
-pub struct Live {
+pub(super) struct Live {
     connection: MultiplexedConnection,
     number: u64,
     target: Target,
@@ -41,7 +41,7 @@ pub struct Live {
 
 impl Live {
     /// The server that it leads to.
-    pub fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &Place {
         &self.target.place
     }
 }
@@ -58,18 +58,18 @@ enum State {
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The handle and the task share this.
-pub struct Link {
+pub(super) struct Link {
     dialer: Arc<Dialer>,
     state: watch::Sender<State>,
 }
 
 impl Link {
-    pub fn new(dialer: Arc<Dialer>) -> Self {
+    pub(super) fn new(dialer: Arc<Dialer>) -> Self {
         Self { dialer, state: watch::Sender::new(State::New) }
     }
 
     /// The connection, or at once why there is none.
-    pub fn live(&self) -> CoordinationResult<Live> {
+    pub(super) fn live(&self) -> CoordinationResult<Live> {
         match &*self.state.borrow() {
             State::Up(live) => Ok(live.clone()),
             State::Down(error) => Err(error.clone()),
@@ -83,13 +83,13 @@ impl Link {
     }
 
     /// Waits for the end of the first attempt to connect.
-    pub async fn settled(&self) -> CoordinationResult<Live> {
+    pub(super) async fn settled(&self) -> CoordinationResult<Live> {
         self.reaches(|state| !matches!(state, State::New)).await;
         self.live()
     }
 
     /// Waits until it is up (or closed).
-    pub async fn up(&self) {
+    pub(super) async fn up(&self) {
         self.reaches(|state| matches!(state, State::Up(_) | State::Closed)).await;
     }
 
@@ -100,7 +100,7 @@ impl Link {
 
     /// Sends a command. `Ok(Err)` is the server's own error. A late answer ends the connection: what comes after it
     /// would be late as well.
-    pub async fn send(
+    pub(super) async fn send(
         &self,
         live: &Live,
         command: &Cmd,
@@ -127,13 +127,13 @@ impl Link {
     }
 
     /// What answers there is no master: all connections of this coordinator are dialed again.
-    pub fn leave(&self, live: &Live, error: &CoordinationError) {
+    pub(super) fn leave(&self, live: &Live, error: &CoordinationError) {
         self.dialer.whereabouts().doubt(&live.target);
         self.give_up(live.number, error);
     }
 
     /// Another node has our keys: all connections of this coordinator are dialed again, there.
-    pub fn follow(&self, live: &Live, place: Place, error: &CoordinationError) {
+    pub(super) fn follow(&self, live: &Live, place: Place, error: &CoordinationError) {
         self.dialer.whereabouts().redirect(&live.target, place);
         self.give_up(live.number, error);
     }
@@ -150,12 +150,12 @@ impl Link {
     }
 
     /// Ends it for good.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.state.send_replace(State::Closed);
     }
 
     /// Back to the beginning after a first attempt that failed.
-    pub fn reset(&self) {
+    pub(super) fn reset(&self) {
         self.state.send_if_modified(|state| {
             let closed = matches!(state, State::Closed);
             if !closed {
@@ -166,7 +166,7 @@ impl Link {
     }
 
     /// Keeps the connection up until [`Link::close`]. One task runs this.
-    pub async fn supervise(self: Arc<Self>) {
+    pub(super) async fn supervise(self: Arc<Self>) {
         let mut retry = Retry::new();
         for number in 1.. {
             match self.establish(number).await {
@@ -233,6 +233,6 @@ impl Link {
 }
 
 /// Whether the server wants the whole text of a script.
-pub fn is_no_script(error: &RedisError) -> bool {
+pub(super) fn is_no_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }

@@ -16,14 +16,14 @@ use crate::ids::Incarnation;
 use std::time::Duration;
 
 impl Client {
-    pub async fn secret(&self) -> CoordinationResult<String> {
+    pub(super) async fn secret(&self) -> CoordinationResult<String> {
         let (generation, secret) = (crate::ids::random_hex::<16>(), crate::ids::random_hex::<32>());
         let arguments = Arguments::of([SCHEMA_VERSION.to_string(), generation, secret]);
         let answer = self.run(&script::SECRET, arguments).await?;
         self.read("secret", answer::secret(answer))?.map_err(|version| schema::foreign_version(self, &version))
     }
 
-    pub async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration> {
+    pub(super) async fn register(&self, record: &BrokerRecord, ttl: Duration) -> CoordinationResult<Registration> {
         let arguments = Arguments::of([
             record.incarnation.to_string(),
             escape(record.broker.as_str()),
@@ -40,19 +40,19 @@ impl Client {
         }
     }
 
-    pub async fn renew(&self, incarnation: &Incarnation, ttl: Duration) -> CoordinationResult<Renewal> {
+    pub(super) async fn renew(&self, incarnation: &Incarnation, ttl: Duration) -> CoordinationResult<Renewal> {
         let arguments = Arguments::of([incarnation.to_string(), millis(ttl)]);
         let answer = self.run_urgently(&script::RENEW, arguments).await?;
         self.read("renew", answer::renewed(answer))
     }
 
-    pub async fn update(&self, record: &BrokerRecord) -> CoordinationResult<bool> {
+    pub(super) async fn update(&self, record: &BrokerRecord) -> CoordinationResult<bool> {
         let arguments = Arguments::of([record.incarnation.to_string(), record::encode(record)]);
         let answer = self.run(&script::UPDATE, arguments).await?;
         self.read("update", reply::number(answer)).map(|number| number == 1)
     }
 
-    pub async fn look(&self, by: &Incarnation, known: Option<&Known>) -> CoordinationResult<Look> {
+    pub(super) async fn look(&self, by: &Incarnation, known: Option<&Known>) -> CoordinationResult<Look> {
         let none = String::new;
         let (generation, server, version) = known.map_or_else(
             || (none(), none(), none()),
@@ -63,17 +63,17 @@ impl Client {
         self.read("look", answer::look(by, answer))
     }
 
-    pub async fn find_member(&self, incarnation: &Incarnation) -> CoordinationResult<Sighting> {
+    pub(super) async fn find_member(&self, incarnation: &Incarnation) -> CoordinationResult<Sighting> {
         let answer = self.run(&script::FIND_MEMBER, Arguments::of([incarnation.to_string()])).await?;
         self.read("find_member", answer::sighting(incarnation, answer))
     }
 
-    pub async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership> {
+    pub(super) async fn scan(&self, by: &Incarnation) -> CoordinationResult<Membership> {
         let answer = self.run(&script::SCAN, Arguments::of([by.to_string()])).await?;
         self.read("scan", answer::membership(answer))
     }
 
-    pub async fn evict(
+    pub(super) async fn evict(
         &self,
         by: &Incarnation,
         dead: &Incarnation,
@@ -94,18 +94,18 @@ impl Client {
         self.read("evict", answer::eviction(answer))
     }
 
-    pub async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64> {
+    pub(super) async fn leave(&self, incarnation: &Incarnation, fate: Fate, limit: usize) -> CoordinationResult<u64> {
         let arguments = Arguments::of([incarnation.to_string(), question::fate(fate), limit.min(CHUNK).to_string()]);
         let answer = self.run(&script::LEAVE, arguments.key(self.keys.own(incarnation))).await?;
         self.read("leave", reply::number(answer))
     }
 
-    pub async fn request_restart(&self) -> CoordinationResult<u64> {
+    pub(super) async fn request_restart(&self) -> CoordinationResult<u64> {
         let answer = self.run(&script::RESTART, Arguments::default()).await?;
         self.read("restart", reply::number(answer))
     }
 
-    pub async fn complain(
+    pub(super) async fn complain(
         &self,
         about: &Incarnation,
         by: &Incarnation,
@@ -115,7 +115,7 @@ impl Client {
         self.run(&script::COMPLAIN, arguments).await.map(drop)
     }
 
-    pub async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool> {
+    pub(super) async fn is_listening(&self, incarnation: &Incarnation) -> CoordinationResult<bool> {
         let mut command = redis::cmd("PUBSUB");
         command.arg("NUMSUB").arg(self.keys.signal_channels().alive(incarnation));
         command.arg(self.keys.lease_channels().alive(incarnation));

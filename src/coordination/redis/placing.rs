@@ -23,14 +23,14 @@ struct Waiting {
 
 /// See the module.
 #[derive(Default)]
-pub struct Placements {
+pub(super) struct Placements {
     waiting: Mutex<VecDeque<Waiting>>,
     /// Held by who asks for a batch.
     turn: tokio::sync::Mutex<()>,
 }
 
 impl Placements {
-    pub async fn place(&self, client: &Client, request: &PlaceRequest) -> CoordinationResult<Placement> {
+    pub(super) async fn place(&self, client: &Client, request: &PlaceRequest) -> CoordinationResult<Placement> {
         loop {
             if let Some(placement) = self.ask(client, request).await? {
                 return Ok(placement);

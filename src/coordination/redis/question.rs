@@ -10,19 +10,19 @@ use std::time::Duration;
 /// Workers that one call puts back: about 11 µs each, and Redis serves nobody meanwhile.
 const RESTORED_AT_ONCE: usize = 200;
 /// And bytes of attributes in one script: to copy a megabyte takes about as long.
-pub const SCRIPT_BYTES: usize = 1 << 20;
+pub(super) const SCRIPT_BYTES: usize = 1 << 20;
 
 /// Milliseconds as scripts take them.
-pub fn millis(duration: Duration) -> String {
+pub(super) fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
 
-pub fn flag(set: bool) -> String {
+pub(super) fn flag(set: bool) -> String {
     u8::from(set).to_string()
 }
 
 /// What becomes of an entry, as `salvage.lua` reads it.
-pub fn fate(fate: Fate) -> String {
+pub(super) fn fate(fate: Fate) -> String {
     match fate {
         Fate::Delete => "0",
         Fate::Recover => "1",
@@ -34,7 +34,7 @@ pub fn fate(fate: Fate) -> String {
     .into()
 }
 
-pub fn place(request: &PlaceRequest) -> [String; 9] {
+pub(super) fn place(request: &PlaceRequest) -> [String; 9] {
     [
         request.by.to_string(),
         flag(request.id.is_some()),
@@ -52,7 +52,7 @@ pub fn place(request: &PlaceRequest) -> [String; 9] {
     ]
 }
 
-pub fn announce(announcement: &Announcement) -> Arguments {
+pub(super) fn announce(announcement: &Announcement) -> Arguments {
     let mut arguments = Arguments::of([
         announcement.record.incarnation.to_string(),
         record::encode(&announcement.record),
@@ -74,7 +74,7 @@ pub fn announce(announcement: &Announcement) -> Arguments {
 }
 
 /// How many of these workers one call puts back, at least one.
-pub fn restorable(held: &[Held]) -> usize {
+pub(super) fn restorable(held: &[Held]) -> usize {
     let mut bytes = 0;
     let fits = held.iter().take(RESTORED_AT_ONCE).take_while(|held| {
         bytes += held.entry.attributes.len();
@@ -84,7 +84,7 @@ pub fn restorable(held: &[Held]) -> usize {
 }
 
 /// How many of these writes one call makes, at least one.
-pub fn storable(commits: &[Commit]) -> usize {
+pub(super) fn storable(commits: &[Commit]) -> usize {
     let mut bytes = 0;
     let fits = commits.iter().take(CHUNK).take_while(|commit| {
         bytes += commit.data.text.len();
@@ -93,6 +93,6 @@ pub fn storable(commits: &[Commit]) -> usize {
     fits.count().max(1)
 }
 
-pub fn restore(owner: &Incarnation, held: &Held) -> [String; 3] {
+pub(super) fn restore(owner: &Incarnation, held: &Held) -> [String; 3] {
     [held.entry.id.to_string(), held.entry.epoch.to_string(), entry::encode(owner, held)]
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The text of a record; the incarnation stands beside it.
-pub fn encode(record: &BrokerRecord) -> String {
+pub(super) fn encode(record: &BrokerRecord) -> String {
     let mut classes = String::from(",");
     for class in &record.classes {
         classes.push_str(&escape(class.as_str()));
@@ -35,7 +35,7 @@ pub fn encode(record: &BrokerRecord) -> String {
 }
 
 /// `None` when the text is none that [`encode`] writes.
-pub fn decode(incarnation: Incarnation, text: &str) -> Option<BrokerRecord> {
+pub(super) fn decode(incarnation: Incarnation, text: &str) -> Option<BrokerRecord> {
     let mut fields = text.split(':');
     let cluster = ClusterName::new(unescape(fields.next()?)?);
     let draining = flag(fields.next()?)?;
@@ -78,7 +78,7 @@ fn flag(text: &str) -> Option<bool> {
 }
 
 /// An address from its two fields.
-pub fn endpoint(host: &str, port: &str) -> Option<Endpoint> {
+pub(super) fn endpoint(host: &str, port: &str) -> Option<Endpoint> {
     Some(Endpoint { host: unescape(host)?, port: port.parse().ok()? })
 }
 

@@ -11,62 +11,62 @@ use std::vec::IntoIter;
 const MAX_ID_BYTES: usize = 4096;
 
 /// What a script's number can be exactly; sums of some such numbers do not overflow.
-pub const MAX_NUMBER: u64 = 1 << 53;
+pub(super) const MAX_NUMBER: u64 = 1 << 53;
 /// A broker's load counts as this at most: a million workers with the largest load, and the sum of 4 000 brokers' fits.
 const MAX_SUM: u64 = 1 << 52;
 
 /// The elements of an array in order.
-pub struct Parts(IntoIter<Value>);
+pub(super) struct Parts(IntoIter<Value>);
 
 impl Parts {
-    pub fn of(value: Value) -> Option<Self> {
+    pub(super) fn of(value: Value) -> Option<Self> {
         match value {
             Value::Array(values) => Some(Self(values.into_iter())),
             _ => None,
         }
     }
-    pub fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         self.0.len()
     }
     /// The next element; `None` past the end.
-    pub fn value(&mut self) -> Option<Value> {
+    pub(super) fn value(&mut self) -> Option<Value> {
         self.0.next()
     }
-    pub fn parts(&mut self) -> Option<Parts> {
+    pub(super) fn parts(&mut self) -> Option<Parts> {
         Parts::of(self.0.next()?)
     }
-    pub fn text(&mut self) -> Option<String> {
+    pub(super) fn text(&mut self) -> Option<String> {
         text(self.0.next()?)
     }
-    pub fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         number(self.0.next()?)
     }
-    pub fn time(&mut self) -> Option<ServerTime> {
+    pub(super) fn time(&mut self) -> Option<ServerTime> {
         self.number().map(ServerTime)
     }
-    pub fn epoch(&mut self) -> Option<Epoch> {
+    pub(super) fn epoch(&mut self) -> Option<Epoch> {
         self.number().map(Epoch)
     }
-    pub fn incarnation(&mut self) -> Option<Incarnation> {
+    pub(super) fn incarnation(&mut self) -> Option<Incarnation> {
         self.text().map(Incarnation::new)
     }
-    pub fn server(&mut self) -> Option<ServerId> {
+    pub(super) fn server(&mut self) -> Option<ServerId> {
         self.text().map(ServerId::new)
     }
-    pub fn worker(&mut self) -> Option<WorkerId> {
+    pub(super) fn worker(&mut self) -> Option<WorkerId> {
         self.text().filter(|id| !id.is_empty() && id.len() <= MAX_ID_BYTES).map(WorkerId::new)
     }
     /// The next element unescaped, which is not empty.
     fn name(&mut self) -> Option<String> {
         unescape(&self.text()?).filter(|name| !name.is_empty())
     }
-    pub fn class(&mut self) -> Option<ClassName> {
+    pub(super) fn class(&mut self) -> Option<ClassName> {
         self.name().map(ClassName::new)
     }
-    pub fn cluster(&mut self) -> Option<ClusterName> {
+    pub(super) fn cluster(&mut self) -> Option<ClusterName> {
         self.name().map(ClusterName::new)
     }
-    pub fn state(&mut self) -> Option<EntryState> {
+    pub(super) fn state(&mut self) -> Option<EntryState> {
         match self.text()?.as_str() {
             "p" => Some(EntryState::Placing),
             "a" => Some(EntryState::Active),
@@ -78,17 +78,17 @@ impl Parts {
         let (host, port) = (text(self.0.next()?), text(self.0.next()?));
         Some(host.zip(port).and_then(|(host, port)| endpoint(&host, &port)))
     }
-    pub fn owner(&mut self, incarnation: Incarnation) -> Option<Owner> {
+    pub(super) fn owner(&mut self, incarnation: Incarnation) -> Option<Owner> {
         self.address().map(|address| Owner { incarnation, address })
     }
     /// How many deaths count.
-    pub fn deaths(&mut self) -> Option<u32> {
+    pub(super) fn deaths(&mut self) -> Option<u32> {
         self.number().map(|deaths| u32::try_from(deaths).unwrap_or(u32::MAX))
     }
 }
 
 /// UTF-8 text.
-pub fn text(value: Value) -> Option<String> {
+pub(super) fn text(value: Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
         Value::SimpleString(text) => Some(text),
@@ -97,7 +97,7 @@ pub fn text(value: Value) -> Option<String> {
 }
 
 /// An integer, as one or as digits; one beyond [`MAX_NUMBER`] is none of ours.
-pub fn number(value: Value) -> Option<u64> {
+pub(super) fn number(value: Value) -> Option<u64> {
     let number = match value {
         Value::Int(number) => u64::try_from(number).ok(),
         value => text(value)?.parse().ok(),
@@ -106,14 +106,14 @@ pub fn number(value: Value) -> Option<u64> {
 }
 
 /// A score that is a sum of loads: Redis writes large ones as 1e+20.
-pub fn load(value: Value) -> Option<u64> {
+pub(super) fn load(value: Value) -> Option<u64> {
     let sum: f64 = text(value)?.parse().ok()?;
     // The cast saturates; a negative or an infinite sum is a foreign write.
     (!sum.is_nan()).then_some((sum as u64).min(MAX_SUM))
 }
 
 /// One 0 or 1 an item.
-pub fn flags(value: Value, count: usize) -> Option<Vec<bool>> {
+pub(super) fn flags(value: Value, count: usize) -> Option<Vec<bool>> {
     let mut parts = Parts::of(value).filter(|parts| parts.left() == count)?;
     let mut flags = Vec::with_capacity(count);
     while let Some(value) = parts.value() {

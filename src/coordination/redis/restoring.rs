@@ -10,7 +10,7 @@ use crate::coordination::{Announcement, CoordinationResult, Held, Joined, Regist
 use crate::ids::Incarnation;
 
 impl Client {
-    pub async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Registration> {
+    pub(super) async fn announce(&self, announcement: &Announcement) -> CoordinationResult<Registration> {
         let answer = self.run(&script::ANNOUNCE, question::announce(announcement)).await?;
         match self.read("announce", answer::registered(answer))? {
             Ok(registration) => Ok(registration),
@@ -18,7 +18,7 @@ impl Client {
         }
     }
 
-    pub async fn restore(&self, owner: &Incarnation, held: &[Held]) -> CoordinationResult<Restoration> {
+    pub(super) async fn restore(&self, owner: &Incarnation, held: &[Held]) -> CoordinationResult<Restoration> {
         let mut done = Vec::with_capacity(held.len());
         let mut left = held;
         while !left.is_empty() {
@@ -35,7 +35,7 @@ impl Client {
         Ok(Restoration::Restored(done))
     }
 
-    pub async fn settle(&self, owner: &Incarnation, joined: &Joined) -> CoordinationResult<bool> {
+    pub(super) async fn settle(&self, owner: &Incarnation, joined: &Joined) -> CoordinationResult<bool> {
         let arguments = Arguments::of([owner.to_string(), joined.server.to_string(), joined.generation.clone()]);
         let answer = self.run(&script::SETTLE, arguments).await?;
         self.read("settle", reply::number(answer)).map(|number| number == 1)

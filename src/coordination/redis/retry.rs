@@ -8,16 +8,16 @@ const FIRST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(250);
 
 /// No pause, then pauses that double, each shortened by a random part of up to a half, so that brokers do not come in step.
-pub struct Retry {
+pub(super) struct Retry {
     next: Duration,
 }
 
 impl Retry {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { next: Duration::ZERO }
     }
 
-    pub fn pause(&mut self) -> Duration {
+    pub(super) fn pause(&mut self) -> Duration {
         let full = self.next;
         self.next = (full * 2).clamp(FIRST, LONGEST);
         let mut byte = [0u8; 1];

@@ -10,7 +10,7 @@ use redis::Value;
 const CHECK: &str = "the schema check";
 
 /// Refuses a namespace of another version, and one in which brokers of dworker 0.9 are active.
-pub async fn check(client: &Client) -> CoordinationResult<()> {
+pub(super) async fn check(client: &Client) -> CoordinationResult<()> {
     let mut version = redis::cmd("HGET");
     version.arg(client.keys.meta()).arg("schema");
     let answer = client.command(&version, CHECK).await?;
@@ -34,7 +34,7 @@ pub async fn check(client: &Client) -> CoordinationResult<()> {
 }
 
 /// The error for a namespace of another version.
-pub fn foreign_version(client: &Client, found: &str) -> CoordinationError {
+pub(super) fn foreign_version(client: &Client, found: &str) -> CoordinationError {
     CoordinationError::Schema(format!(
         "Redis at {}: Expected {} to have schema version {SCHEMA_VERSION} but found {found:?}. Run the same version of dworker everywhere, or use another \"ns\"",
         client.dialer.place(),

@@ -5,7 +5,7 @@ use once_cell::sync::Lazy;
 use redis::{Cmd, Script};
 
 /// One operation as a script.
-pub struct Lua {
+pub(super) struct Lua {
     /// The operation's name, for errors.
     pub name: &'static str,
     source: &'static str,
@@ -15,7 +15,7 @@ pub struct Lua {
 
 macro_rules! scripts {
     ($($constant:ident = $name:literal: $($piece:literal)*;)*) => {
-        $(pub static $constant: Lua = {
+        $(pub(crate) static $constant: Lua = {
             const SOURCE: &str = concat!(
                 include_str!("../lua/prelude.lua"),
                 include_str!("../lua/guard.lua"),
@@ -66,17 +66,17 @@ scripts! {
 
 /// Keys and arguments of one run, without what every script gets.
 #[derive(Default)]
-pub struct Arguments {
+pub(super) struct Arguments {
     pub keys: Vec<String>,
     pub values: Vec<String>,
 }
 
 impl Arguments {
     /// From values alone.
-    pub fn of<const N: usize>(values: [String; N]) -> Self {
+    pub(super) fn of<const N: usize>(values: [String; N]) -> Self {
         Self { keys: Vec::new(), values: values.into() }
     }
-    pub fn key(mut self, key: String) -> Self {
+    pub(super) fn key(mut self, key: String) -> Self {
         self.keys.push(key);
         self
     }
@@ -84,12 +84,12 @@ impl Arguments {
 
 impl Lua {
     /// Whether it needs a clock.
-    pub fn is_timed(&self) -> bool {
+    pub(super) fn is_timed(&self) -> bool {
         self.facts.1
     }
 
     /// EVALSHA, or EVAL with the whole text where the server does not know the script.
-    pub fn command(
+    pub(super) fn command(
         &self,
         by_hash: bool,
         shared: &Arguments,

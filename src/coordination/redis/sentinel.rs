@@ -35,7 +35,7 @@ struct Word {
 }
 
 /// The sentinels of one master.
-pub struct Sentinels {
+pub(super) struct Sentinels {
     name: String,
     nodes: Vec<Place>,
     account: Account,
@@ -46,7 +46,7 @@ pub struct Sentinels {
 }
 
 impl Sentinels {
-    pub fn new(config: &SentinelConfig, whereabouts: Arc<Whereabouts>) -> Self {
+    pub(super) fn new(config: &SentinelConfig, whereabouts: Arc<Whereabouts>) -> Self {
         Self {
             name: config.name.clone(),
             nodes: config.nodes.iter().map(|node| Place::tcp(&node.host, node.port)).collect(),
@@ -59,7 +59,7 @@ impl Sentinels {
 
     /// Asks in turn until one names a master that is not known to be stale and is not `avoided` (it was just tried in
     /// vain); else the best that was said counts.
-    pub async fn find(&self, avoided: Option<&Place>) -> CoordinationResult<()> {
+    pub(super) async fn find(&self, avoided: Option<&Place>) -> CoordinationResult<()> {
         let (mut second_best, mut failure) = (None::<Word>, None);
         for index in self.in_turn() {
             match self.consult(&self.nodes[index]).await {
@@ -147,7 +147,7 @@ impl Sentinels {
     }
 
     /// Stays with one sentinel after the other, and tells [`Whereabouts`] what it says. Never ends.
-    pub async fn follow(self: Arc<Self>) {
+    pub(super) async fn follow(self: Arc<Self>) {
         let mut retry = Retry::new();
         loop {
             for index in self.in_turn() {

@@ -28,7 +28,7 @@ enum State {
 }
 
 /// The handle and the task share this.
-pub struct Signals {
+pub(super) struct Signals {
     dialer: Arc<Dialer>,
     channels: Channels,
     /// `Resync` is worth something only when commands work again.
@@ -39,7 +39,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    pub fn new(dialer: Arc<Dialer>, channels: Channels, commands: Arc<Link>) -> Self {
+    pub(super) fn new(dialer: Arc<Dialer>, channels: Channels, commands: Arc<Link>) -> Self {
         Self {
             dialer,
             channels,
@@ -50,18 +50,18 @@ impl Signals {
         }
     }
 
-    pub fn receiver(&self) -> broadcast::Receiver<Signal> {
+    pub(super) fn receiver(&self) -> broadcast::Receiver<Signal> {
         self.hints.subscribe()
     }
 
     /// Waits for the end of the first attempt to subscribe.
-    pub async fn settled(&self) -> CoordinationResult<()> {
+    pub(super) async fn settled(&self) -> CoordinationResult<()> {
         self.reaches(|state| !matches!(state, State::New)).await;
         self.check()
     }
 
     /// Waits until it is up (or closed).
-    pub async fn up(&self) {
+    pub(super) async fn up(&self) {
         self.reaches(|state| matches!(state, State::Up { .. } | State::Closed)).await;
     }
 
@@ -82,7 +82,7 @@ impl Signals {
     }
 
     /// Listens as this incarnation from now on, through reconnects; returns when the server confirmed.
-    pub async fn listen_as(&self, incarnation: Option<&Incarnation>) -> CoordinationResult<()> {
+    pub(super) async fn listen_as(&self, incarnation: Option<&Incarnation>) -> CoordinationResult<()> {
         self.wanted.send_replace(incarnation.cloned());
         self.check()?;
         let done = self.reaches(|state| match state {
@@ -95,17 +95,17 @@ impl Signals {
         }
     }
 
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.state.send_replace(State::Closed);
     }
 
     /// Back to the beginning after a first attempt that failed.
-    pub fn reset(&self) {
+    pub(super) fn reset(&self) {
         self.publish(State::New);
     }
 
     /// Keeps the subscription up until [`Signals::close`]. One task runs this.
-    pub async fn supervise(self: Arc<Self>) {
+    pub(super) async fn supervise(self: Arc<Self>) {
         let (mut retry, mut missed) = (Retry::new(), false);
         loop {
             let error = tokio::select! {

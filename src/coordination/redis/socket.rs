@@ -17,18 +17,18 @@ const KEEPALIVE: Duration = Duration::from_secs(1);
 const USER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Either kind of socket, with or without TLS.
-pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Socket for T {}
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     Tcp { host: String, port: u16 },
     Unix(String),
 }
 
 impl Place {
-    pub fn tcp(host: &str, port: u16) -> Self {
+    pub(super) fn tcp(host: &str, port: u16) -> Self {
         Self::Tcp { host: host.to_owned(), port }
     }
 }
@@ -45,14 +45,14 @@ impl fmt::Display for Place {
 }
 
 /// A connected socket.
-pub struct Dialed {
+pub(super) struct Dialed {
     pub socket: Box<dyn Socket>,
     /// Our address on it; none for a Unix socket.
     pub local: Option<IpAddr>,
 }
 
 /// Opens a socket. Has no deadline of its own.
-pub async fn open(place: &Place, tls: Option<&Tls>) -> io::Result<Dialed> {
+pub(super) async fn open(place: &Place, tls: Option<&Tls>) -> io::Result<Dialed> {
     let (host, port) = match place {
         Place::Tcp { host, port } => (host.as_str(), *port),
         Place::Unix(path) => return open_path(path).await,

@@ -7,13 +7,13 @@ use crate::coordination::{Commit, Loaded, Stored};
 const HEAD: usize = 43;
 
 /// The text that is stored.
-pub fn encode(commit: &Commit) -> String {
+pub(super) fn encode(commit: &Commit) -> String {
     let Stored { version, revision, text } = &commit.data;
     format!("{:016}{:016}{version:010} {text}", commit.epoch.0.min(MAX_NUMBER), (*revision).min(MAX_NUMBER))
 }
 
 /// What another program wrote is as good as missing.
-pub fn decode(text: Option<String>) -> Loaded {
+pub(super) fn decode(text: Option<String>) -> Loaded {
     text.and_then(|text| read(&text)).map_or(Loaded::Missing, Loaded::Stored)
 }
 

@@ -24,14 +24,14 @@ const MAX_EXCERPT: usize = 200;
 /// Bytes of one message on these channels: a hint names an incarnation or a key.
 const MAX_MESSAGE: u64 = 1024 * 1024;
 /// The answer to a subscription.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What the server confirmed: how many subscriptions of the hint channel, and as whom we listen.
 type Answers = (u64, Option<Incarnation>);
 type Writer = WriteHalf<Box<dyn Socket>>;
 
 /// What a session needs of its owner.
-pub struct Subscription<'a> {
+pub(super) struct Subscription<'a> {
     /// Who is at the other end.
     pub place: &'a Place,
     pub channels: &'a Channels,
@@ -46,7 +46,7 @@ pub struct Subscription<'a> {
 
 impl Subscription<'_> {
     /// Runs until the connection ends; returns why it did.
-    pub async fn run(&self, socket: Box<dyn Socket>) -> CoordinationError {
+    pub(super) async fn run(&self, socket: Box<dyn Socket>) -> CoordinationError {
         let (reader, writer) = tokio::io::split(socket);
         let answers = watch::Sender::new(Answers::default());
         tokio::select! {

@@ -16,14 +16,14 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::TlsConnector;
 
 /// See the module.
-pub struct Tls {
+pub(super) struct Tls {
     connector: TlsConnector,
     servername: Option<String>,
 }
 
 impl Tls {
     /// The error says which part cannot be used.
-    pub fn new(config: &RedisTlsConfig) -> Result<Self, String> {
+    pub(super) fn new(config: &RedisTlsConfig) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -45,7 +45,7 @@ impl Tls {
     }
 
     /// The handshake, with the server that was reached as `host`.
-    pub async fn wrap(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn wrap(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let name = self.servername.as_deref().unwrap_or(host);
         let name = ServerName::try_from(name.to_owned()).map_err(|_| {
             io::Error::new(

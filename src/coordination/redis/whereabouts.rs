@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 /// Where a connection goes, and as of which news.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(super) struct Target {
     pub place: Place,
     news: u64,
 }
@@ -22,37 +22,37 @@ struct Known {
 }
 
 /// All connections of a coordinator share this.
-pub struct Whereabouts {
+pub(super) struct Whereabouts {
     /// The configured places, of a cluster several; none where sentinels name it.
     origins: Vec<Place>,
     known: watch::Sender<Known>,
 }
 
 impl Whereabouts {
-    pub fn new(origins: Vec<Place>) -> Self {
+    pub(super) fn new(origins: Vec<Place>) -> Self {
         let known = Known { place: origins.first().cloned(), nodes: Vec::new(), epoch: 0, news: 0 };
         Self { origins, known: watch::Sender::new(known) }
     }
 
-    pub fn target(&self) -> Option<Target> {
+    pub(super) fn target(&self) -> Option<Target> {
         let known = self.known.borrow();
         Some(Target { place: known.place.clone()?, news: known.news })
     }
 
     /// Waits until that target is not where to be.
-    pub async fn moved(&self, target: &Target) {
+    pub(super) async fn moved(&self, target: &Target) {
         let mut changes = self.known.subscribe();
         // The sender is our own, so this ends by the condition.
         let _ = changes.wait_for(|known| known.news != target.news).await;
     }
 
     /// Whether a sentinel that says this epoch is behind what we know.
-    pub fn is_stale(&self, epoch: Option<u64>) -> bool {
+    pub(super) fn is_stale(&self, epoch: Option<u64>) -> bool {
         epoch.is_some_and(|epoch| epoch < self.known.borrow().epoch)
     }
 
     /// Sentinels name this place; `true` when it is another than before.
-    pub fn learn(&self, place: Place, epoch: Option<u64>) -> bool {
+    pub(super) fn learn(&self, place: Place, epoch: Option<u64>) -> bool {
         self.known.send_if_modified(|known| {
             known.epoch = epoch.unwrap_or(known.epoch);
             let moved = known.place.as_ref() != Some(&place);
@@ -65,7 +65,7 @@ impl Whereabouts {
     }
 
     /// A node of a cluster names all of them: any may be asked for the way when others are down.
-    pub fn learn_nodes(&self, nodes: Vec<Place>) {
+    pub(super) fn learn_nodes(&self, nodes: Vec<Place>) {
         self.known.send_if_modified(|known| {
             known.nodes = nodes;
             // Nobody has to be dialed again because of it.
@@ -74,19 +74,19 @@ impl Whereabouts {
     }
 
     /// A server says that another node of the cluster has our keys.
-    pub fn redirect(&self, target: &Target, place: Place) {
+    pub(super) fn redirect(&self, target: &Target, place: Place) {
         self.change(target, Some(place));
     }
 
     /// What answers there is no master (any more): everybody leaves, to the place that names and sentinels give now, or
     /// to the next node of a cluster.
-    pub fn doubt(&self, target: &Target) {
+    pub(super) fn doubt(&self, target: &Target) {
         let place = self.after(&target.place).or_else(|| self.known.borrow().place.clone());
         self.change(target, place);
     }
 
     /// A place cannot be reached: the next attempt is made at another one, where there is one.
-    pub fn fail(&self, target: &Target) {
+    pub(super) fn fail(&self, target: &Target) {
         let next = self.after(&target.place);
         if next.as_ref().is_some_and(|next| *next != target.place) {
             self.change(target, next);

@@ -14,7 +14,7 @@ use crate::ids::{Epoch, Incarnation, WorkerId};
 use tracing::warn;
 
 impl Client {
-    pub async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Activation> {
+    pub(super) async fn activate(&self, owner: &Incarnation, ids: &[WorkerId]) -> CoordinationResult<Activation> {
         let mut entries = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
             let mut arguments = Arguments::of([owner.to_string()]);
@@ -35,7 +35,7 @@ impl Client {
         Ok(Activation::Answers(entries))
     }
 
-    pub async fn confirm(
+    pub(super) async fn confirm(
         &self,
         owner: &Incarnation,
         activations: &[(WorkerId, Epoch)],
@@ -53,7 +53,7 @@ impl Client {
         Ok(done)
     }
 
-    pub async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
+    pub(super) async fn release(&self, owner: &Incarnation, releases: &[Release]) -> CoordinationResult<Vec<bool>> {
         let mut done = Vec::with_capacity(releases.len());
         for chunk in releases.chunks(CHUNK) {
             let mut arguments = Arguments::of([owner.to_string()]).key(self.keys.own(owner));
@@ -67,7 +67,7 @@ impl Client {
         Ok(done)
     }
 
-    pub async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {
+    pub(super) async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {
         let arguments = Arguments::of([owner.to_string(), epoch.to_string(), id.to_string()])
             .key(self.keys.own(owner))
             .key(self.keys.worker(id));
@@ -75,7 +75,7 @@ impl Client {
         self.read("withdraw", reply::number(answer)).map(|number| number == 1)
     }
 
-    pub async fn set_load(&self, owner: &Incarnation, changes: &[LoadChange]) -> CoordinationResult<Vec<bool>> {
+    pub(super) async fn set_load(&self, owner: &Incarnation, changes: &[LoadChange]) -> CoordinationResult<Vec<bool>> {
         let mut done = Vec::with_capacity(changes.len());
         for chunk in changes.chunks(CHUNK) {
             let mut arguments = Arguments::of([owner.to_string()]);
@@ -89,12 +89,12 @@ impl Client {
         Ok(done)
     }
 
-    pub async fn locate(&self, id: &WorkerId) -> CoordinationResult<Location> {
+    pub(super) async fn locate(&self, id: &WorkerId) -> CoordinationResult<Location> {
         let answer = self.run(&script::LOCATE, Arguments::default().key(self.keys.worker(id))).await?;
         answer::location(answer).ok_or_else(|| self.unreadable(&self.keys.worker(id)))
     }
 
-    pub async fn claim(&self, request: &ClaimRequest) -> CoordinationResult<Claim> {
+    pub(super) async fn claim(&self, request: &ClaimRequest) -> CoordinationResult<Claim> {
         let mut arguments = Arguments::of([
             request.by.to_string(),
             request.limit.min(CHUNK).to_string(),
@@ -115,13 +115,13 @@ impl Client {
         Ok(claim)
     }
 
-    pub async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool> {
+    pub(super) async fn pardon(&self, id: &WorkerId) -> CoordinationResult<bool> {
         let arguments = Arguments::of([id.to_string()]).key(self.keys.worker(id));
         let answer = self.run(&script::PARDON, arguments).await?;
         self.read("pardon", reply::number(answer)).map(|number| number == 1)
     }
 
-    pub async fn commit(&self, owner: &Incarnation, commits: &[Commit]) -> CoordinationResult<Vec<Committed>> {
+    pub(super) async fn commit(&self, owner: &Incarnation, commits: &[Commit]) -> CoordinationResult<Vec<Committed>> {
         let mut done = Vec::with_capacity(commits.len());
         let mut left = commits;
         while !left.is_empty() {
@@ -139,14 +139,19 @@ impl Client {
         Ok(done)
     }
 
-    pub async fn erase(&self, id: &WorkerId, epoch: Option<Epoch>) -> CoordinationResult<Erasure> {
+    pub(super) async fn erase(&self, id: &WorkerId, epoch: Option<Epoch>) -> CoordinationResult<Erasure> {
         let epoch = epoch.map_or_else(String::new, |epoch| epoch.to_string());
         let arguments = Arguments::of([id.to_string(), epoch]).key(self.keys.worker(id));
         let answer = self.run(&script::ERASE, arguments).await?;
         self.read("erase", answer::erasure(answer))
     }
 
-    pub async fn owned(&self, owner: &Incarnation, offset: usize, limit: usize) -> CoordinationResult<Vec<Owned>> {
+    pub(super) async fn owned(
+        &self,
+        owner: &Incarnation,
+        offset: usize,
+        limit: usize,
+    ) -> CoordinationResult<Vec<Owned>> {
         if limit == 0 {
             return self.commands.live().map(|_| Vec::new());
         }
