@@ -49,7 +49,7 @@ pub struct LifeParts {
     pub numbers: Numbers,
     pub(super) proofs: Arc<Mutex<Proofs>>,
     pub hosted: BTreeSet<ClassName>,
-    pub cordoned: Arc<AtomicBool>,
+    pub(super) cordoned: Arc<AtomicBool>,
     pub tasks: Tasks,
 }
 
