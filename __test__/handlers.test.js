@@ -180,7 +180,7 @@ test('an ask is answered once, whichever of callback and promise comes first', a
     const answers = [];
     const dispatcher = { answer: (inbound, record, method, value) => answers.push(value), answerFailure: (inbound, reason) => answers.push(reason) };
     const workers = { dispatcher, contexts: { suspensions: 0 } };
-    const outcome = new AskOutcome(workers, 1, null, 'm');
+    const outcome = new AskOutcome(workers, 1, { ended: 0, turn: null, cell: null }, 'm');
     let fulfil;
     outcome.returned(new Promise((resolve) => (fulfil = resolve)), true);
     const finish = [() => outcome.callback()(null, 'callback'), () => fulfil('promise')];
