@@ -97,7 +97,7 @@ Agent.prototype.ask = function (method, data, option, callback) {
   } catch (error) {
     promise = promiseClass(core).reject(error);
   }
-  if (rpc.hasSubscribers && core !== undefined) promise = watchCall(promise, { type: 'ask', broker: core.id, worker: id, method });
+  if (rpc.hasSubscribers && core !== undefined) promise = watch(promise, 'ask', core, id, method);
   return nodeify(promise, callback);
 };
 
@@ -120,7 +120,7 @@ Agent.prototype.tell = function (method, data, callback) {
   } catch (error) {
     promise = contain(promiseClass(core).reject(error));
   }
-  if (rpc.hasSubscribers && core !== undefined) promise = contain(watchCall(promise, { type: 'tell', broker: core.id, worker: id, method }));
+  if (rpc.hasSubscribers && core !== undefined) promise = contain(watch(promise, 'tell', core, id, method));
   return nodeify(promise, callback);
 };
 
@@ -141,6 +141,10 @@ Agent.prototype.destroy = function (callback) {
 hide(Agent.prototype, kCodec, undefined);
 /** Only what `broker.get()` made makes workers. */
 hide(Agent.prototype, kRecipe, undefined);
+
+function watch(promise, type, core, worker, method) {
+  return watchCall(promise, { type, broker: core.id, worker, method });
+}
 
 function preferred(option, preset) {
   if (option === undefined || option === null) return preset;

@@ -12,8 +12,8 @@ const { setImmediate } = require('./timers');
 
 /** The turn whose handler runs. */
 const storage = new AsyncLocalStorage();
-/** Whether a handler ran in this environment: before that nothing can be in the storage. */
-let used = false;
+/** Handlers that have begun and not settled. Without any, {@link current} has nothing to look for. */
+let handlers = 0;
 
 /** A resource in which nothing is stored, even if the code that loads this file has stored something. */
 let root;
@@ -71,7 +71,6 @@ function outside(run, a, b) {
 
 /** Calls `run.call(self, turn, a, b)` in a context of its own, as the handler of `turn`. */
 function handle(turn, run, self, a, b) {
-  used = true;
   return new Scope().runInAsyncScope(handleHere, self, run, turn, a, b);
 }
 
@@ -80,9 +79,19 @@ function handleHere(run, turn, a, b) {
   return run.call(this, turn, a, b);
 }
 
+/** A turn is open from here on. */
+function handlerBegins() {
+  handlers += 1;
+}
+
+/** A turn is no longer open. */
+function handlerEnds() {
+  handlers -= 1;
+}
+
 /** The open turn that runs this code; `undefined` outside of handlers, and after the answer. */
 function current() {
-  if (!used) return undefined;
+  if (handlers === 0) return undefined;
   const turn = storage.getStore();
   return turn !== undefined && turn.open ? turn : undefined;
 }
@@ -155,6 +164,8 @@ module.exports.callBack = callBack;
 module.exports.current = current;
 module.exports.gather = gather;
 module.exports.handle = handle;
+module.exports.handlerBegins = handlerBegins;
+module.exports.handlerEnds = handlerEnds;
 module.exports.keepsContext = keepsContext;
 module.exports.outside = outside;
 module.exports.scatter = scatter;

@@ -63,16 +63,16 @@ function checkName(name, value) {
 
 /** Throws unless `value` can name a method; the empty string can, as ever. What begins with NUL is the package's own. */
 function checkMethod(value) {
-  if (typeof value !== 'string' || !fits(value, METHOD_BYTES) || value.charCodeAt(0) === 0) {
-    throw badArgument(`a string of at most ${METHOD_BYTES} bytes`, 'method', value);
-  }
+  if (typeof value !== 'string' || !fits(value, METHOD_BYTES) || value.charCodeAt(0) === 0) throw wrongMethod(value);
+}
+
+function wrongMethod(value) {
+  return badArgument(`a string of at most ${METHOD_BYTES} bytes`, 'method', value);
 }
 
 /** Throws unless `value` is a callback or absent. */
 function checkCallback(value) {
-  if (value !== undefined && value !== null && typeof value !== 'function') {
-    throw badArgument('a function', 'callback', value);
-  }
+  if (value !== undefined && value !== null && typeof value !== 'function') throw badArgument('a function', 'callback', value);
 }
 
 /** `value`, or `{}` where it is absent; throws on anything but an object. */

@@ -34,15 +34,20 @@ const incoming = new Scratch();
  * @param {number} limit bytes
  */
 function encode(value, structured, limit) {
+  if (structured || typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return encodeOther(value, structured, limit);
+  return encodeObject(value, limit);
+}
+
+/** Most messages carry an object. Its way is short, so that V8 can compile it together with what sends it. */
+function encodeObject(value, limit) {
+  return isHeavy(value) ? pack(value, limit) : as(JSON_TEXT, JSON.stringify(value));
+}
+
+function encodeOther(value, structured, limit) {
   if (typeof value === 'string' && value.isWellFormed()) return as(STRING, value);
-  if (typeof value === 'object' && value !== null) {
-    if (ArrayBuffer.isView(value) && types.isUint8Array(value)) return as(BYTES, steady(value));
-    if (structured) return as(STRUCTURED, structurer.encode(value));
-    if (isHeavy(value)) return pack(value, limit);
-  } else if (structured && value !== undefined && value !== null) {
-    return as(STRUCTURED, structurer.encode(value));
-  }
-  return as(JSON_TEXT, JSON.stringify(value));
+  if (types.isUint8Array(value)) return as(BYTES, steady(value));
+  if (structured && value !== undefined && value !== null) return as(STRUCTURED, structurer.encode(value));
+  return ArrayBuffer.isView(value) ? encodeObject(value, limit) : as(JSON_TEXT, JSON.stringify(value));
 }
 
 function as(form, data) {

@@ -104,20 +104,31 @@ class Channel {
   /** On a known route the tell is handed over at once, and there is nothing to settle. */
   tell(workerId, method, data, form) {
     const record = this.ownWorker(workerId);
-    if (record !== undefined) {
-      if (record.direct > 0 && this.direct.suits(undefined, data)) {
-        this.direct.tell(record, method, data, form);
-        this.touch();
-        return this.handedOver();
-      }
-      this.direct.close(record);
-    }
+    if (record !== undefined) return this.tellOwn(record, method, data, form);
     const slot = this.calls.freeSlot();
     const atOnce = this.native.tell(slot, workerId, method, data, form);
     this.touch();
-    if (!atOnce) return contain(this.calls.promise(slot, current()));
-    if (record !== undefined && this.direct.suits(undefined, data)) this.direct.open(record);
+    return atOnce ? this.handedOver() : this.parked(slot);
+  }
+
+  tellOwn(record, method, data, form) {
+    if (record.direct > 0 && this.direct.suits(undefined, data)) {
+      this.direct.tell(record, method, data, form);
+      this.touch();
+      return this.handedOver();
+    }
+    this.direct.close(record);
+    const slot = this.calls.freeSlot();
+    const atOnce = this.native.tell(slot, record.id, method, data, form);
+    this.touch();
+    if (!atOnce) return this.parked(slot);
+    if (this.direct.suits(undefined, data)) this.direct.open(record);
     return this.handedOver();
+  }
+
+  /** The promise of a tell whose worker is looked for. */
+  parked(slot) {
+    return contain(this.calls.promise(slot, current()));
   }
 
   /** The promise of a message that was handed over at once. */

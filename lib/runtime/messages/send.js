@@ -62,8 +62,12 @@ function encodeData(core, data, codec) {
   try {
     return encode(data, structured, core.config.maxMessageBytes);
   } catch (error) {
-    throw unsendable(structured ? 'a value that the structured clone algorithm takes' : 'a value that JSON can express', 'data', data, error);
+    throw notEncoded(structured, data, error);
   }
+}
+
+function notEncoded(structured, data, error) {
+  return unsendable(structured ? 'a value that the structured clone algorithm takes' : 'a value that JSON can express', 'data', data, error);
 }
 
 /** `undefined` stays so; throws where the value cannot be said in JSON. */

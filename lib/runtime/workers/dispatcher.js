@@ -58,7 +58,10 @@ class Dispatcher {
   }
 
   runAsk(outcome, data, index) {
-    if (!this.mayStart(index)) return;
+    if (!this.mayStart(index)) {
+      outcome.drop();
+      return;
+    }
     outcome.record.started = (outcome.record.started + 1) >>> 0;
     if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {
@@ -85,7 +88,10 @@ class Dispatcher {
   }
 
   runTell(outcome, data, index) {
-    if (!this.mayStart(index)) return;
+    if (!this.mayStart(index)) {
+      outcome.drop();
+      return;
+    }
     outcome.record.started = (outcome.record.started + 1) >>> 0;
     if (outcome.record.maxQueue > 0) this.beginTurn(outcome);
     try {

@@ -3,6 +3,7 @@
  */
 'use strict';
 
+const { handlerBegins, handlerEnds } = require('../../base/context');
 const { beginHandler, endHandler } = require('../../base/diagnostics');
 const { isThenable, observe } = require('../../base/promises');
 const { firstLine } = require('./reports');
@@ -19,6 +20,7 @@ const MAX_FAILURE = 500;
 class Outcome {
   constructor() {
     this.open = true;
+    handlerBegins();
   }
 
   /** The node-style callback for the handler. A promise given to it is waited for. */
@@ -57,7 +59,14 @@ class Outcome {
   settle(failed, value) {
     if (!this.open) return;
     this.open = false;
+    handlerEnds();
     this.end(failed, value);
+  }
+
+  /** The handler is not started: its message comes again, as another call. */
+  drop() {
+    this.open = false;
+    handlerEnds();
   }
 }
 
