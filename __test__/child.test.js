@@ -29,3 +29,10 @@ test('a child process that ends while a call is open rejects the call', async (t
   await assert.rejects(child.call('anything'), { message: 'The child ended (exit code 3)' });
   await assert.rejects(child.message(), { message: 'The child ended (exit code 3)' });
 });
+
+test('release() resolves when the child process that it disconnected from has ended, and its stderr is read', async (t) => {
+  const child = new Child(program(t, "process.on('disconnect', () => { console.error('the end'); process.exit(4); }); process.send('ready')"));
+  await child.ready();
+  assert.equal(await child.release(), 4);
+  assert.match(child.stderr, /the end/);
+});

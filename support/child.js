@@ -26,7 +26,13 @@ class Child {
     this.process.stderr?.setEncoding('utf8').on('data', (text) => this.collectStderr(text));
     /** Resolves with the exit code, or the name of the signal that ended the process, when its output has been read. */
     this.ended = new Promise((resolve) => {
-      this.process.once('close', (code, signal) => resolve(signal ?? code));
+      // Not 'close': a child that we disconnected from emits none.
+      this.process.once('exit', (code, signal) => {
+        const { stderr } = this.process;
+        const end = () => resolve(signal ?? code);
+        if (stderr === null || stderr.closed) end();
+        else stderr.once('close', end);
+      });
       this.process.once('error', resolve);
     });
     this.announced = this.message();
