@@ -15,6 +15,7 @@ const FUNCTIONS = {
   drain: [[GONE], null],
   mayStart: [[GONE, 0], false],
   flush: [[GONE], false],
+  setName: [[GONE, 0, 'w'], undefined],
 };
 
 for (const [name, [args, nothing]] of Object.entries(FUNCTIONS)) {

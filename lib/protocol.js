@@ -75,6 +75,8 @@ const LIMIT = Object.freeze({
   /** Bytes of UTF-8: the id of a worker or broker, the name of a method. */
   ID_BYTES: 512,
   METHOD_BYTES: 256,
+  /** Ids and names of methods that go to the core by number, of each broker. */
+  KNOWN_NAMES: 4096,
 });
 
 module.exports.EVENT = EVENT;

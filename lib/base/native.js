@@ -4,6 +4,7 @@
 'use strict';
 
 const { explainLoadFailure } = require('./load-failure');
+const { Names } = require('./names');
 
 /** Name of the prebuilt package of this platform, as the napi CLI names it. */
 function platformPackage() {
@@ -42,20 +43,24 @@ class NativeBroker extends native.NativeBroker {
   constructor(config, wake) {
     super(config, wake);
     this.id = this.number;
+    this.names = new Names((number, text) => native.setName(this.id, number, text));
   }
 
   /** `data`, `form`: see lib/payload/payload.js. */
   ask(slot, workerId, method, data, form, timeout) {
-    native.ask(this.id, slot, workerId, method, data, form, timeout);
+    const { names } = this;
+    native.ask(this.id, slot, names.shorten(workerId), names.shorten(method), data, form, timeout);
   }
 
   /** The handler of `inbound` asks, a number of the broker `home`. */
   askFor(slot, workerId, method, data, form, timeout, inbound, home) {
-    native.askFor(this.id, slot, workerId, method, data, form, timeout, inbound, home.id);
+    const { names } = this;
+    native.askFor(this.id, slot, names.shorten(workerId), names.shorten(method), data, form, timeout, inbound, home.id);
   }
 
   tell(slot, workerId, method, data, form) {
-    return native.tell(this.id, slot, workerId, method, data, form);
+    const { names } = this;
+    return native.tell(this.id, slot, names.shorten(workerId), names.shorten(method), data, form);
   }
 
   reply(inbound, data, form) {

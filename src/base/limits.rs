@@ -20,3 +20,5 @@ pub const WAITING_BYTES: usize = 64 * 1024 * 1024;
 pub const ID_BYTES: usize = 512;
 /// Bytes of a method's name on the wire.
 pub const METHOD_BYTES: usize = 256;
+/// Ids and names of methods that JavaScript may say by number, of each broker.
+pub const KNOWN_NAMES: usize = 4096;

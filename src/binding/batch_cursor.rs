@@ -1,5 +1,6 @@
 //! A broker as its JavaScript thread has it: the core, and the batch of events that JavaScript is working on.
 
+use crate::binding::names::Names;
 use crate::broker::core::Core;
 use crate::broker::incarnation::Life;
 use crate::broker::js::batch::BatchWriter;
@@ -18,6 +19,8 @@ pub(crate) struct Station {
     ready: Cell<usize>,
     /// See [`Station::left_to_send`].
     quiet: Cell<bool>,
+    /// Ids of workers and names of methods that JavaScript says by number.
+    pub(crate) names: Names,
 }
 
 /// The batch that JavaScript is working on.
@@ -60,7 +63,7 @@ impl Batch {
 
 impl Station {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, batch: RefCell::default(), ready: Cell::new(0), quiet: Cell::new(false) }
+        Self { core, batch: RefCell::default(), ready: Cell::new(0), quiet: Cell::new(false), names: Names::default() }
     }
 
     /// How many handlers may start by a batch that comes with a wake. 0: JavaScript works on a batch, or may do so, and

@@ -6,6 +6,7 @@
 
 use crate::binding::batch_cursor::Station;
 use crate::binding::data::{bytes_of, Data};
+use crate::binding::names::Name;
 use crate::binding::strings::{self, Text};
 use crate::broker::directory::lane::Outgoing;
 use crate::broker::js::event::Event;
@@ -50,6 +51,7 @@ pub(crate) fn export(mut exports: Object<'_>) -> napi::Result<()> {
     exports.create_named_method("drain", drain)?;
     exports.create_named_method("fetch", fetch)?;
     exports.create_named_method("mayStart", may_start)?;
+    exports.create_named_method("setName", set_name)?;
     exports.create_named_method("callWithoutContext", call_without_context)?;
     exports.create_named_method("flush", flush)
 }
@@ -59,8 +61,8 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
     // SAFETY: called by Node-API.
     unsafe {
         called::<7, ()>(env, info, |station, arguments| {
-            let (slot, worker, method) =
-                (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
+            let slot = arguments.get::<f64>(1)?;
+            let (worker, method) = (arguments.name(station, 2)?, arguments.name(station, 3)?);
             let (data, timeout) = (arguments.data(4)?, arguments.get::<f64>(6)?);
             match station.core.life() {
                 Err(failure) => station.core.inbox.push(Event::failed(slot as u64, failure)),
@@ -83,8 +85,8 @@ unsafe extern "C" fn ask_for(env: sys::napi_env, info: sys::napi_callback_info) 
     // SAFETY: called by Node-API.
     unsafe {
         called::<9, ()>(env, info, |station, arguments| {
-            let (slot, worker, method) =
-                (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
+            let slot = arguments.get::<f64>(1)?;
+            let (worker, method) = (arguments.name(station, 2)?, arguments.name(station, 3)?);
             let (data, timeout, inbound) = (arguments.data(4)?, arguments.get::<f64>(6)?, arguments.get::<f64>(7)?);
             let home = station_of(arguments.get(8)?);
             match station.core.life() {
@@ -117,8 +119,8 @@ unsafe extern "C" fn tell(env: sys::napi_env, info: sys::napi_callback_info) -> 
     // SAFETY: called by Node-API.
     unsafe {
         called::<6, bool>(env, info, |station, arguments| {
-            let (slot, worker, method) =
-                (arguments.get::<f64>(1)?, arguments.get::<Text>(2)?, arguments.get::<Text>(3)?);
+            let slot = arguments.get::<f64>(1)?;
+            let (worker, method) = (arguments.name(station, 2)?, arguments.name(station, 3)?);
             let data = arguments.data(4)?;
             Ok(match station.core.life() {
                 Err(failure) => {
@@ -181,6 +183,16 @@ unsafe extern "C" fn fetch(env: sys::napi_env, info: sys::napi_callback_info) ->
     }
 }
 
+/// `setName(broker, number, text)`: see [`Names::set`](crate::binding::names::Names::set).
+unsafe extern "C" fn set_name(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: called by Node-API.
+    unsafe {
+        called::<3, ()>(env, info, |station, arguments| {
+            station.names.set(arguments.get(1)?, &arguments.get::<Text>(2)?)
+        })
+    }
+}
+
 /// `mayStart(broker, index)`: see [`Station::may_start`].
 unsafe extern "C" fn may_start(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node-API.
@@ -232,6 +244,12 @@ impl<const N: usize> Arguments<N> {
     fn get<T: FromNapiValue>(&self, at: usize) -> napi::Result<T> {
         // SAFETY: values of the running call.
         unsafe { T::from_napi_value(self.env, self.values[at]) }
+    }
+
+    /// The id of a worker or the name of a method: a text, or the number that [`set_name`] gave it.
+    fn name(&self, station: &Station, at: usize) -> napi::Result<Name> {
+        // SAFETY: values of the running call.
+        unsafe { station.names.read(self.env, self.values[at]) }
     }
 
     /// The data of a message, whose form is the argument after it.

@@ -8,6 +8,7 @@ pub(crate) mod event_loop;
 pub(crate) mod fast_calls;
 pub(crate) mod log;
 pub(crate) mod messages;
+pub(crate) mod names;
 pub(crate) mod protocol;
 pub(crate) mod router;
 pub(crate) mod runtime;

@@ -57,6 +57,7 @@ pub(crate) fn protocol() -> String {
             "WAITING_MESSAGES": limits::WAITING_MESSAGES,
             "ID_BYTES": limits::ID_BYTES,
             "METHOD_BYTES": limits::METHOD_BYTES,
+            "KNOWN_NAMES": limits::KNOWN_NAMES,
         },
     })
     .to_string()
