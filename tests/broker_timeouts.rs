@@ -6,6 +6,7 @@ mod host;
 
 use dworker::broker::directory::lane::Route;
 use dworker::broker::home::Home;
+use dworker::broker::js::event::Event;
 use dworker::coordination::memory::MemoryStore;
 use dworker::coordination::{Fate, LoadChange, Location, Release};
 use dworker::error::{Code, Delivered};
@@ -131,13 +132,16 @@ async fn a_tell_that_waits_for_what_comes_back_first_fails_in_time() {
 
 /// The one thread of this runtime is busy, as where a machine has no processor for it: no timer runs.
 #[tokio::test(flavor = "current_thread")]
-async fn a_call_ends_in_time_although_the_runtime_is_blocked() {
+async fn a_call_ends_in_time_for_who_takes_events_although_the_runtime_is_blocked() {
     let home = Home::Memory { store: MemoryStore::default(), hub: MemoryHub::default() };
     let a = Host::start("a", &home, named("a")).await;
     let life = a.core.life().expect("it is active");
     life.messages.ask("nobody", "who", PayloadRef::json(b"1"), u64::MAX, TIMEOUT, 0);
+    life.messages.ask("nobody", "who", PayloadRef::json(b"1"), u64::MAX - 1, 100 * TIMEOUT, 0);
     std::thread::sleep(Duration::from_millis(2 * TIMEOUT));
     assert!(life.calls.is_waiting(u64::MAX));
-    life.end_overdue();
-    assert!(!life.calls.is_waiting(u64::MAX));
+    let mut events = Vec::new();
+    life.take_events(256, 256, &mut events);
+    let failed: Vec<_> = events.iter().filter(|event| matches!(event, Event::Failed { .. })).collect();
+    assert!(matches!(failed[..], [Event::Failed { slot: u64::MAX, failure, .. }] if failure.code == Code::Timeout));
 }

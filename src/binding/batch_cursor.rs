@@ -82,17 +82,16 @@ impl Station {
     pub(crate) fn drain<R>(&self, starts: usize, hand_over: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.ready.set(0);
         let life = self.core.life().ok();
-        let gate = || life.as_ref().is_some_and(|life| life.lease.holds());
         let mut batch = self.batch.borrow_mut();
         batch.finish(life.as_ref(), &self.core.inbox);
-        if let Some(life) = &life {
-            life.end_overdue();
-        }
         batch.life.clone_from(&life);
         let Batch { events, writer, marks, .. } = &mut *batch;
         loop {
             events.clear();
-            let more = self.core.inbox.take(BATCH_EVENTS, starts, gate, events);
+            let more = match &life {
+                Some(life) => life.take_events(BATCH_EVENTS, starts, events),
+                None => self.core.inbox.take(BATCH_EVENTS, starts, || false, events),
+            };
             if events.is_empty() {
                 if let Some(life) = &life {
                     marks.drain(..).for_each(|mark| life.messages.marked(mark));

@@ -112,9 +112,15 @@ impl Life {
         }
     }
 
-    /// Ends the calls whose deadlines have passed. The timer of [`Life::keep_deadlines`] may be late where the threads of the
-    /// runtime wait for a processor, so JavaScript does this too whenever it takes events.
-    pub fn end_overdue(&self) {
+    /// The next events for JavaScript: see [`Inbox::take`]. The timer of [`Life::keep_deadlines`] may be late where the threads of the runtime
+    /// wait for a processor, so calls whose deadlines have passed end here, too.
+    pub fn take_events(&self, max: usize, starts: usize, events: &mut Vec<Event>) -> bool {
+        self.end_overdue();
+        self.context.inbox.take(max, starts, || self.lease.holds(), events)
+    }
+
+    /// Ends the calls whose deadlines have passed.
+    fn end_overdue(&self) {
         let expired = self.calls.take_expired();
         if expired.is_empty() {
             return;

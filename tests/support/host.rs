@@ -231,7 +231,7 @@ impl Host {
                 events.into_iter().for_each(|event| self.settle(event));
                 continue;
             };
-            self.inbox.take(256, 256, || life.lease.holds(), &mut events);
+            life.take_events(256, 256, &mut events);
             if events.is_empty() {
                 return;
             }
