@@ -140,7 +140,7 @@ const PROVOCATIONS = {
   },
   async DW_ERR_ADDRESS_IN_USE({ broker, redis }) {
     const error = await rejection(broker('b', { listen: { port: redis.port } }).start());
-    assert.match(error.message, /127\.0\.0\.1:\d+ \(listen\.port\)/);
+    assert.match(error.message, /127\.0\.0\.1:\d+ \(option\.listen\.port\)/);
     return error;
   },
 };

@@ -98,7 +98,7 @@ for (const kind of PACKAGES) {
       for (const sub of [elsewhere, otherDatabase]) {
         assert.throws(() => normalizeBrokerOptions('b', { redis: { pub, sub } }, {}), (error) => {
           assert.equal(error.code, 'DW_ERR_CONFIG');
-          assert.match(error.message, /^Expected redis\.sub to be connected where redis\.pub is, localhost port \d+ db 3, but it is connected to /);
+          assert.match(error.message, /^Expected redis\.sub to be connected to the same server as redis\.pub \(localhost port \d+ db 3\) but it is connected to /);
           assert.ok(!error.message.includes(PASSWORD));
           return true;
         });

@@ -297,7 +297,7 @@ async fn a_replica_refuses_to_be_written() {
     loop {
         // While it loads the master's data it is not available for another reason.
         match coordinator(&server).open().await {
-            Err(CoordinationError::Unavailable(text)) if text.contains("takes no writes") => return,
+            Err(CoordinationError::Unavailable(text)) if text.contains("accepts no writes") => return,
             answer => assert!(Instant::now() < end, "{answer:?}"),
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -66,6 +66,13 @@ async fn frames_of_which_the_socket_got_nothing_come_back_in_order() {
             ours.send(&tell(number, &payload)).unwrap();
             ours.flush();
         }
+        // The socket takes what its buffers have room for.
+        let something_left = async {
+            while ours.queued_bytes() > 99 * payload.len() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), something_left).await.unwrap();
         b.transport.abort();
         let (reason, unsent) = a.events.closed().await;
         assert!(matches!(reason, CloseReason::Lost(_)), "{reason:?}");

@@ -35,7 +35,7 @@ const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 const COMPLAINTS: [Complaint; 3] = [Complaint::Unreachable, Complaint::Refused, Complaint::Silent];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 35] = [
+const WEIGHTS: [(&str, usize); 36] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
@@ -66,6 +66,7 @@ const WEIGHTS: [(&str, usize); 35] = [
     ("pardon", 4),
     ("commit", 6),
     ("erase", 3),
+    ("sleep", 5),
     ("owned", 4),
     ("request_restart", 4),
     ("complain", 4),
@@ -401,6 +402,10 @@ impl Brokers {
                     Commit { id, epoch, data: Stored { version: 1, revision, text: random.below(100).to_string() } }
                 };
                 Operation::Commit(owner, items.into_iter().map(commit).collect())
+            }
+            "sleep" => {
+                let (owner, items) = self.items(random);
+                Operation::Sleep(owner, items.into_iter().map(|(id, epoch)| Sleep { id, epoch }).collect())
             }
             "erase" => {
                 let (_, id, epoch) = self.item(random);

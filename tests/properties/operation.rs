@@ -38,6 +38,7 @@ pub enum Operation {
     Pardon(WorkerId),
     Commit(Incarnation, Vec<Commit>),
     Erase(WorkerId, Option<Epoch>),
+    Sleep(Incarnation, Vec<Sleep>),
     Owned(Incarnation, usize, usize),
     RequestRestart,
     Complain(Incarnation, Incarnation, Complaint),
@@ -68,6 +69,7 @@ pub enum Answer {
     Left(u64),
     Committed(Vec<Committed>),
     Erasure(Erasure),
+    Slept(Vec<Slept>),
     Owned(Vec<Owned>, usize),
     Number(u64),
     Listening(bool),
@@ -109,6 +111,7 @@ impl Operation {
             Operation::Pardon(..) => "pardon",
             Operation::Commit(..) => "commit",
             Operation::Erase(..) => "erase",
+            Operation::Sleep(..) => "sleep",
             Operation::Owned(..) => "owned",
             Operation::RequestRestart => "request_restart",
             Operation::Complain(..) => "complain",
@@ -167,6 +170,7 @@ impl Operation {
             Operation::Leave(incarnation, fate, limit) => on.leave(incarnation, *fate, *limit).await.map(Answer::Left),
             Operation::Pardon(id) => on.pardon(id).await.map(|freed| Answer::Flags(vec![freed])),
             Operation::Commit(owner, commits) => on.commit(owner, commits).await.map(Answer::Committed),
+            Operation::Sleep(owner, sleeps) => on.sleep(owner, sleeps).await.map(Answer::Slept),
             Operation::Erase(id, epoch) => on.erase(id, *epoch).await.map(Answer::Erasure),
             Operation::Owned(owner, offset, limit) => {
                 on.owned(owner, *offset, *limit).await.map(|owned| Answer::Owned(owned, *limit))
@@ -240,6 +244,7 @@ impl Answer {
             Answer::Placement(Placement::Asleep { .. }) => vec!["asleep"],
             Answer::Placement(Placement::Gone) => vec!["gone"],
             Answer::Committed(all) => all.iter().map(|each| committed(*each)).collect(),
+            Answer::Slept(all) => all.iter().map(|each| slept(*each)).collect(),
             Answer::Erasure(Erasure::Gone) => vec!["gone"],
             Answer::Erasure(Erasure::Owned(_)) => vec!["owned"],
             Answer::Erasure(Erasure::Unsettled) => vec!["unsettled"],
@@ -283,6 +288,14 @@ impl Answer {
                 _ => "all",
             }],
         }
+    }
+}
+
+fn slept(answer: Slept) -> &'static str {
+    match answer {
+        Slept::Asleep => "asleep",
+        Slept::Elsewhere => "elsewhere",
+        Slept::Unsettled => "unsettled",
     }
 }
 
@@ -410,6 +423,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("leave", &["none remain", "some remain", "unavailable"]),
     ("pardon", &["yes", "no", "unavailable"]),
     ("commit", &["written", "fenced", "unsettled", "unavailable"]),
+    ("sleep", &["asleep", "elsewhere", "unsettled", "unavailable"]),
     ("erase", &["gone", "owned", "unsettled", "unavailable"]),
     ("owned", &["nothing", "a full page", "all", "unavailable"]),
     ("request_restart", &["done", "unavailable"]),
