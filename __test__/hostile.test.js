@@ -6,7 +6,7 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
 const { proveTo, pester } = require('../scripts/support/hostile/attack');
-const { KIND, address, message, split } = require('../scripts/support/hostile/protocol');
+const { KIND, message, question, split } = require('../scripts/support/hostile/protocol');
 const { Member } = require('./helpers/members');
 const { freePort } = require('../support/ports');
 const { startRedis } = require('../support/redis-server');
@@ -51,7 +51,7 @@ test('an ask in an encoding that the broker does not know fails alone', async (t
   const id = await callee.call('create', 'Room');
   const { socket } = await proveTo(port, { ns: option.ns, secret, broker: 'of a later version' });
   t.after(() => socket.destroy());
-  socket.write(message(KIND.ask, { call: 5, encoding: 9 }, address(id, 'echo'), Buffer.from('later')));
+  socket.write(message(KIND.ask, { call: 5, encoding: 9 }, question(id, 'echo'), Buffer.from('later')));
   socket.write(message(KIND.ping, { call: 6, encoding: 0 }));
   let heard = Buffer.alloc(0);
   for (let frames = []; frames.length < 2; { frames } = split(heard)) heard = Buffer.concat([heard, (await once(socket, 'data'))[0]]);

@@ -184,7 +184,7 @@ async fn sentinels_that_do_not_help_are_named_in_the_error() {
         (with(&|sentinel| sentinel.name = "other".into()), "knows no master named \"other\"".into()),
         (with(&|sentinel| sentinel.nodes[0].port = watched.replica.port), "unknown command".into()),
         (with(&|sentinel| sentinel.password = Some("s3cret".into())), "AUTH".into()),
-        (with(&|sentinel| sentinel.nodes.clear()), "no sentinel".into()),
+        (with(&|sentinel| sentinel.nodes.clear()), "Expected at least one sentinel".into()),
     ];
     for (config, expected) in cases {
         let text = coordinator(&config).open().await.unwrap_err().to_string();

@@ -3,7 +3,7 @@
 /** What is thrown at a broker: kinds of hostile input, each a function that makes one more of its kind. */
 
 const { randomBytes, randomInt } = require('node:crypto');
-const { KIND, address, framed, hello, message, u32 } = require('./protocol');
+const { KIND, address, framed, hello, message, question, u32 } = require('./protocol');
 
 /** By whoever reaches the port. `recorded`: what an honest peer once said. */
 function unproven({ ns, recorded }) {
@@ -37,10 +37,10 @@ function proven({ workers }) {
   const pick = (list) => list[randomInt(list.length)];
   const call = () => randomInt(1, 2 ** 40);
   return {
-    'asks whose payload is no JSON': () => message(KIND.ask, { call: call() }, address(pick(workers), 'hostile'), pick(NO_JSON)),
+    'asks whose payload is no JSON': () => message(KIND.ask, { call: call() }, question(pick(workers), 'hostile'), pick(NO_JSON)),
     'tells whose payload is no JSON': () => message(KIND.tell, {}, address(pick(workers), 'hostile'), pick(NO_JSON)),
-    'asks under an epoch that never was': () => message(KIND.ask, { call: call() }, address(pick(workers), 'hostile'), Buffer.from('1')),
-    'asks to workers that are not there': () => message(KIND.ask, { call: call() }, address(`no ${randomInt(1e9)}`, 'hostile'), Buffer.from('1')),
+    'asks under an epoch that never was': () => message(KIND.ask, { call: call() }, question(pick(workers), 'hostile'), Buffer.from('1')),
+    'asks to workers that are not there': () => message(KIND.ask, { call: call() }, question(`no ${randomInt(1e9)}`, 'hostile'), Buffer.from('1')),
     'answers that nobody waits for': () => message(pick([KIND.reply, KIND.synced]), { call: call() }, Buffer.from('1')),
     'bounces of what was never sent': () => message(KIND.bounce, { call: call(), code: 5 }, address(pick(workers), 'hostile'), Buffer.from('1')),
     'failures of what was never asked': () => message(KIND.failure, { call: call(), code: randomInt(1, 18) }, u32(2), Buffer.from('no{')),
@@ -57,10 +57,10 @@ function fatal() {
     'random bytes after the handshake': () => Buffer.concat([u32(0x7f000000 + randomInt(1 << 20)), randomBytes(256)]),
     'empty frames': () => u32(0),
     'frames shorter than their head': () => framed(randomBytes(randomInt(1, 12))),
-    'names longer than their frame': () => message(KIND.tell, {}, u32(0), Buffer.alloc(12), Buffer.from([0xff, 0xff, 0xff, 0xff])),
+    'names longer than their frame': () => message(KIND.tell, {}, Buffer.alloc(12), Buffer.from([0xff, 0xff, 0xff, 0xff])),
     'names over their limit': () => message(KIND.tell, {}, address('x'.repeat(600), 'hostile'), Buffer.from('1')),
     'unknown encodings': () => message(KIND.tell, { encoding: 77 }, address('Echo#1', 'hostile'), Buffer.from('1')),
-    'names that are no text': () => message(KIND.tell, {}, u32(0), Buffer.alloc(12), Buffer.from([0, 2, 0, 1, 0xff, 0xfe, 0x61]), Buffer.from('1')),
+    'names that are no text': () => message(KIND.tell, {}, Buffer.alloc(12), Buffer.from([0, 2, 0, 1, 0xff, 0xfe, 0x61]), Buffer.from('1')),
     'half frames': () => message(KIND.tell, {}, address('Echo#1', 'hostile'), Buffer.alloc(500, '1')).subarray(0, randomInt(5, 400)),
   };
 }

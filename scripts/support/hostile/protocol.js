@@ -8,7 +8,7 @@ const MAGIC = Buffer.from('DWRK');
 const HELLO = 1;
 const PROOF = 2;
 const INITIATOR = 1;
-const KIND = { ask: 1, tell: 2, reply: 3, failure: 4, bounce: 5, create: 6, sync: 7, synced: 8, cancel: 9, close: 10, drain: 11, ping: 12, pong: 13 };
+const KIND = { ask: 1, tell: 2, reply: 3, failure: 4, bounce: 5, create: 6, sync: 7, synced: 8, cancel: 9, close: 10, ping: 11, pong: 12 };
 
 /** `rest` with its length before it. */
 function framed(...rest) {
@@ -63,10 +63,15 @@ function message(kind, { call = 0, flags = 0, encoding = 1, code = 0 }, ...rest)
   return framed(Buffer.from([kind, flags, encoding, code]), u64(call), ...rest);
 }
 
-/** Where an ask or tell goes. */
-function address(worker, method, { timeLeft = 1000, epoch = 1, sequence = 1 } = {}) {
+/** The envelope of a tell or a bounce: where it goes. */
+function address(worker, method, { epoch = 1, sequence = 1 } = {}) {
   const names = [Buffer.from(worker), Buffer.from(method)];
-  return Buffer.concat([u32(timeLeft), u64(epoch), u32(sequence), ...names.map((name) => u16(name.length)), ...names]);
+  return Buffer.concat([u64(epoch), u32(sequence), ...names.map((name) => u16(name.length)), ...names]);
 }
 
-module.exports = { KIND, framed, u16, u32, u64, hello, proof, split, message, address };
+/** Where an ask goes, and the milliseconds that are left for its answer. */
+function question(worker, method, timeLeft = 1000) {
+  return Buffer.concat([u32(timeLeft), address(worker, method)]);
+}
+
+module.exports = { KIND, framed, u16, u32, u64, hello, proof, split, message, address, question };
