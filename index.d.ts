@@ -84,7 +84,11 @@ export type ErrorCode =
   /** The worker repeatedly ended its process, and is in quarantine until `broker.release(id)` is called. */
   | 'DW_ERR_QUARANTINED'
   /** The constructor or the `onCreate` of a worker that messages create failed. Its error is the `cause`. */
-  | 'DW_ERR_ACTIVATION';
+  | 'DW_ERR_ACTIVATION'
+  /** The stored data of the worker is missing, or cannot be migrated; nothing was overwritten. */
+  | 'DW_ERR_DATA_FORMAT'
+  /** The handler ran, and the change of the worker's data could not be stored: the `cause` says why. Delivered: yes. */
+  | 'DW_ERR_NOT_STORED';
 
 /**
  * The errors with which calls reject. If a handler failed, the error has the `name`, `message` and `code` of the handler's error and those of its own properties that
@@ -382,8 +386,14 @@ type FunctionName<W> = { [K in keyof W & string]: W[K] extends (...args: any[]) 
 /** `static methods = true`: neither `_…` nor `on…`. */
 type PublicName<K> = K extends `_${string}` ? never : K extends `on${infer Next}${string}` ? (Next extends Lowercase<Next> ? K : never) : K;
 type Declared<M, K> = M extends readonly (infer N)[] ? Extract<K, N> : M extends boolean ? PublicName<K> : never;
+/** Members of `Worker` that are newer than many classes, which may have some of their own. */
+type NewMember = 'data' | 'keepAwake' | 'save' | 'touch';
+type IsSame<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+/** The names that a class has from `Worker`. */
+type Inherited<W> = Exclude<keyof Worker, NewMember> | { [K in NewMember & keyof W]: IsSame<W[K], Worker[K]> extends true ? K : never }[NewMember & keyof W];
+
 /** The names of the methods that the class `C` declares by `static methods`. */
-export type MethodName<C> = C extends { methods: infer M; prototype: infer W } ? Declared<M, Exclude<FunctionName<W>, keyof Worker | 'then' | 'toJSON'>> : never;
+export type MethodName<C> = C extends { methods: infer M; prototype: infer W } ? Declared<M, Exclude<FunctionName<W>, Inherited<W> | 'then' | 'toJSON'>> : never;
 
 /** The type of a method in `agent.call`: it takes one argument and a callback. */
 type Call<F, R, P> = F extends (...args: infer D) => any
@@ -682,6 +692,29 @@ export interface CreateInfo {
   readonly epoch: string;
   /** The number of this attempt since an `onCreate` of the worker last settled: more than 1 if processes ended during earlier attempts. Not enumerable. */
   readonly attempt: number;
+  /** The worker begins anew, and Redis lost its data while this broker was up: it may have had data that is lost. Not enumerable. */
+  readonly afterWipe: boolean;
+}
+
+/** `static data` of a worker class: data of its workers that outlives the process. See docs/reference/data.md. */
+export interface DataDeclaration<Data = any> {
+  /** Of the shape of the data: an integer from 0. */
+  version: number;
+  /** The first value. */
+  initial(): Data;
+  /** Makes data of this version from what version `from` of the class stored. Without it, data of another version cannot be read. */
+  migrate?(data: any, from: number): Data;
+  /**
+   * `'gate'`: answers and messages of the worker wait while a change is not stored. `'behind'`: changes are stored within `flush` ms.
+   * `'manual'`: only `worker.save()` stores. Default: `'gate'`.
+   */
+  save?: 'gate' | 'behind' | 'manual';
+  /** ms, for `'behind'`. Default: 200. */
+  flush?: number;
+  /** The data is not frozen, and compared when a handler ends. Default: `false`. */
+  mutable?: boolean;
+  /** Bytes of JSON that the data takes at most. Default: 1048576; never more than `option.maxMessageBytes`. */
+  maxBytes?: number;
 }
 
 /** While it is not released, its worker does not leave memory. With `using` it is released at the end of the block. */
@@ -716,7 +749,7 @@ export interface DestroyInfo {
  * A handler may return a promise, any thenable or a plain value, or call its callback; the first of them counts. If a handler that declares the callback
  * returns `undefined`, dworker waits for the callback.
  */
-export class Worker<Attributes = any> {
+export class Worker<Attributes = any, Data = any> {
   static readonly State: {
     readonly INACTIVE: 0;
     readonly ACTIVATING: 1;
@@ -758,10 +791,17 @@ export class Worker<Attributes = any> {
   readonly epoch: string;
   /** The broker that the worker runs on. A class may define its own property of this name. */
   readonly broker: Broker<any>;
+  /** What `static data` declares: read it, and assign a new value to change it. `undefined` without; a class may have a property of this name for itself. */
+  data: Data;
   /** Rounded down. Negative values are ignored, and so are all values after the worker has ended. Setting it changes `broker.load` at once. */
   load: number;
   /** For workers that were written for dworker 0.9: `br` is the broker. Not enumerable. */
   readonly __priv: { br: Broker<any>; id: string };
+
+  /** Resolves when the changes of `data` so far are stored: `save(callback?: Callback<void>): Promised<void>`. A class may have a method of this name for itself. */
+  save(...args: any[]): any;
+  /** `data`, where it is mutable, was changed in place outside of a handler: `touch(): void`. A class may have a method of this name for itself. */
+  touch(...args: any[]): any;
 
   /** Ends this worker; if its `onCreate` is still running, after that has settled. A second call has no effect. */
   destroy(option?: DestroyOptions | null): void;

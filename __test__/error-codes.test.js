@@ -138,6 +138,24 @@ const PROVOCATIONS = {
     const broker = await start('b', { classes: [worker('Bad', { onCreate: () => Promise.reject(new Error('no')) })] });
     return rejection(broker.get('Bad', 'x').ask('m'));
   },
+  async DW_ERR_DATA_FORMAT({ start }) {
+    const versioned = (version) => Object.assign(worker('Dated', { onAsk: () => 1 }), { data: { version, initial: () => 1 } });
+    const first = await start('first', { classes: [versioned(2)] });
+    await first.get('Dated', 'x').ask('m');
+    await first.destroy();
+    const second = await start('second', { classes: [versioned(1)] });
+    return rejection(second.get('Dated', 'x').ask('m'));
+  },
+  async DW_ERR_NOT_STORED({ start }) {
+    const Large = worker('Large', {
+      onAsk() {
+        this.data = 'x'.repeat(100);
+      },
+    });
+    Large.data = { version: 1, initial: () => 1, maxBytes: 64 };
+    const broker = await start('b', { classes: [Large] });
+    return rejection(broker.get('Large', 'x').ask('m'));
+  },
   async DW_ERR_ADDRESS_IN_USE({ broker, redis }) {
     const error = await rejection(broker('b', { listen: { port: redis.port } }).start());
     assert.match(error.message, /127\.0\.0\.1:\d+ \(option\.listen\.port\)/);

@@ -15,7 +15,7 @@ const EVENT = Object.freeze({
   ASK: 2,
   /** [inbound, handle, method, data]: a tell. `inbound` is the negative number of its connection where the core does not wait for its end. */
   TELL: 3,
-  /** [handle, id, class, cause, epoch, attempt, attributes, kept]: construct this worker. */
+  /** [handle, id, class, cause, epoch, attempt, attributes, kept, version, data]: construct this worker. `version`, `data`: what it has stored. */
   CREATE: 4,
   /** [handle, cause]: end this worker. */
   DESTROY: 5,
@@ -61,7 +61,7 @@ const FORM = Object.freeze({
 const RECIPE_FACTOR = 16;
 
 /** What became of a CREATE event, as JavaScript reports it to the core. */
-const CREATION = Object.freeze({ CREATED: 0, CONSTRUCTOR_THREW: 1, CLASS_UNKNOWN: 2, REJECTED: 3 });
+const CREATION = Object.freeze({ CREATED: 0, CONSTRUCTOR_THREW: 1, CLASS_UNKNOWN: 2, REJECTED: 3, DATA_UNREADABLE: 4 });
 
 /** Values that both sides enforce. */
 const LIMIT = Object.freeze({

@@ -9,7 +9,9 @@ const { current } = require('./base/context');
 const { callMethod } = require('./runtime/workers/methods');
 const { DESTROY } = require('./options/table');
 const { ELSEWHERE } = require('./options/unknown');
-const { Bluebird, contextual, nodeify } = require('./base/promises');
+const { Bluebird, answer, contextual, nodeify } = require('./base/promises');
+const { failure } = require('./base/errors');
+const { hidesData } = require('./runtime/data/declaration');
 const { LIMIT } = require('./protocol');
 const { kCore, kRecord, hide } = require('./base/symbols');
 
@@ -58,6 +60,8 @@ class WorkerRecord {
     /** What the base's `onCreate` sets. */
     this.initialLoad = DEFAULT_LOAD;
     this.epoch = activation === null ? '' : activation.epoch;
+    /** Its data, where its class has static data (lib/runtime/data/cell.js). */
+    this.cell = activation === null ? null : activation.cell;
     /** The core's name for this instance; 0 before it is taken over by {@link Workers}, which then is `owner`. */
     this.handle = 0;
     this.owner = null;
@@ -147,6 +151,8 @@ Object.defineProperties(Worker.prototype, {
   epoch: { ...accessor((record) => record.epoch), set: keepOwn('epoch'), enumerable: false },
   /** @member {Broker} Worker#broker the one that it runs on */
   broker: { ...accessor((record) => record.broker), set: keepOwn('broker'), enumerable: false },
+  /** @member {*} Worker#data what outlives the process, where the class has `static data` */
+  data: { ...accessor(({ cell }) => (cell === null ? undefined : cell.value)), set: setData, enumerable: false },
   /** @member {number} Worker#load floored; negative values, and all after destruction, are ignored */
   load: { ...accessor((record) => record.load), set: setLoad },
 });
@@ -168,6 +174,40 @@ function setLoad(value) {
   if (record === undefined || record.state === State.DESTROYED || !(load >= 0) || !Number.isSafeInteger(load)) return;
   if (record.owner !== null) record.owner.changeLoad(record, load);
   else record.load = load;
+}
+
+const keepOwnData = keepOwn('data');
+
+function setData(value) {
+  const record = this[kRecord];
+  if (record === undefined || record.cell === null) keepOwnData.call(this, value);
+  else record.cell.set(value);
+}
+
+/**
+ * Stores the data of the worker, where its class has `static data`. Resolves when the changes so far are stored.
+ *
+ * @param {function(Error=)} [callback]
+ * @returns {Promise<void>}
+ */
+Worker.prototype.save = function (callback) {
+  const { cell } = this[kRecord];
+  return answer(promiseClass(this), callback, () => {
+    if (cell === null) throw withoutData(this);
+    const PromiseClass = promiseClass(this);
+    return new PromiseClass((resolve, reject) => cell.save(resolve, reject));
+  });
+};
+
+/** Says that the data changed, where that is `mutable`: it was changed in place, outside of a handler. */
+Worker.prototype.touch = function () {
+  const { cell } = this[kRecord];
+  if (cell === null) throw withoutData(this);
+  cell.compare();
+};
+
+function withoutData(worker) {
+  return failure('DW_ERR_CONFIG', `Worker class ${worker.constructor.name} has no static data: there is nothing to store.`);
 }
 
 /**
@@ -267,8 +307,8 @@ function promiseClass(worker) {
  * @returns {WorkerRecord} of the new instance
  * @throws what the constructor threw, or an Error where it never called `Worker`
  */
-function construct(WorkerClass, className, id, broker, attributes, epoch) {
-  activation = { epoch };
+function construct(WorkerClass, className, id, broker, attributes, epoch, cell) {
+  activation = { epoch, cell };
   let worker;
   try {
     worker = new WorkerClass(id, broker, attributes);
@@ -283,11 +323,19 @@ function construct(WorkerClass, className, id, broker, attributes, epoch) {
   record.id = id;
   record.broker = broker;
   record.className = className;
+  if (cell !== null) refuseField(worker, className);
   absorbFields(worker, className, (load) => {
     worker.load = load;
     record.initialLoad = record.load;
   });
   return record;
+}
+
+/** A field `data` would hide the data. One without a value is a declaration of TypeScript. */
+function refuseField(worker, className) {
+  const field = Object.getOwnPropertyDescriptor(worker, 'data');
+  if (field === undefined) return;
+  if (field.value !== undefined || !Reflect.deleteProperty(worker, 'data')) throw hidesData(className, 'a field');
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { expectTypeOf } from 'expect-type';
 import { Agent, Broker, Router, Worker } from 'dworker';
-import type { Answer, BrokerOptions, CreateInfo, Delivered, DestroyInfo, Duration, DworkerError, KeepAwake, LogEvent, WorkerErrorEvent } from 'dworker';
+import type { Answer, BrokerOptions, CreateInfo, DataDeclaration, Delivered, DestroyInfo, Duration, DworkerError, KeepAwake, LogEvent, WorkerErrorEvent } from 'dworker';
 
 interface Seats {
   seats: number[];
@@ -21,6 +21,7 @@ class Room extends Worker<Seats> {
 
   async onCreate(info: CreateInfo) {
     expectTypeOf(info.cause).toEqualTypeOf<0 | 1 | 2 | 3>();
+    expectTypeOf(info.afterWipe).toEqualTypeOf<boolean>();
     expectTypeOf(this.attributes.seats).toEqualTypeOf<number[]>();
     expectTypeOf(this.attributes.static).toEqualTypeOf<boolean>();
     expectTypeOf(this.epoch).toEqualTypeOf<string>();
@@ -62,6 +63,39 @@ class OwnIdle extends Worker {
 
 // @ts-expect-error a duration has a unit
 const noDuration: Duration = '10';
+
+class Cart extends Worker<any, { items: string[] }> {
+  static data: DataDeclaration<{ items: string[] }> = {
+    version: 2,
+    initial: () => ({ items: [] }),
+    migrate: (data, from) => ({ items: from === 1 ? [data] : data.items }),
+    save: 'behind',
+    flush: 20,
+    mutable: true,
+    maxBytes: 1000,
+  };
+
+  async onAsk(_method: string, item: string) {
+    expectTypeOf(this.data.items).toEqualTypeOf<string[]>();
+    this.data = { items: [...this.data.items, item] };
+    // @ts-expect-error a value of another shape
+    this.data = { items: 1 };
+    this.touch();
+    await this.save();
+  }
+}
+
+class OwnData extends Worker {
+  // Written before workers had data: the members are its own.
+  static data = 'mine';
+  override data = 7;
+  override save(file: string) {
+    return file.length + this.data;
+  }
+  override touch() {
+    return true;
+  }
+}
 
 async function brokers() {
   const options: BrokerOptions = {
@@ -167,4 +201,4 @@ async function router() {
   bare.close();
 }
 
-void [brokers, router];
+void [brokers, router, Cart, OwnData];

@@ -150,6 +150,20 @@ function events(broker: Broker) {
   broker.off('log', (text: string) => text);
 }
 
+class OwnSave extends Worker {
+  static methods = true as const;
+  override save(file: string) {
+    return file.length;
+  }
+}
+
+function ownSave(broker: Broker) {
+  const { call } = broker.get(OwnSave, 'x');
+  expectTypeOf(call.save('file')).toEqualTypeOf<Answer<number>>();
+  // @ts-expect-error the one of Worker
+  call.touch();
+}
+
 class Old extends Worker {
   // Written before there were methods: the statics and properties are its own.
   static methods = { get: 1 };
@@ -167,4 +181,4 @@ function old(broker: Broker) {
   broker.registerWorker(Everything);
 }
 
-void [calls, promises, scopes, events, old];
+void [calls, promises, scopes, events, ownSave, old];

@@ -96,6 +96,11 @@ function current() {
   return turn !== undefined && turn.open ? turn : undefined;
 }
 
+/** The turn that this code belongs to, also after its answer: timers and promises of a handler may outlive it. */
+function origin() {
+  return storage.getStore();
+}
+
 /** Runs the callbacks of bluebird's promises that wait for the end of the turn, a function for each copy of bluebird. */
 let due = [];
 /** Whether the events of a turn are being handled. */
@@ -167,6 +172,7 @@ module.exports.handle = handle;
 module.exports.handlerBegins = handlerBegins;
 module.exports.handlerEnds = handlerEnds;
 module.exports.keepsContext = keepsContext;
+module.exports.origin = origin;
 module.exports.outside = outside;
 module.exports.scatter = scatter;
 module.exports.schedule = schedule;

@@ -30,6 +30,8 @@ const CODES = Object.freeze({
   DW_ERR_CLASS_MISMATCH: 'no',
   DW_ERR_QUARANTINED: 'no',
   DW_ERR_ACTIVATION: 'no',
+  DW_ERR_DATA_FORMAT: 'no',
+  DW_ERR_NOT_STORED: 'yes',
 });
 
 /**

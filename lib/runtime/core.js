@@ -44,6 +44,8 @@ class Core {
     this.pub = pub;
     this.sub = sub;
     this.state = State.INACTIVE;
+    /** The server lost all data while this broker was up: workers that were asleep are gone. */
+    this.afterWipe = false;
     this.registry = new Registry();
     /** By class, the names that it was registered by at this broker. */
     this.names = new Map();

@@ -14,7 +14,9 @@ const { CREATE } = require('../options/table');
 const { hide, kCodec } = require('../base/symbols');
 const { ELSEWHERE } = require('../options/unknown');
 const { DirectOutcome } = require('./messages/direct-outcome');
+const { sendLater } = require('./messages/held');
 const { clusterOf } = require('./registry');
+const { closedGate, gates } = require('./data/gates');
 const { Worker } = require('../worker');
 
 /** Bytes of the JSON text of a worker's attributes: it is kept in Redis and carried through every recovery. */
@@ -36,12 +38,13 @@ function createWorker(core, name, option) {
   const workerId = ownId === undefined && isStatic ? name : ownId;
   const { inbound, direct, home } = requester(channel);
   const { rpcTimeout } = core.config;
-  return channel
-    .call((native, slot) => native.create(slot, name, cluster, workerId, recoverable, json, rpcTimeout, inbound, direct, home))
-    .then(({ id, broker, failed }) => {
-      if (failed) tellCreator(core, id, broker, failed);
-      return agentOf(core, WorkerClass, id);
-    });
+  const cell = gates.count > 0 ? closedGate() : undefined;
+  const create = () => channel.call((native, slot) => native.create(slot, name, cluster, workerId, recoverable, json, rpcTimeout, inbound, direct, home));
+  const created = cell === undefined ? create() : sendLater(channel, cell, create);
+  return created.then(({ id, broker, failed }) => {
+    if (failed) tellCreator(core, id, broker, failed);
+    return agentOf(core, WorkerClass, id);
+  });
 }
 
 /** What `onCreate` fails with does not fail `createWorker`, and the broker of the worker reports it. So does the creator's. */

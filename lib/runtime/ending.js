@@ -5,6 +5,8 @@
 
 const { FORM } = require('../protocol');
 const { failure } = require('../base/errors');
+const { closedGate, gates } = require('./data/gates');
+const { sendLater } = require('./messages/held');
 const { monotonicClock, setTimeout } = require('../base/timers');
 
 /** The method of the ask that ends a worker in its turn. No application can send it: names of methods have no such letter. */
@@ -19,7 +21,12 @@ const POLL = 10;
  * @param {Core} core
  * @param {string} id
  */
-async function endWorker(core, id) {
+function endWorker(core, id) {
+  const cell = gates.count > 0 ? closedGate() : undefined;
+  return cell === undefined ? end(core, id) : sendLater(core.started(), cell, () => end(core, id));
+}
+
+async function end(core, id) {
   const { rpcTimeout } = core.config;
   const deadline = monotonicClock() + rpcTimeout;
   const erase = (epoch) => core.started().call((native, slot) => native.erase(slot, id, epoch));
@@ -38,7 +45,7 @@ async function endWorker(core, id) {
 /** `false`: it was not there, and may be asleep or somewhere else now. */
 async function askToEnd(core, id, timeout) {
   try {
-    await core.started().ask(id, END, undefined, FORM.JSON_TEXT, Math.ceil(timeout), undefined);
+    await core.started().askNow(id, END, undefined, FORM.JSON_TEXT, Math.ceil(timeout), undefined);
     return true;
   } catch (error) {
     if (error.code !== 'DW_ERR_WORKER_NOT_FOUND') throw error;

@@ -47,11 +47,18 @@ class Events {
   notice(name, detail, reason) {
     if (name === 'suspended') this.workers.suspended();
     if (name === 'readiness') this.core.checkReady();
+    else if (name === 'restored') this.restored(detail === 'wiped');
     else if (name === 'restart') this.core.restartRequested();
     else if (name === 'stopped') this.core.stopped(detail);
     else if (name === 'brokerDead') this.brokerDead(detail);
     else if (name === 'workerLost') this.workerLost(detail, reason);
     else this.leaseChanged(name);
+  }
+
+  /** The registry lost something, and this broker has put its part back: its workers store their data again. */
+  restored(wiped) {
+    if (wiped) this.core.afterWipe = true;
+    this.workers.restored();
   }
 
   brokerDead(peer) {

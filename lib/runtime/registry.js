@@ -8,6 +8,7 @@ const { Agent } = require('../agent');
 const { badArgument, checkName, optionsObject } = require('../options/arguments');
 const { concurrencyOf } = require('./workers/concurrency');
 const { failure } = require('../base/errors');
+const { readDeclaration } = require('./data/declaration');
 const { readMethods } = require('./workers/methods');
 const { Worker } = require('../worker');
 
@@ -54,6 +55,7 @@ function readRegistration(args) {
   checkName('name of the worker class', registered);
   checkPrototype(WorkerClass, registered, Worker);
   readMethods(WorkerClass, Worker);
+  readDeclaration(WorkerClass, Worker);
   const given = optionsObject('option of registerWorker()', option);
   const { clustername } = given;
   const cluster = clustername || WorkerClass.clustername || DEFAULT_CLUSTER;

@@ -91,6 +91,10 @@ codes! {
     Quarantined = 20, "DW_ERR_QUARANTINED", No;
     /// The `onCreate` of a worker that is made by its first message failed.
     Activation = 21, "DW_ERR_ACTIVATION", No;
+    /// Stored data of the worker cannot be read or migrated.
+    DataFormat = 22, "DW_ERR_DATA_FORMAT", No;
+    /// A change of the worker's data could not be stored.
+    NotStored = 23, "DW_ERR_NOT_STORED", Yes;
 }
 
 /// An error on its way to the user.

@@ -16,7 +16,7 @@ use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
 use crate::broker::js::report::{Creation, Ended};
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
-use crate::coordination::{Cursor, Fate, PlaceRequest, WorkerFilter, WorkerState};
+use crate::coordination::{Cursor, Fate, PlaceRequest, Stored, WorkerFilter, WorkerState};
 use crate::error::Failure;
 use crate::ids::{BrokerId, ClassName, ClusterName, Epoch, Incarnation, WorkerId};
 use napi::bindgen_prelude::Function;
@@ -325,6 +325,17 @@ impl NativeBroker {
         if let Ok(life) = self.core.life() {
             self.not_started(&life, handle, next);
             life.activation.lifecycle.asleep(handle);
+        }
+    }
+
+    /// Stores the data of a worker that lives here; an event under the slot says what became of it. `text`: exactly one JSON value.
+    #[napi(catch_unwind)]
+    pub fn save(&self, handle: Handle, slot: f64, version: u32, revision: f64, text: String) {
+        match self.core.life() {
+            Err(failure) => self.fail_slot(slot, failure),
+            Ok(life) => {
+                life.activation.saving.save(handle, slot as u64, Stored { version, revision: revision as u64, text })
+            }
         }
     }
 

@@ -67,6 +67,14 @@ impl NativeBroker {
         }
     }
 
+    /// The handler of an ask ended, of a worker that takes one message at a time, and its answer waits: the next message begins.
+    #[napi(catch_unwind)]
+    pub fn end_turn(&self, inbound: f64) {
+        if let Ok(life) = self.core.life() {
+            life.activation.workers.end_turn(inbound as u64);
+        }
+    }
+
     #[napi(catch_unwind)]
     pub fn fail(&self, inbound: f64, message: String, body: String) {
         if let Ok(life) = self.core.life() {

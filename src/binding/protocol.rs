@@ -11,11 +11,12 @@ use napi_derive::napi;
 use serde_json::{json, Map, Value};
 
 /// What became of a worker that JavaScript was to construct, by the number that JavaScript reports.
-pub(crate) const CREATIONS: [(&str, Creation); 4] = [
+pub(crate) const CREATIONS: [(&str, Creation); 5] = [
     ("CREATED", Creation::Done),
     ("CONSTRUCTOR_THREW", Creation::Threw),
     ("CLASS_UNKNOWN", Creation::ClassMissing),
     ("REJECTED", Creation::Rejected),
+    ("DATA_UNREADABLE", Creation::Unreadable),
 ];
 
 /// The table as JSON text, with the names that `lib/protocol.js` gives the numbers.

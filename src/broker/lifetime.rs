@@ -256,6 +256,7 @@ async fn end(life: &Arc<Life>, politely: bool) {
     let gone: HashSet<_> = life.activation.workers.handles().into_iter().collect();
     life.context.inbox.forget(|handle| gone.contains(&handle));
     life.context.fail_operations();
+    life.activation.saving.fail_everything();
     life.directory.routes.fail_everything();
     life.calls.fail_everything();
 }

@@ -1,5 +1,6 @@
 //! The start of a life: opens the coordinator, listens, registers, and starts the tasks.
 
+use crate::broker::activation::saving;
 use crate::broker::context::lease_thread;
 use crate::broker::context::registry::Registry;
 use crate::broker::context::tasks::Tasks;
@@ -135,6 +136,9 @@ impl Core {
         life.context.spawn("log", life.context.clone().keep_log());
         life.context.spawn("deadlines", life.clone().keep_deadlines());
         life.context.spawn("registry", life.activation.registration.clone().keep_registry());
+        for _ in 0..saving::WRITERS {
+            life.context.spawn("data", life.activation.saving.clone().keep_saving());
+        }
         life.context.spawn("membership", life.membership.view.clone().keep(life.clone()));
         if self.config.health_check_interval > 0 {
             life.context.spawn("evictions", life.membership.deaths.clone().keep_evicting());

@@ -239,7 +239,7 @@ impl Host {
             for event in events {
                 match event {
                     Event::Mark(mark) => marks.push(mark),
-                    Event::Create { handle, entry } => {
+                    Event::Create { handle, entry, .. } => {
                         self.workers.lock().expect("no test panics with it").insert(handle, entry.id.to_string());
                         self.made.fetch_add(1, Ordering::Relaxed);
                         life.activation.lifecycle.created(handle, Creation::Done, "", None, "");

@@ -16,6 +16,10 @@ const { Outstanding } = require('./outstanding');
 const { Receiver } = require('./receiver');
 const { current } = require('../../base/context');
 const { contain, contextual } = require('../../base/promises');
+const { closedGate, gates } = require('../data/gates');
+const { sendLater } = require('./held');
+const { keep } = require('../../payload/payload');
+const { formOf } = require('../recipes');
 
 /** `then` of a settled promise is the cheapest way to run a function at the end of the turn. */
 const END_OF_TURN = Promise.resolve();
@@ -39,6 +43,9 @@ class Channel {
     /** What every tell on a known route returns: one promise, because nothing tells them apart. */
     this.done = PromiseClass.resolve();
     this.flushTurn = this.flush.bind(this);
+    /** Cells of workers whose data is written at the end of this turn. */
+    this.unsaved = [];
+    this.saveTurn = this.save.bind(this);
     this.native = open((text) => this.receiver.wake(text));
   }
 
@@ -58,8 +65,15 @@ class Channel {
     this.touch();
   }
 
-  /** `data`, `form`: what `encode` of lib/payload/payload.js returned. */
+  /** `data`, `form`: what `encode` of lib/payload/payload.js returned. An ask of a worker waits while its data is not stored. */
   ask(workerId, method, data, form, timeout, signal) {
+    const cell = gates.count > 0 ? closedGate() : undefined;
+    if (cell === undefined) return this.askNow(workerId, method, data, form, timeout, signal);
+    const kept = keep(data, formOf(form));
+    return sendLater(this, cell, (left) => this.askNow(workerId, method, kept, form, left, signal), { timeout, signal, workerId });
+  }
+
+  askNow(workerId, method, data, form, timeout, signal) {
     const turn = current();
     const record = this.ownWorker(workerId);
     if (record !== undefined) {
@@ -101,8 +115,16 @@ class Channel {
     else this.native.askFor(slot, workerId, method, data, form, timeout, turn.inbound, channel.native);
   }
 
-  /** On a known route the tell is handed over at once, and there is nothing to settle. */
+  /** A tell of a worker waits while its data is not stored. */
   tell(workerId, method, data, form) {
+    const cell = gates.count > 0 ? closedGate() : undefined;
+    if (cell === undefined) return this.tellNow(workerId, method, data, form);
+    const kept = keep(data, formOf(form));
+    return contain(sendLater(this, cell, () => this.tellNow(workerId, method, kept, form)));
+  }
+
+  /** On a known route the tell is handed over at once, and there is nothing to settle. */
+  tellNow(workerId, method, data, form) {
     const record = this.ownWorker(workerId);
     if (record !== undefined) return this.tellOwn(record, method, data, form);
     const slot = this.calls.freeSlot();
@@ -142,6 +164,18 @@ class Channel {
     if (this.dirty) return;
     this.dirty = true;
     if (!this.receiver.draining) END_OF_TURN.then(this.flushTurn);
+  }
+
+  /** The data of a worker is written at the end of this turn, with all that changes until then. */
+  saveAtEnd(cell) {
+    this.unsaved.push(cell);
+    if (this.unsaved.length === 1 && !this.receiver.draining) END_OF_TURN.then(this.saveTurn);
+  }
+
+  save() {
+    const { unsaved } = this;
+    this.unsaved = [];
+    for (const cell of unsaved) cell.write();
   }
 
   flush() {

@@ -3,7 +3,7 @@
  */
 'use strict';
 
-const { rebuild } = require('./failures');
+const { describeOwn, rebuild } = require('./failures');
 const { failure } = require('../../base/errors');
 const { copyOf, keep, sizeOf } = require('../../payload/payload');
 
@@ -20,10 +20,18 @@ class DirectAnswers {
   /** The handler of `call` has settled. */
   add(call, failed, value) {
     if (!call.open) return;
-    const { dispatcher, records } = this.workers;
+    const { dispatcher } = this.workers;
     const answer = failed ? { call, error: dispatcher.describe(value) } : this.copied(call, value);
+    const { cell } = call.record;
+    if (cell === null || !cell.isHolding()) this.deliver(answer);
+    else cell.hold(() => this.deliver(answer), (error) => call.reject(rebuild(error.code, 'yes', error.message, describeOwn(error))));
+  }
+
+  deliver(answer) {
+    const { call } = answer;
+    if (!call.open) return;
     // A worker that ended itself may still answer. The calls of one that was fenced have been rejected.
-    const gone = !records.has(call.record.handle);
+    const gone = !this.workers.records.has(call.record.handle);
     if (gone ? this.native.holds() : this.direct.proves(call.record)) this.settle(answer);
     else this.held.push(answer);
   }

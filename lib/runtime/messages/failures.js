@@ -27,6 +27,11 @@ function describe(reason) {
   return isOwnCode(body.code) ? { ...body, code: 'DW_ERR_REJECTED', delivered: undefined, cause: body } : body;
 }
 
+/** The same for an error of the package that is the outcome of the call itself, and keeps its code. */
+function describeOwn(error) {
+  return plain(error, MAX_CAUSES);
+}
+
 /** The stack of a handler's error, cut to the length that callers receive; `undefined` if it has none. */
 function stackOf(reason, maxMessageBytes) {
   try {
@@ -142,5 +147,6 @@ function causeFrom(cause, depth) {
 }
 
 module.exports.describe = describe;
+module.exports.describeOwn = describeOwn;
 module.exports.stackOf = stackOf;
 module.exports.rebuild = rebuild;

@@ -94,6 +94,7 @@ class Receiver {
       this.work(text);
     } finally {
       callBack();
+      if (channel.unsaved.length > 0) channel.save();
       this.draining = false;
       if (channel.dirty && text === undefined) channel.flush();
       else if (channel.dirty) this.written();

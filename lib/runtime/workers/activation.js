@@ -8,8 +8,10 @@ const { idleOf } = require('./idle');
 const { methodsOf } = require('./methods');
 const { firstLine } = require('./reports');
 const { runStep } = require('./steps');
-const { outside } = require('../../base/context');
+const { handle, outside } = require('../../base/context');
 const { clearTimeout, setTimeout } = require('../../base/timers');
+const { dataOf } = require('../data/declaration');
+const { UnreadableData, openCell } = require('../data/loading');
 const { isStructured } = require('../../payload/codec');
 const { CREATION } = require('../../protocol');
 const { Worker, construct } = require('../../worker');
@@ -28,7 +30,7 @@ class Activation {
   }
 
   /** The core placed a worker at this broker, or recovers one here. */
-  create([, handle, id, className, cause, epoch, attempt, attributes, kept], index) {
+  create([, number, id, className, cause, epoch, attempt, attributes, kept, version, data], index) {
     const { core, workers } = this;
     if (!workers.dispatcher.mayStart(index)) return;
     if (!core.channel.native.wants(index, 0)) {
@@ -43,18 +45,21 @@ class Activation {
       WorkerClass = core.lookUp(className);
       maxQueue = concurrencyOf(WorkerClass);
       methods = methodsOf(WorkerClass, Worker);
-      record = outside(() => construct(WorkerClass, className, id, core.broker, attributes, epoch));
+      const declaration = dataOf(WorkerClass, Worker);
+      if (declaration === null) record = outside(() => construct(WorkerClass, className, id, core.broker, attributes, epoch, null));
+      else record = this.constructWithData(openCell(workers, number, declaration, version, data), WorkerClass, className, id, attributes, epoch);
     } catch (error) {
-      if (WorkerClass === undefined) core.channel.native.created(handle, CREATION.CLASS_UNKNOWN, firstLine(error), 0, '');
-      else if (kept === 1) this.reject(handle, error);
-      else core.channel.native.created(handle, CREATION.CONSTRUCTOR_THREW, firstLine(error), 0, '');
+      if (error instanceof UnreadableData) core.channel.native.created(number, CREATION.DATA_UNREADABLE, error.message, 0, JSON.stringify(workers.dispatcher.describe(error)));
+      else if (WorkerClass === undefined) core.channel.native.created(number, CREATION.CLASS_UNKNOWN, firstLine(error), 0, '');
+      else if (kept === 1) this.reject(number, error);
+      else core.channel.native.created(number, CREATION.CONSTRUCTOR_THREW, firstLine(error), 0, '');
       core.channel.touch();
       // The caller of createWorker(), or whose message made the worker, gets the error.
       workers.reports.notConstructed({ id, className, error, answered: cause === CreateCause.NEW || kept === 1 });
       return;
     }
-    workers.records.set(handle, record);
-    record.handle = handle;
+    workers.records.set(number, record);
+    record.handle = number;
     record.owner = workers;
     record.maxQueue = maxQueue;
     record.idle = idleOf(WorkerClass);
@@ -66,17 +71,44 @@ class Activation {
     const { load } = record;
     record.load = 0;
     workers.changeLoad(record, load);
-    const info = Object.defineProperties({ cause }, { epoch: { value: epoch }, attempt: { value: attempt } });
+    const info = infoOf(cause, epoch, attempt, core.afterWipe);
     runStep(workers, record, 'onCreate', info, this.activated);
+  }
+
+  /** What the constructor sends waits like all that the worker sends, if it changed the data before. */
+  constructWithData(cell, WorkerClass, className, id, attributes, epoch) {
+    const beginning = { open: false, record: { cell } };
+    try {
+      return handle(beginning, () => construct(WorkerClass, className, id, this.core.broker, attributes, epoch, cell));
+    } catch (error) {
+      cell.end(error);
+      throw error;
+    }
   }
 
   /** `onCreate` has settled. */
   activated(record) {
     if (record.state !== State.ACTIVATING) return;
-    const { core, workers } = this;
     if (record.kept && record.createFailure !== '') {
       this.drop(record);
       return;
+    }
+    // The first value of its data is stored before anybody is answered.
+    if (record.cell !== null && record.cell.begin()) record.cell.whenStored((error) => this.begun(record, error));
+    else this.begun(record, undefined);
+  }
+
+  /** `error`: its data could not be stored. */
+  begun(record, error) {
+    const { core, workers } = this;
+    if (record.state !== State.ACTIVATING || core.channel === null) return;
+    if (error !== undefined && record.ending === null) {
+      record.createFailure = firstLine(error);
+      record.createError = error;
+      if (record.kept) {
+        this.drop(record);
+        return;
+      }
     }
     workers.slow.end(record);
     clearTimeout(record.overdue);
@@ -103,6 +135,7 @@ class Activation {
     clearTimeout(record.overdue);
     workers.changeLoad(record, 0);
     record.state = State.DESTROYED;
+    if (record.cell !== null) record.cell.end(record.createError);
     workers.records.delete(record.handle);
     this.reject(record.handle, record.createError);
     core.channel.touch();
@@ -115,6 +148,12 @@ class Activation {
       if (this.core.channel === channel) channel.native.tried(handle);
     }, TRIAL_MS);
   }
+}
+
+/** What `onCreate` is given. All but the cause are hidden from loops, as classes may log or compare it. */
+function infoOf(cause, epoch, attempt, afterWipe) {
+  const hidden = { epoch: { value: epoch }, attempt: { value: attempt }, afterWipe: { value: afterWipe && cause === CreateCause.NEW } };
+  return Object.defineProperties({ cause }, hidden);
 }
 
 module.exports.Activation = Activation;

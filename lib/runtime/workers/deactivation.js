@@ -6,6 +6,7 @@
 const { runStep } = require('./steps');
 const { END } = require('../ending');
 const { outside } = require('../../base/context');
+const { failure } = require('../../base/errors');
 const { clearTimeout, monotonicClock, setImmediate, setTimeout } = require('../../base/timers');
 const { Worker } = require('../../worker');
 
@@ -51,7 +52,10 @@ class Deactivation {
     const { direct, records } = this.workers;
     const record = records.get(handle);
     if (record === undefined) return;
-    if (cause === DestroyCause.FENCED) direct.cut(record);
+    if (cause === DestroyCause.FENCED) {
+      direct.cut(record);
+      if (record.cell !== null) record.cell.end(failure('DW_ERR_PEER_LOST', `The worker "${record.id}" was replaced by another instance.`));
+    }
     this.end(record, cause, true);
   }
 
@@ -70,7 +74,9 @@ class Deactivation {
     // The handler that called worker.destroy() goes on until it first waits; only then may onDestroy run.
     const next = () => outside(setImmediate, () => this.destroy(record));
     if (record.ending.recover) next();
-    else this.endForGood(record, next);
+    else if (record.cell === null || !record.cell.busy) this.endForGood(record, next);
+    // A write that is under way would keep the worker after all.
+    else record.cell.whenStored(() => this.endForGood(record, next));
   }
 
   /**
@@ -80,19 +86,24 @@ class Deactivation {
   endForGood(record, next) {
     const { channel, config } = this.core;
     const slot = channel.calls.freeSlot();
+    const { cell } = record;
     if (!channel.native.finish(record.handle, slot)) {
+      if (cell !== null) cell.finish();
       next();
       return;
     }
     let waits = true;
-    const goOn = () => {
+    const goOn = (error) => {
       if (!waits) return;
       waits = false;
       clearTimeout(record.overdue);
+      if (cell !== null && error === undefined) cell.finish();
+      else if (cell !== null) cell.end(error);
       next();
     };
-    channel.calls.set(slot, { resolve: goOn, reject: goOn });
-    record.overdue = outside(setTimeout, goOn, Math.min(REGISTRY_WAIT_MS, config.destroyTimeout));
+    channel.calls.set(slot, { resolve: () => goOn(), reject: goOn });
+    const late = () => goOn(failure('DW_ERR_NOT_STORED', 'The registry did not answer in time.'));
+    record.overdue = outside(setTimeout, late, Math.min(REGISTRY_WAIT_MS, config.destroyTimeout));
   }
 
   /** Runs `onDestroy` after the running handler of a serial worker, which has its share of the time. */
@@ -132,13 +143,23 @@ class Deactivation {
   /** `onDestroy` has settled. */
   destroyed(record) {
     if (record.state !== State.DESTROYING) return;
-    const { direct, records, reports, slow } = this.workers;
+    const { reports, slow } = this.workers;
     clearTimeout(record.overdue);
     slow.end(record);
     if (record.turn !== null) slow.end(record.turn);
     this.workers.changeLoad(record, 0);
     record.state = State.DESTROYED;
     reports.life(record, 'ended', record.ending.cause);
+    // What is not stored yet is, and answers leave that wait for it, before another broker may activate the worker.
+    if (record.cell === null) this.partWith(record);
+    else record.cell.whenStored(() => this.partWith(record));
+  }
+
+  partWith(record) {
+    const { channel } = this.core;
+    const { direct, records } = this.workers;
+    if (channel === null || records.get(record.handle) !== record) return;
+    if (record.cell !== null) record.cell.end(failure('DW_ERR_PEER_LOST', `The worker "${record.id}" ended, or moved.`));
     records.delete(record.handle);
     for (const inbound of record.enders) this.workers.dispatcher.answer(inbound, record, END, undefined);
     if (endedForGood(record) && !this.leaving && direct.handles(record)) this.awaitAnswers(record);

@@ -7,8 +7,9 @@ const { handle: runHandler } = require('../../base/context');
 const { AskOutcome, TellOutcome } = require('./outcome');
 const { END } = require('../ending');
 const { runOnAsk, runOnTell } = require('./handlers');
-const { describe, stackOf } = require('../messages/failures');
+const { describe, describeOwn, stackOf } = require('../messages/failures');
 const { firstLine } = require('./reports');
+const { keep } = require('../../payload/payload');
 const { Worker } = require('../../worker');
 
 const { State, DestroyCause } = Worker;
@@ -131,17 +132,42 @@ class Dispatcher {
     try {
       payload = this.workers.encode(record, value);
     } catch (error) {
-      this.answerFailure(inbound, this.unserializableAnswer(record, method, error));
+      this.answerFailure(inbound, record, this.unserializableAnswer(record, method, error));
       return;
     }
-    this.native.reply(inbound, payload.data, payload.form);
+    if (record.cell !== null && record.cell.isHolding()) this.answerLater(inbound, record, payload);
+    else this.reply(inbound, payload.data, payload.form);
+  }
+
+  reply(inbound, data, form) {
+    if (this.core.channel === null) return;
+    this.native.reply(inbound, data, form);
     this.core.channel.touch();
   }
 
-  answerFailure(inbound, reason) {
+  /** The last change of the worker's data is not stored yet. */
+  answerLater(inbound, record, { data, form }) {
+    const kept = keep(data, form);
+    this.holdAnswer(inbound, record, () => this.reply(inbound, kept, form));
+  }
+
+  answerFailure(inbound, record, reason) {
     if (this.core.channel === null) return;
     const body = this.describe(reason);
+    if (record.cell !== null && record.cell.isHolding()) this.holdAnswer(inbound, record, () => this.fail(inbound, body));
+    else this.fail(inbound, body);
+  }
+
+  fail(inbound, body) {
+    if (this.core.channel === null) return;
     this.native.fail(inbound, body.message, JSON.stringify(body));
+    this.core.channel.touch();
+  }
+
+  /** A serial worker takes its next message meanwhile. */
+  holdAnswer(inbound, record, send) {
+    record.cell.hold(send, (error) => this.fail(inbound, describeOwn(error)));
+    if (record.maxQueue > 0) this.native.endTurn(inbound);
     this.core.channel.touch();
   }
 

@@ -114,6 +114,7 @@ class Turn extends Outcome {
   close() {
     this.record.ended = (this.record.ended + 1) >>> 0;
     if (this.known !== null) this.workers.contexts.close(this);
+    if (this.record.cell !== null) this.record.cell.compare();
   }
 }
 
@@ -137,7 +138,7 @@ class AskOutcome extends Turn {
   end(failed, value) {
     this.close();
     if (this.began > 0) endHandler('handledAsk', this, failed, value);
-    if (failed) this.workers.dispatcher.answerFailure(this.inbound, value);
+    if (failed) this.workers.dispatcher.answerFailure(this.inbound, this.record, value);
     else this.workers.dispatcher.answer(this.inbound, this.record, this.method, value);
     if (this.record.turn === this) this.workers.dispatcher.endTurn(this);
   }
@@ -187,6 +188,7 @@ class StepOutcome extends Outcome {
       }
       workers.reports.handlerFailed(record, step, step, value, 'warn');
     }
+    if (record.cell !== null) record.cell.compare();
     if (this.opened > 0) workers.dispatcher.done(this.opened);
     this.next(record);
   }

@@ -47,6 +47,13 @@ class Reports {
     if (!answered) reporter.unheard('constructor', message, error);
   }
 
+  /** A change of a worker's data could not be stored. */
+  notStored(handle, error) {
+    const record = this.core.workers.records.get(handle);
+    if (record === undefined) return;
+    this.core.reporter.logOften('not stored', 'error', `Worker ${record.id}: ${error.message}`, { ...fieldsOf(record), err: error });
+  }
+
   /** A step of a worker's life, or a handler that its end waits for, took longer than it may. */
   overdue(record, message, method) {
     const fields = method === undefined ? fieldsOf(record) : { ...fieldsOf(record), method };

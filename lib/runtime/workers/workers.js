@@ -59,6 +59,11 @@ class Workers {
     this.contexts.suspended();
   }
 
+  /** The server may have lost what workers stored: they store it again. */
+  restored() {
+    for (const { cell } of this.records.values()) if (cell !== null) cell.doubt();
+  }
+
   /** The broker has ended: its workers no longer belong to it. */
   abandon() {
     this.slow.stop();
@@ -67,6 +72,7 @@ class Workers {
       clearTimeout(record.overdue);
       record.state = State.DESTROYED;
       record.load = 0;
+      if (record.cell !== null) record.cell.end(this.core.inFlight('closed'));
     }
     this.deactivation.abandon();
     this.records.clear();

@@ -4,7 +4,7 @@ use crate::broker::activation::mailbox::{Mailbox, Turns, MAX_MAILBOX};
 use crate::broker::activation::requests::MAX_CREATING_PER_CONNECTION;
 use crate::broker::js::delivery::{Delivery, Handle};
 use crate::clock::boot_millis;
-use crate::coordination::{Entry, EntryState, Held};
+use crate::coordination::{Entry, EntryState, Held, Loaded};
 use crate::error::{Failure, Outcome};
 use crate::ids::{ClassName, Epoch, WorkerId};
 use crate::transport::Connection;
@@ -205,6 +205,16 @@ impl Resident {
         Held { entry: (*self.entry).clone(), state: EntryState::Active, load: self.load }
     }
 
+    /// Something of it is stored: from now on only its own end deletes it.
+    pub fn keep(&mut self) {
+        if self.finished || self.entry.lasting.has_data {
+            return;
+        }
+        let mut entry = (*self.entry).clone();
+        (entry.lasting.kept, entry.lasting.has_data) = (true, true);
+        self.entry = Arc::new(entry);
+    }
+
     fn admit(&mut self, mut delivery: Delivery, last_inbound: &AtomicU64) -> Admission {
         match self.refusal(&delivery) {
             None => {}
@@ -287,14 +297,16 @@ impl Residents {
 
     /// Takes a worker in. One that is here already stays: its creators are given back; one that is leaving remembers
     /// its successor.
-    pub(crate) fn insert(&mut self, entry: &Arc<Entry>, load: u64, creators: Vec<Creator>) -> Insertion {
+    pub(crate) fn insert(&mut self, entry: &Arc<Entry>, data: &Loaded, load: u64, creators: Vec<Creator>) -> Insertion {
         if let Some((_, resident)) = self.by_id_mut(entry.id.as_str()) {
             if resident.state != State::Leaving || resident.epoch >= entry.epoch {
                 return Insertion::Here(creators);
             }
             let before = resident.successor.take().map(|successor| successor.1).unwrap_or_default();
             let creators = before.into_iter().chain(creators).collect();
-            resident.successor = Some(Box::new(((**entry).clone(), creators)));
+            let mut entry = (**entry).clone();
+            entry.lasting.data = data.clone();
+            resident.successor = Some(Box::new((entry, creators)));
             return Insertion::Later;
         }
         let handle = self.last.fetch_add(1, Ordering::Relaxed) + 1;

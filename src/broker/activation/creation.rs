@@ -277,7 +277,7 @@ impl Creations {
         let gone = match self.withdraw_reservation(reservation).await {
             Ok(true) => true,
             Ok(false) => match self.context.coordinator.locate(&reservation.id).await {
-                Ok(Location::None) => true,
+                Ok(Location::None | Location::Asleep { .. }) => true,
                 Ok(Location::Owned { epoch, .. }) => epoch != reservation.epoch,
                 _ => false,
             },

@@ -7,10 +7,12 @@ use crate::broker::activation::catalog::State;
 use crate::broker::activation::lifecycle::Lifecycle;
 use crate::broker::calls::table::Place;
 use crate::broker::js::delivery::{Handle, Origin};
+use crate::broker::js::event::{DestroyCause, Event};
 use crate::broker::js::report::Ended;
 use crate::clock::boot_millis;
 use crate::coordination::{Fate, Release, Sleep};
 use crate::error::{Code, Failure};
+use crate::level::Level;
 use crate::lock::lock;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -93,5 +95,22 @@ impl Lifecycle {
         let (asks, _) = lock(&self.workers.inbound).handled_by(handle);
         self.cut_asks(handle, &asks);
         self.workers.registrar.sleep(handle, sleep, 0);
+    }
+
+    /// Another instance has a higher epoch: this one ends.
+    pub(super) fn fence(self: &Arc<Self>, handle: Handle) {
+        if let Some(resident) = lock(&self.workers.residents).get_mut(handle) {
+            // From now on what arrives waits in the mailbox, behind what is in the queue already.
+            resident.state = State::Leaving;
+            self.context
+                .log(Level::Error, format!("The worker \"{}\" lives elsewhere too: this instance ends.", resident.id));
+        }
+        for delivery in self.context.inbox.forget(|gone| gone == handle) {
+            self.workers.send_back(delivery, Code::WorkerNotFound);
+        }
+        let (asks, _) = lock(&self.workers.inbound).handled_by(handle);
+        self.cut_asks(handle, &asks);
+        self.context.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
+        self.move_out(handle);
     }
 }

@@ -150,6 +150,7 @@ impl Lifecycle {
             let release = Release { id: resident.id.clone(), epoch: resident.epoch, fate };
             resident.making.failure = Some(Box::new(match creation {
                 Creation::Rejected => activation_failure(&resident.id, body),
+                Creation::Unreadable => unreadable_data(&resident.id, body),
                 Creation::Threw => Failure::new(Code::Rejected, message),
                 Creation::ClassMissing | Creation::Done => Failure::new(Code::ClassUnknown, message),
             }));
@@ -228,13 +229,23 @@ impl Lifecycle {
 
 /// Whether what a worker could not be made for fails the messages that wait for it: else they look for it again.
 pub(super) fn fails_messages(code: Code) -> bool {
-    code == Code::Activation
+    matches!(code, Code::Activation | Code::DataFormat)
 }
 
 /// What the calls that made a worker fail with. `cause`: its error as JSON text.
 fn activation_failure(id: &WorkerId, cause: &str) -> Failure {
     let text = format!("The worker \"{id}\" could not be activated: its constructor or its onCreate failed.");
+    caused(Code::Activation, text, cause)
+}
+
+/// What they fail with where it cannot read its data.
+fn unreadable_data(id: &WorkerId, cause: &str) -> Failure {
+    let text = format!("The stored data of the worker \"{id}\" cannot be read. Nothing was overwritten.");
+    caused(Code::DataFormat, text, cause)
+}
+
+fn caused(code: Code, text: String, cause: &str) -> Failure {
     let message = serde_json::Value::from(text.as_str());
     let body = format!("{{\"name\":\"Error\",\"message\":{message},\"cause\":{cause}}}");
-    Failure::new(Code::Activation, text).with_body(Bytes::from(body))
+    Failure::new(code, text).with_body(Bytes::from(body))
 }

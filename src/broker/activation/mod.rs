@@ -16,6 +16,7 @@
 //! | recovery: claims, lost answers | [`claims`], [`audit`] |
 //! | workers that end their process: trials, quarantine | [`trials`] |
 //! | writes into the registry, batched | [`registrar`], [`registration`] |
+//! | data of workers, written in batches | [`saving`] |
 //! | what a search for a route asks of the workers here | [`local`] |
 
 pub(crate) mod audit;
@@ -37,6 +38,7 @@ pub(crate) mod reservation;
 pub(crate) mod restore;
 pub(crate) mod returns;
 pub(crate) mod room;
+pub(crate) mod saving;
 pub(crate) mod take_up;
 pub(crate) mod trials;
 pub(crate) mod turns;

@@ -23,19 +23,21 @@ impl Lifecycle {
     }
 
     /// A worker that stands under this incarnation begins to live here.
-    pub fn move_in(self: &Arc<Self>, entry: Entry, creators: Vec<Creator>) {
+    pub fn move_in(self: &Arc<Self>, mut entry: Entry, creators: Vec<Creator>) {
         if !is_one_json_object(entry.attributes.as_bytes()) {
             return self.refuse_entry(entry, creators);
         }
         self.members.saw(&entry.id, entry.epoch);
         let searched = entry.attempt > 1 || entry.cause != Cause::New;
+        // JavaScript has it from now on. An entry that waits for its turn keeps it.
+        let data = std::mem::take(&mut entry.lasting.data);
         let entry = Arc::new(entry);
         let mut residents = lock(&self.workers.residents);
-        match residents.insert(&entry, RESERVED_LOAD, creators) {
+        match residents.insert(&entry, &data, RESERVED_LOAD, creators) {
             Insertion::New(handle) => {
                 self.trials.judge_past(handle, &entry);
                 drop(residents);
-                self.context.inbox.push(Event::Create { handle, entry });
+                self.context.inbox.push(Event::Create { handle, entry, data });
                 if searched {
                     self.routes.wake_searches();
                 }

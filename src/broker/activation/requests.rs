@@ -175,6 +175,11 @@ impl Inbound {
         Some(Closed { place: open.place, cancelled: open.cancelled, turn_of: open.turn_of })
     }
 
+    /// The handler ended and its answer waits: it is nobody's turn any more. The worker whose turn it was; 0: of none.
+    pub(crate) fn end_turn(&mut self, inbound: u64) -> Handle {
+        self.open.get_mut(&inbound).map_or(0, |open| std::mem::take(&mut open.turn_of))
+    }
+
     /// JavaScript is given it for a handler of this worker; 0: that did not start after all.
     pub(crate) fn give_to(&mut self, inbound: u64, worker: Handle) {
         if let Some(open) = self.open.get_mut(&inbound) {

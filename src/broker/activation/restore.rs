@@ -7,6 +7,7 @@ use crate::broker::activation::lifecycle::Lifecycle;
 use crate::broker::activation::workers::Workers;
 use crate::broker::activation::write_back::WriteBack;
 use crate::broker::context::shared::Context;
+use crate::broker::js::event::Event;
 use crate::broker::lease::room::Lease;
 use crate::broker::membership::members::Members;
 use crate::clock::boot_millis;
@@ -123,7 +124,11 @@ impl Restore {
     }
 
     fn moved_in_with(&self, joined: &Joined) {
-        self.members.settled_in(joined);
+        let wiped = self.members.settled_in(joined);
+        if wiped {
+            self.context.log(Level::Error, "Redis lost its data. Workers that are awake are put back with theirs; workers that were asleep are lost.");
+        }
+        self.context.inbox.push(Event::Restored { wiped });
         self.lease.is_well();
         self.members.changes.verify_at_next_look();
         self.context

@@ -6,6 +6,7 @@ use crate::broker::activation::lifecycle::Lifecycle;
 use crate::broker::activation::registration::Registration;
 use crate::broker::activation::reservation::Creations;
 use crate::broker::activation::restore::Restore;
+use crate::broker::activation::saving::Saving;
 use crate::broker::activation::trials::Trials;
 use crate::broker::activation::workers::Workers;
 use crate::broker::calls::in_flight::InFlight;
@@ -29,6 +30,8 @@ pub struct Activation {
     pub lifecycle: Arc<Lifecycle>,
     /// What is written into the registry.
     pub registration: Arc<Registration>,
+    /// Data of workers that is written.
+    pub saving: Arc<Saving>,
     /// Workers that are to be made again.
     pub recovery: Arc<Recovery>,
     /// Putting back what is held after Redis lost it.
@@ -53,9 +56,10 @@ impl Activation {
         let trials = Trials::new(context, members);
         let lifecycle = Lifecycle::new(&workers, &creators, &trials);
         let registration = Registration::new(&lifecycle);
+        let saving = Saving::new(&lifecycle);
         let recovery = Recovery::new(&lifecycle);
         let restore = Restore::new(&lifecycle);
         let creations = Creations::new(&workers, &creators, &directory.reports);
-        Self { workers, creators, trials, lifecycle, registration, recovery, restore, creations }
+        Self { workers, creators, trials, lifecycle, registration, saving, recovery, restore, creations }
     }
 }

@@ -52,6 +52,14 @@ impl Workers {
         (!closed.cancelled).then_some(closed.place)
     }
 
+    /// The handler of this ask ended, and its answer waits for something else: the worker's next turn begins.
+    pub fn end_turn(&self, inbound: u64) {
+        let worker = lock(&self.inbound).end_turn(inbound);
+        if worker > 0 {
+            self.next_turn(worker, inbound, true);
+        }
+    }
+
     /// A worker is done with the message of this number, whose handler ran or not, or may begin (0). From the JavaScript
     /// thread.
     pub fn next_turn(&self, worker: Handle, ended: u64, handled: bool) {

@@ -7,12 +7,9 @@ use crate::broker::activation::lifecycle::Lifecycle;
 use crate::broker::activation::workers::Workers;
 use crate::broker::context::shared::Context;
 use crate::broker::js::delivery::Handle;
-use crate::broker::js::event::{DestroyCause, Event};
 use crate::coordination::{
     Cause, CoordinationResult, EntryState, Fate, Held, Owned, Release, Restoration, CHUNK, MAX_LOAD,
 };
-use crate::error::Code;
-use crate::level::Level;
 use crate::lock::lock;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
@@ -117,26 +114,9 @@ impl WriteBack {
             Restoration::NotMember => Ok(false),
             Restoration::Restored(stands) => {
                 let fenced = handles.into_iter().zip(stands).filter(|(_, stands)| !stands);
-                fenced.for_each(|(handle, _)| self.fence(handle));
+                fenced.for_each(|(handle, _)| self.lifecycle.fence(handle));
                 Ok(true)
             }
         }
-    }
-
-    /// Another instance has a higher epoch: this one ends.
-    fn fence(self: &Arc<Self>, handle: Handle) {
-        if let Some(resident) = lock(&self.workers.residents).get_mut(handle) {
-            // From now on what arrives waits in the mailbox, behind what is in the queue already.
-            resident.state = State::Leaving;
-            self.context
-                .log(Level::Error, format!("The worker \"{}\" lives elsewhere too: this instance ends.", resident.id));
-        }
-        for delivery in self.context.inbox.forget(|gone| gone == handle) {
-            self.workers.send_back(delivery, Code::WorkerNotFound);
-        }
-        let (asks, _) = lock(&self.workers.inbound).handled_by(handle);
-        self.lifecycle.cut_asks(handle, &asks);
-        self.context.inbox.push(Event::Destroy { handle, cause: DestroyCause::Fenced });
-        self.lifecycle.move_out(handle);
     }
 }

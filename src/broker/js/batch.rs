@@ -6,6 +6,7 @@
 use crate::broker::js::delivery::{Delivery, Origin};
 use crate::broker::js::event::Event;
 use crate::broker::js::protocol::{EventKind, APART, FORMS, FORM_STRING};
+use crate::coordination::{Loaded, Stored};
 use crate::error::Failure;
 use crate::wire::message::{Encoding, Payload};
 use bytes::Bytes;
@@ -115,7 +116,7 @@ impl BatchWriter {
             Event::Message(delivery) => self.message(delivery),
             // Marks are taken out before a batch is written.
             Event::Mark(_) => self.text.extend_from_slice(b"[-1"),
-            Event::Create { handle, entry } => {
+            Event::Create { handle, entry, data } => {
                 self.open(EventKind::Create);
                 self.number(u64::from(*handle));
                 self.string(entry.id.as_str());
@@ -126,6 +127,7 @@ impl BatchWriter {
                 self.text.push(b',');
                 self.text.extend_from_slice(entry.attributes.as_bytes());
                 self.number(u64::from(entry.lasting.kept));
+                self.data(data);
             }
             Event::Destroy { handle, cause } => {
                 self.open(EventKind::Destroy);
@@ -144,6 +146,7 @@ impl BatchWriter {
             Event::Suspended => self.notice(&["suspended"]),
             Event::Resumed => self.notice(&["resumed"]),
             Event::Readiness => self.notice(&["readiness"]),
+            Event::Restored { wiped } => self.notice(&["restored", if *wiped { "wiped" } else { "" }]),
             Event::Direct { handle } => {
                 self.open(EventKind::Direct);
                 self.number(u64::from(*handle));
@@ -172,6 +175,19 @@ impl BatchWriter {
             }
         }
         self.text.push(b']');
+    }
+
+    /// Version and value of what is stored; -1 where it is missing or no JSON text; nothing where nothing was stored.
+    fn data(&mut self, data: &Loaded) {
+        match data {
+            Loaded::Nothing => {}
+            Loaded::Stored(Stored { version, text, .. }) if is_one_json_value(text.as_bytes()) => {
+                self.number(u64::from(*version));
+                self.text.push(b',');
+                self.text.extend_from_slice(text.as_bytes());
+            }
+            Loaded::Stored(_) | Loaded::Missing => self.text.extend_from_slice(b",-1"),
+        }
     }
 
     fn message(&mut self, delivery: &Delivery) {

@@ -1,7 +1,7 @@
 //! What the core tells JavaScript.
 
 use crate::broker::js::delivery::{Delivery, Handle};
-use crate::coordination::Entry;
+use crate::coordination::{Entry, Loaded};
 use crate::error::Failure;
 use crate::level::Level;
 use crate::transport::Connection;
@@ -49,6 +49,8 @@ pub enum Event {
     Create {
         handle: Handle,
         entry: Arc<Entry>,
+        /// What it has stored.
+        data: Loaded,
     },
     /// All that this broker sent to this worker of its own came before: what JavaScript keeps for it may start.
     Direct {
@@ -84,6 +86,10 @@ pub enum Event {
     Resumed,
     /// Whether the broker is ready may have changed.
     Readiness,
+    /// The registry lost something, and this broker has put its part back. `wiped`: it was empty.
+    Restored {
+        wiped: bool,
+    },
     /// Nobody waits for the answer to this ask any more.
     Cancel {
         inbound: u64,

@@ -11,6 +11,8 @@ pub enum Creation {
     ClassMissing,
     /// It is kept, and its constructor or its `onCreate` failed.
     Rejected,
+    /// Its stored data cannot be read.
+    Unreadable,
 }
 
 /// How a worker ended.

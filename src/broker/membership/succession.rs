@@ -110,8 +110,11 @@ impl Members {
     }
 
     /// Everything that this broker holds was put into this database.
-    pub fn settled_in(&self, joined: &Joined) {
-        lock(&self.remembered).settled_in(joined);
+    pub fn settled_in(&self, joined: &Joined) -> bool {
+        let mut remembered = lock(&self.remembered);
+        let before = remembered.generation().to_owned();
+        remembered.settled_in(joined);
+        !before.is_empty() && before != remembered.generation()
     }
 
     /// Evicts the other life where it is dead, and otherwise waits a moment. `false`: it lives, or it cannot be told.

@@ -1,0 +1,56 @@
+/**
+ * The data that a worker begins with: what is stored, migrated where its class is newer, or the first value.
+ */
+'use strict';
+
+const { DataCell } = require('./cell');
+const { checkData } = require('./frozen');
+const { isThenable } = require('../../base/promises');
+
+/** The event of the core says so where something was stored that is not there any more, or is no JSON. */
+const MISSING = -1;
+
+/** What is stored cannot be read. Nothing overwrites it. */
+class UnreadableData extends Error {}
+
+/**
+ * @param {Workers} workers
+ * @param {number} handle of the worker
+ * @param {object} declaration of its class
+ * @param {number} [version] of what is stored, if anything is
+ * @param {*} [stored]
+ * @returns {DataCell}
+ * @throws {UnreadableData} where what is stored cannot be read or migrated; what `initial()` throws
+ */
+function openCell(workers, handle, declaration, version, stored) {
+  const cell = new DataCell(workers, handle, declaration);
+  if (version === undefined) {
+    const value = declaration.initial();
+    cell.load(settled(value, 'initial()'), { exists: false, migrated: false });
+  } else {
+    const migrated = version !== declaration.version;
+    cell.load(migrated ? migrate(declaration, version, stored) : stored, { exists: true, migrated });
+  }
+  return cell;
+}
+
+function migrate({ version: wanted, migrate: convert }, version, stored) {
+  if (version === MISSING) throw new UnreadableData('Something was stored, and it is missing or was written by another program');
+  if (version > wanted) throw new UnreadableData(`It was written by version ${version} of the class, and this is version ${wanted}`);
+  if (convert === undefined) throw new UnreadableData(`It was written by version ${version} of the class, and static data of version ${wanted} has no migrate()`);
+  try {
+    const value = settled(convert(stored, version), 'migrate()');
+    checkData(value);
+    return value;
+  } catch (error) {
+    throw Object.assign(new UnreadableData(`migrate() failed: ${error?.message ?? error}`), { cause: error });
+  }
+}
+
+function settled(value, what) {
+  if (isThenable(value)) throw new TypeError(`Expected a value from ${what} of static data, and not a promise`);
+  return value;
+}
+
+module.exports.UnreadableData = UnreadableData;
+module.exports.openCell = openCell;
