@@ -15,7 +15,7 @@ const EVENT = Object.freeze({
   ASK: 2,
   /** [inbound, handle, method, data]: a tell. `inbound` is the negative number of its connection where the core does not wait for its end. */
   TELL: 3,
-  /** [handle, id, class, cause, epoch, attempt, attributes, kept, version, data]: construct this worker. `version`, `data`: what it has stored. */
+  /** [handle, id, class, cause, epoch, attempt, attributes, kept, version, data, timers]: construct this worker. `version`, `data`: what it has stored. */
   CREATE: 4,
   /** [handle, cause]: end this worker. */
   DESTROY: 5,

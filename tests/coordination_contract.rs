@@ -25,6 +25,7 @@ mod contract {
     pub mod placement;
     pub mod stored;
     pub mod texts;
+    pub mod timers;
 }
 
 use contract::cluster::{Cluster, Connect, Disturb, Handle};
@@ -305,6 +306,14 @@ cases! {
         nothing_sleeps_while_the_registry_may_have_forgotten_something
         a_wake_of_any_idle_worker_can_be_withdrawn
         no_ttl_ends_a_worker_that_sleeps
+    }
+    timers {
+        a_timer_that_is_due_makes_its_sleeping_worker_wait_for_an_owner
+        who_falls_asleep_with_the_first_timer_of_its_class_tells_it
+        a_worker_whose_broker_died_or_left_is_woken_too
+        a_worker_whose_activation_fails_is_not_rung_for_at_once
+        only_a_member_rings_and_only_in_a_settled_registry
+        many_are_rung_in_steps_in_the_order_of_their_times
     }
     lasting {
         a_kept_worker_sleeps_where_another_would_be_deleted

@@ -16,9 +16,9 @@ use crate::broker::js::event::Event;
 use crate::broker::js::queue::Inbox;
 use crate::broker::js::report::{Creation, Ended};
 use crate::config::{BrokerConfig, CoordinatorConfig, Credentials, Sockets};
-use crate::coordination::{Cursor, Fate, PlaceRequest, Stored, WorkerFilter, WorkerState};
+use crate::coordination::{Cursor, Fate, PlaceRequest, Stored, Timers, WorkerFilter, WorkerState};
 use crate::error::Failure;
-use crate::ids::{BrokerId, ClassName, ClusterName, Epoch, Incarnation, WorkerId};
+use crate::ids::{BrokerId, ClassName, ClusterName, Epoch, Incarnation, ServerTime, WorkerId};
 use napi::bindgen_prelude::Function;
 use napi::{Env, Error, JsString, Status};
 use napi_derive::napi;
@@ -328,13 +328,26 @@ impl NativeBroker {
         }
     }
 
-    /// Stores the data of a worker that lives here; an event under the slot says what became of it. `text`: exactly one JSON value.
+    /// Stores the data and the timers of a worker that lives here; an event under the slot says what became of it. `text`: exactly one JSON
+    /// value, or empty where it has no data; `timers`: the same. `next`: when the next timer is due, ms; 0: none.
     #[napi(catch_unwind)]
-    pub fn save(&self, handle: Handle, slot: f64, version: u32, revision: f64, text: String) {
+    #[allow(clippy::too_many_arguments)]
+    pub fn save(
+        &self,
+        handle: Handle,
+        slot: f64,
+        version: u32,
+        revision: f64,
+        text: String,
+        next: f64,
+        timers: String,
+    ) {
         match self.core.life() {
             Err(failure) => self.fail_slot(slot, failure),
             Ok(life) => {
-                life.activation.saving.save(handle, slot as u64, Stored { version, revision: revision as u64, text })
+                let timers = Timers { next: ServerTime(next as u64), text: timers };
+                let data = Stored { version, revision: revision as u64, text, timers };
+                life.activation.saving.save(handle, slot as u64, data);
             }
         }
     }

@@ -84,7 +84,8 @@ impl Core {
     pub fn host(&self, class: ClassName) {
         lock(&self.hosted).insert(class.clone());
         if let Ok(life) = self.life() {
-            life.membership.members.host(class);
+            life.membership.members.host(class.clone());
+            life.activation.alarms.read([class]);
         }
     }
 

@@ -15,10 +15,12 @@ pub(crate) async fn keep_signals(life: Arc<Life>) {
             Ok(Signal::Pending { cluster, class, waiting, worker }) => {
                 life.activation.recovery.hear_of_waiting(&cluster, class, waiting, &worker);
             }
+            Ok(Signal::Timer { cluster, class, next }) => life.activation.alarms.hear(&cluster, class, next),
             Ok(Signal::Dead { incarnation, before, version }) => {
                 life.membership.view.hear_of_death(&incarnation, before, version).await;
             }
             Ok(Signal::Settled) => {
+                life.activation.alarms.read_all();
                 life.membership.members.changes.moved();
                 life.membership.members.changes.look_now();
             }
@@ -43,6 +45,7 @@ pub(crate) async fn keep_signals(life: Arc<Life>) {
                 life.membership.members.check_server();
                 life.membership.members.changes.look_now();
                 life.membership.members.claim_everything();
+                life.activation.alarms.read_all();
                 life.activation.workers.audit();
             }
             Err(RecvError::Closed) => return,

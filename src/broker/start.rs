@@ -149,11 +149,13 @@ impl Core {
         life.context.spawn("signals", keep_signals(life.clone()));
         life.context.spawn("record", life.membership.view.clone().keep_record());
         life.context.spawn("claims", life.activation.recovery.clone().keep_claiming());
+        life.context.spawn("timers", life.activation.alarms.clone().keep());
         life.context.spawn("audit", life.activation.recovery.clone().keep_audit());
         // What was registered while this life was being made.
         for class in lock(&self.hosted).iter() {
             life.membership.members.host(class.clone());
         }
+        life.activation.alarms.read_all();
     }
 
     async fn listen(&self, life: &Arc<Life>) -> Outcome<Endpoint> {

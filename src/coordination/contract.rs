@@ -3,7 +3,8 @@
 use super::{
     Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Commit, Committed, Complaint, CoordinationResult,
     Death, Erasure, Eviction, Fate, Held, Inventory, Joined, Known, LoadChange, Location, Look, Membership, Owned,
-    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Sighting, Signal, Sleep, Slept,
+    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Ring, RingRequest, Sighting, Signal, Sleep,
+    Slept,
 };
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
 use async_trait::async_trait;
@@ -106,6 +107,11 @@ pub trait Coordinator: Inventory + Send + Sync + 'static {
     /// [`CHUNK`](super::CHUNK) may be several steps. No lease is asked for. After a lost answer a repeated call says
     /// [`Slept::Elsewhere`] of one that is asleep.
     async fn sleep(&self, owner: &Incarnation, sleeps: &[Sleep]) -> CoordinationResult<Vec<Slept>>;
+
+    /// Workers of these classes that are asleep and whose timers are due are pending from now on, and [`Cause::Wake`](super::Cause::Wake) is why they
+    /// are activated next. Signals `Pending` of each class, and `Timer`, when there were any. `Timer` is also signalled whenever a worker
+    /// falls asleep whose next timer is the first of its class. A worker whose activations fail is not rung for 1, 2, 4 … 60 s.
+    async fn ring(&self, request: &RingRequest) -> CoordinationResult<Ring>;
 
     /// A placement that was provably not delivered is taken back by its creator: `true` when the entry still was
     /// `Placing` under (owner, epoch). On its first attempt ever: deleted. Else back to pending, and signals `Pending`.

@@ -19,6 +19,7 @@
 //! | `{ns}:dead` | hash: incarnation → fate (`lua/salvage.lua`). Gone while workers of it are left |
 //! | `{ns}:trials` | hash: incarnation → the suspect that it activated last (`lua/trial.lua`) |
 //! | `{ns}:pending:<cluster>:<class>` | zset: worker id → created. One a class, so that a claim touches only what its claimer hosts |
+//! | `{ns}:timers:<cluster>:<class>` | zset: worker id → when its next timer is due (ms): workers that are asleep (`lua/timers.lua`) |
 //! | `{ns}:later:<cluster>:<class>` | zset: worker id → when it may be claimed (ms): suspects, and workers that came back by themselves too often |
 //!
 //! Names of namespaces, clusters and classes are escaped; incarnations are hex, worker ids come last: no two things share a key.
@@ -85,6 +86,10 @@ impl Keys {
     /// Of the pending ones those that wait for their time, and suspects.
     pub fn later(&self, cluster: &ClusterName, class: &ClassName) -> String {
         format!("{}later:{}:{}", self.prefix, escape(cluster.as_str()), escape(class.as_str()))
+    }
+    /// Workers that are asleep, by their next timers.
+    pub fn timers(&self, cluster: &ClusterName, class: &ClassName) -> String {
+        format!("{}timers:{}:{}", self.prefix, escape(cluster.as_str()), escape(class.as_str()))
     }
     /// The channel of hints.
     pub fn hints(&self) -> &str {

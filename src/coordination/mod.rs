@@ -41,14 +41,14 @@ mod workers;
 
 pub use contract::Coordinator;
 pub use death::{Death, Eviction};
-pub use idle::{Sleep, Slept};
+pub use idle::{Ring, RingRequest, Sleep, Slept};
 pub use inventory::{Cursor, Inventory, ListedBroker, ListedWorker, WorkerFilter, WorkerPage, WorkerState};
 pub use members::{BrokerRecord, Holder, Joined, Member, Membership, Registration, Renewal};
 pub use placement::{Claim, ClaimRequest, PlaceRequest, Placement, Purpose};
 pub use restoration::{Announcement, Held, Restoration};
 pub use roll::{Changes, Departure, Expiry, Known, Look, Sighting, DEPARTURES, OVERDUE};
 pub use signal::{Complaint, Signal};
-pub use stored::{Commit, Committed, Erasure, Lasting, Loaded, Stored, MAX_DATA};
+pub use stored::{Commit, Committed, Erasure, Lasting, Loaded, Stored, Timers, MAX_DATA};
 pub use workers::{Activation, Cause, Entry, EntryState, Fate, LoadChange, Location, Owned, Owner, Release};
 
 use std::time::Duration;

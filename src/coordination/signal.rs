@@ -1,6 +1,6 @@
 //! Hints that the shared state sends to brokers.
 
-use crate::ids::{ClassName, ClusterName, Incarnation, WorkerId};
+use crate::ids::{ClassName, ClusterName, Incarnation, ServerTime, WorkerId};
 
 /// Why a broker cannot use another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +33,8 @@ pub enum Signal {
     Members,
     /// So many workers of this class wait to be made again in this cluster; one of them is this.
     Pending { cluster: ClusterName, class: ClassName, waiting: u64, worker: WorkerId },
+    /// When the next timer of a worker of this class is due that is asleep in this cluster; `None`: there is none.
+    Timer { cluster: ClusterName, class: ClassName, next: Option<ServerTime> },
     /// This incarnation is dead, which took the members from the first version to the second.
     Dead { incarnation: Incarnation, before: u64, version: u64 },
     /// Workers that waited to be made again have an owner now.

@@ -1,6 +1,6 @@
-//! Data that outlives its worker's process: what is stored, and how it is written and read.
+//! Data and timers that outlive their worker's process: what is stored, and how it is written and read.
 
-use crate::ids::{Epoch, WorkerId};
+use crate::ids::{Epoch, ServerTime, WorkerId};
 
 /// Bytes of JSON that the data of one worker takes at most, where the application sets no lower limit.
 pub const MAX_DATA: usize = 1 << 20;
@@ -12,7 +12,17 @@ pub struct Stored {
     pub version: u32,
     /// Grows with every write.
     pub revision: u64,
-    /// JSON text, never interpreted here.
+    /// JSON text, never interpreted here; empty where only its timers are stored.
+    pub text: String,
+    pub timers: Timers,
+}
+
+/// The timers of a worker. One that sleeps is woken by the next of them.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Timers {
+    /// When the next one is due; zero: there is none.
+    pub next: ServerTime,
+    /// JSON text, never interpreted here; empty without any.
     pub text: String,
 }
 

@@ -6,7 +6,7 @@ use dworker::coordination::*;
 use dworker::ids::Epoch;
 
 fn data(revision: u64, text: &str) -> Stored {
-    Stored { version: 7, revision, text: text.into() }
+    Stored { version: 7, revision, text: text.into(), timers: Timers::default() }
 }
 
 fn kept(broker: &Broker, id: &str) -> PlaceRequest {

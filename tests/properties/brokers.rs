@@ -35,7 +35,7 @@ const LOADS: [u64; 6] = [0, 1, 2, 50, MAX_LOAD, u64::MAX];
 const COMPLAINTS: [Complaint; 3] = [Complaint::Unreachable, Complaint::Refused, Complaint::Silent];
 
 /// How often each operation is drawn, against the others: so many of each are in the bag that they are drawn from.
-const WEIGHTS: [(&str, usize); 36] = [
+const WEIGHTS: [(&str, usize); 37] = [
     ("open", 4),
     ("close", 4),
     ("local_host", 4),
@@ -67,6 +67,7 @@ const WEIGHTS: [(&str, usize); 36] = [
     ("commit", 6),
     ("erase", 3),
     ("sleep", 5),
+    ("ring", 5),
     ("owned", 4),
     ("request_restart", 4),
     ("complain", 4),
@@ -399,13 +400,33 @@ impl Brokers {
                 let (owner, items) = self.items(random);
                 let commit = |(id, epoch)| {
                     let revision = random.below(4);
-                    Commit { id, epoch, data: Stored { version: 1, revision, text: random.below(100).to_string() } }
+                    Commit {
+                        id,
+                        epoch,
+                        data: Stored {
+                            version: 1,
+                            revision,
+                            text: random.below(100).to_string(),
+                            timers: timers(self.now, random),
+                        },
+                    }
                 };
                 Operation::Commit(owner, items.into_iter().map(commit).collect())
             }
             "sleep" => {
                 let (owner, items) = self.items(random);
                 Operation::Sleep(owner, items.into_iter().map(|(id, epoch)| Sleep { id, epoch }).collect())
+            }
+            "ring" => {
+                let by = self.member(random);
+                let home = LIVES.iter().find(|(incarnation, ..)| *incarnation == by.as_str());
+                let cluster = home.map_or("main", |(_, _, cluster)| cluster).into();
+                Operation::Ring(RingRequest {
+                    by,
+                    cluster,
+                    classes: classes(random),
+                    limit: *random.of(&[1, CHUNK, CHUNK]),
+                })
             }
             "erase" => {
                 let (_, id, epoch) = self.item(random);
@@ -515,6 +536,15 @@ fn class(random: &mut Random) -> ClassName {
 
 fn classes(random: &mut Random) -> BTreeSet<ClassName> {
     CLASSES.iter().filter(|_| random.percent(75)).map(ClassName::new).collect()
+}
+
+/// Timers, mostly some that are due soon.
+fn timers(now: ServerTime, random: &mut Random) -> Timers {
+    if random.percent(30) {
+        return Timers::default();
+    }
+    let next = (now.0 + random.below(60_000)).saturating_sub(random.below(10_000));
+    Timers { next: ServerTime(next), text: format!("[{next}]") }
 }
 
 fn fate(random: &mut Random) -> Fate {

@@ -301,6 +301,7 @@ impl Driver {
                 Signal::Foreign(_) => "foreign",
                 Signal::Unreadable(_) => "unreadable",
                 Signal::Claimed => "claimed",
+                Signal::Timer { .. } => "timer",
                 Signal::Unusable { .. } => "unusable",
                 Signal::Resync => "resync",
             };

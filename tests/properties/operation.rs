@@ -39,6 +39,7 @@ pub enum Operation {
     Commit(Incarnation, Vec<Commit>),
     Erase(WorkerId, Option<Epoch>),
     Sleep(Incarnation, Vec<Sleep>),
+    Ring(RingRequest),
     Owned(Incarnation, usize, usize),
     RequestRestart,
     Complain(Incarnation, Incarnation, Complaint),
@@ -70,6 +71,7 @@ pub enum Answer {
     Committed(Vec<Committed>),
     Erasure(Erasure),
     Slept(Vec<Slept>),
+    Ring(Ring),
     Owned(Vec<Owned>, usize),
     Number(u64),
     Listening(bool),
@@ -112,6 +114,7 @@ impl Operation {
             Operation::Commit(..) => "commit",
             Operation::Erase(..) => "erase",
             Operation::Sleep(..) => "sleep",
+            Operation::Ring(..) => "ring",
             Operation::Owned(..) => "owned",
             Operation::RequestRestart => "request_restart",
             Operation::Complain(..) => "complain",
@@ -125,6 +128,7 @@ impl Operation {
         match self {
             Operation::Place(request) => request.id.is_some(),
             Operation::Claim(_) | Operation::RequestRestart | Operation::Signals(_) => false,
+            Operation::Ring(request) => request.limit == CHUNK,
             Operation::Evict(.., limit) | Operation::Leave(.., limit) => *limit == CHUNK,
             _ => true,
         }
@@ -171,6 +175,7 @@ impl Operation {
             Operation::Pardon(id) => on.pardon(id).await.map(|freed| Answer::Flags(vec![freed])),
             Operation::Commit(owner, commits) => on.commit(owner, commits).await.map(Answer::Committed),
             Operation::Sleep(owner, sleeps) => on.sleep(owner, sleeps).await.map(Answer::Slept),
+            Operation::Ring(request) => on.ring(request).await.map(Answer::Ring),
             Operation::Erase(id, epoch) => on.erase(id, *epoch).await.map(Answer::Erasure),
             Operation::Owned(owner, offset, limit) => {
                 on.owned(owner, *offset, *limit).await.map(|owned| Answer::Owned(owned, *limit))
@@ -245,6 +250,9 @@ impl Answer {
             Answer::Placement(Placement::Gone) => vec!["gone"],
             Answer::Committed(all) => all.iter().map(|each| committed(*each)).collect(),
             Answer::Slept(all) => all.iter().map(|each| slept(*each)).collect(),
+            Answer::Ring(Ring::Rung { rung: 0, next }) if next.iter().all(Option::is_none) => vec!["nobody"],
+            Answer::Ring(Ring::Rung { rung: 0, .. }) => vec!["not yet"],
+            Answer::Ring(Ring::Rung { .. }) => vec!["rung"],
             Answer::Erasure(Erasure::Gone) => vec!["gone"],
             Answer::Erasure(Erasure::Owned(_)) => vec!["owned"],
             Answer::Erasure(Erasure::Unsettled) => vec!["unsettled"],
@@ -253,11 +261,13 @@ impl Answer {
             | Answer::Activation(Activation::Unsettled)
             | Answer::Location(Location::Unsettled)
             | Answer::Claim(Claim::Unsettled)
+            | Answer::Ring(Ring::Unsettled)
             | Answer::Eviction(Eviction::Unsettled) => vec!["unsettled"],
             Answer::Eviction(Eviction::ClockOff { .. }) => vec!["clock off"],
             Answer::Restoration(Restoration::NotMember)
             | Answer::Placement(Placement::NotMember)
             | Answer::Claim(Claim::NotMember)
+            | Answer::Ring(Ring::NotMember)
             | Answer::Eviction(Eviction::NotMember) => {
                 vec!["not a member"]
             }
@@ -424,6 +434,7 @@ pub const EXPECTED: &[(&str, &[&str])] = &[
     ("pardon", &["yes", "no", "unavailable"]),
     ("commit", &["written", "fenced", "unsettled", "unavailable"]),
     ("sleep", &["asleep", "elsewhere", "unsettled", "unavailable"]),
+    ("ring", &["nobody", "not yet", "rung", "not a member", "unsettled", "unavailable"]),
     ("erase", &["gone", "owned", "unsettled", "unavailable"]),
     ("owned", &["nothing", "a full page", "all", "unavailable"]),
     ("request_restart", &["done", "unavailable"]),

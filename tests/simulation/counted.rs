@@ -213,6 +213,9 @@ impl Coordinator for Counted {
         let asked = self.inner.sleep(owner, sleeps);
         self.ask("sleep", sleeps.len(), asked, |slept| resp::flags(slept.len())).await
     }
+    async fn ring(&self, request: &RingRequest) -> CoordinationResult<Ring> {
+        self.ask("ring", 1, self.inner.ring(request), |_| resp::number()).await
+    }
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {
         self.ask("withdraw", 1, self.inner.withdraw(owner, id, epoch), |_| resp::number()).await
     }

@@ -13,12 +13,14 @@
 //! | `createWorker`, `findWorker` | [`creation`], [`reservation`], [`take_up`] |
 //! | Redis restarted, wiped, rolled back: putting back what is held | [`restore`], [`write_back`] |
 //! | `agent.destroy()` | [`ending`] |
+//! | timers of workers that are asleep | [`alarms`] |
 //! | recovery: claims, lost answers | [`claims`], [`audit`] |
 //! | workers that end their process: trials, quarantine | [`trials`] |
 //! | writes into the registry, batched | [`registrar`], [`registration`] |
 //! | data of workers, written in batches | [`saving`] |
 //! | what a search for a route asks of the workers here | [`local`] |
 
+pub(crate) mod alarms;
 pub(crate) mod audit;
 pub(crate) mod cancellation;
 pub(crate) mod catalog;

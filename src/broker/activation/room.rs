@@ -1,5 +1,6 @@
 //! The parts of the activation room, and how they are wired.
 
+use crate::broker::activation::alarms::Alarms;
 use crate::broker::activation::claims::Recovery;
 use crate::broker::activation::creators::Creators;
 use crate::broker::activation::lifecycle::Lifecycle;
@@ -38,6 +39,8 @@ pub struct Activation {
     pub restore: Arc<Restore>,
     /// `createWorker` and `findWorker`.
     pub creations: Arc<Creations>,
+    /// Timers of workers that are asleep.
+    pub alarms: Arc<Alarms>,
 }
 
 impl Activation {
@@ -60,6 +63,7 @@ impl Activation {
         let recovery = Recovery::new(&lifecycle);
         let restore = Restore::new(&lifecycle);
         let creations = Creations::new(&workers, &creators, &directory.reports);
-        Self { workers, creators, trials, lifecycle, registration, saving, recovery, restore, creations }
+        let alarms = Alarms::new(&workers);
+        Self { workers, creators, trials, lifecycle, registration, saving, recovery, restore, creations, alarms }
     }
 }

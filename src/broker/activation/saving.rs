@@ -96,7 +96,7 @@ impl Saving {
         let mut queue = lock(&self.queue);
         let mut bytes = 0;
         let fits = queue.iter().take(CHUNK).take_while(|write| {
-            bytes += write.commit.data.text.len();
+            bytes += write.commit.data.text.len() + write.commit.data.timers.text.len();
             bytes <= BATCH_BYTES
         });
         let count = fits.count().max(1).min(queue.len());

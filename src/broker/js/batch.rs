@@ -177,14 +177,24 @@ impl BatchWriter {
         self.text.push(b']');
     }
 
-    /// Version and value of what is stored; -1 where it is missing or no JSON text; nothing where nothing was stored.
+    /// Version and value of what is stored, or two nulls where there is only what follows: its timers, where there are any. -1 where it
+    /// is missing or no JSON text; nothing where nothing was stored.
     fn data(&mut self, data: &Loaded) {
+        let is_json = |text: &str| text.is_empty() || is_one_json_value(text.as_bytes());
         match data {
             Loaded::Nothing => {}
-            Loaded::Stored(Stored { version, text, .. }) if is_one_json_value(text.as_bytes()) => {
-                self.number(u64::from(*version));
-                self.text.push(b',');
-                self.text.extend_from_slice(text.as_bytes());
+            Loaded::Stored(Stored { version, text, timers, .. }) if is_json(text) && is_json(&timers.text) => {
+                if text.is_empty() {
+                    self.text.extend_from_slice(b",null,null");
+                } else {
+                    self.number(u64::from(*version));
+                    self.text.push(b',');
+                    self.text.extend_from_slice(text.as_bytes());
+                }
+                if !timers.text.is_empty() {
+                    self.text.push(b',');
+                    self.text.extend_from_slice(timers.text.as_bytes());
+                }
             }
             Loaded::Stored(_) | Loaded::Missing => self.text.extend_from_slice(b",-1"),
         }

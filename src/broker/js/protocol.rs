@@ -14,7 +14,7 @@ pub(crate) enum EventKind {
     Ask = 2,
     /// `[inbound, handle, method, data]`
     Tell = 3,
-    /// `[handle, id, class, cause, epoch, attempt, attributes, kept, version, data]`
+    /// `[handle, id, class, cause, epoch, attempt, attributes, kept, version, data, timers]`
     Create = 4,
     /// `[handle, cause]`
     Destroy = 5,

@@ -111,10 +111,14 @@ impl Members {
         }
     }
 
+    /// The classes of which this broker offers to run workers.
+    pub fn hosted(&self) -> BTreeSet<ClassName> {
+        lock(&self.hosted).clone()
+    }
+
     /// Workers of any class that this broker hosts may wait.
     pub fn claim_everything(&self) {
-        let hosted = lock(&self.hosted).clone();
-        self.waiting.add(hosted);
+        self.waiting.add(self.hosted());
     }
 
     /// The classes of which workers may wait.

@@ -42,7 +42,8 @@ local function take(waiting, id)
   end
   if ttl > 0 and now - created_of(entry) > ttl then
     if not is_kept(entry) then return discard(key, true) end
-    return redis.call('SETRANGE', key, 0, asleep_head(entry, string.sub(entry, 2, 2), attempt_of(entry), deaths_of(entry), returns_of(entry)))
+    redis.call('SETRANGE', key, 0, asleep_head(entry, string.sub(entry, 2, 2), attempt_of(entry), deaths_of(entry), returns_of(entry)))
+    return await_timer(id, entry, cluster, class, 0)
   end
   local head = next_head(entry, 'a', name, next_epoch(epoch_of(entry)), reserved)
   redis.call('SETRANGE', key, 0, head)

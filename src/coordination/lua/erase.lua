@@ -17,6 +17,7 @@ local class, cluster = names_of(key, entry)
 if class then
   zrem(pending_key(cluster, class), id)
   zrem(later_key(cluster, class), id)
+  forget_timer(id, entry, cluster, class)
 end
 delete_worker(id, key, entry)
 return 1

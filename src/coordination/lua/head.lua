@@ -7,8 +7,10 @@ end
 
 -- Why it is activated now: for the first time as long as no activation has ended well, woken, or recovered.
 local function next_cause(entry)
-  if string.sub(entry, 2, 2) == '0' then return '0' end
-  return state_of(entry) == 's' and '3' or '1'
+  local cause, state = string.sub(entry, 2, 2), state_of(entry)
+  if cause == '0' then return '0' end
+  -- One that waits since its timer was due was asleep.
+  return (state == 's' or state == 'w' and cause == '3') and '3' or '1'
 end
 
 -- Of one as it was, for its next activation.

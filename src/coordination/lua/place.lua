@@ -93,6 +93,7 @@ local function place(by, named, id, class, cluster, flags, ttl, attributes, excl
   else
     redis.call('SET', key, new)
   end
+  if found and state_of(entry) == 's' then forget_timer(id, entry, home, found) end
   if found and state_of(entry) == 'w' then
     zrem(pending_key(home, found), id)
     zrem(later_key(home, found), id)

@@ -20,6 +20,7 @@ local function take(id, key, entry)
     if class then
       zrem(pending_key(cluster, class), id)
       zrem(later_key(cluster, class), id)
+      forget_timer(id, entry, cluster, class)
     end
   elseif other == owner then
     change = change - load_of(entry)

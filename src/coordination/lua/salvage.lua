@@ -48,6 +48,7 @@ local function give_up(owner, id, key, entry, fate, anyhow)
   local sleeps = not recovers and not is_suspect(deaths)
   if sleeps and not quarantined then
     redis.call('SETRANGE', key, 0, asleep_head(entry, string.sub(entry, 2, 2), attempt_of(entry), deaths, returns))
+    await_timer(id, entry, cluster, class, fate == FAILED and attempt_of(entry) or 0)
     return 'recovered'
   end
   redis.call('SETRANGE', key, 0, string.format('%s%s%010.0f%s%04.0f%04.0f %s', quarantined and 'q' or 'w',

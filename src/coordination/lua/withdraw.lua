@@ -16,7 +16,11 @@ if string.sub(entry, 2, 2) == '3' and not is_kept(entry) and not is_recoverable(
 elseif is_kept(entry) and not is_recoverable(entry) then
   local left = give_up(owner, id, KEYS[5], entry, FAILED) ~= 'deleted'
   -- It was not tried: it need not rest.
-  if left then redis.call('SETRANGE', KEYS[5], 55, string.format('%06.0f', math.max(attempt_of(entry) - 1, 0))) end
+  if left then
+    redis.call('SETRANGE', KEYS[5], 55, string.format('%06.0f', math.max(attempt_of(entry) - 1, 0)))
+    local class, cluster = names_of(KEYS[5], entry)
+    await_timer(id, entry, cluster, class, 0)
+  end
 else
   give_up(owner, id, KEYS[5], entry, waited and RECOVERED or FAILED, waited)
 end

@@ -97,7 +97,7 @@ pub(super) fn withdraw(tables: &mut Tables, owner: &Incarnation, id: &WorkerId, 
     if entry.cause == Cause::Wake && !entry.lasting.kept && !entry.recoverable {
         (entry.cause, entry.attempt) = (Cause::Recovery, entry.attempt.saturating_sub(1));
         if let Some(worker) = tables.remove(id) {
-            tables.insert_asleep(worker, now);
+            tables.insert_asleep(worker, 0, now);
         }
     } else if entry.lasting.kept && !entry.recoverable {
         let outlives = waited || entry.lasting.has_data;
@@ -146,7 +146,7 @@ pub(super) fn locate(tables: &Tables, id: &WorkerId) -> Location {
     let class = worker.entry.class.clone();
     let deaths = worker.entry.history.deaths;
     match &worker.place {
-        Place::Asleep => Location::Asleep { class, cluster: worker.entry.cluster.clone() },
+        Place::Asleep(_) => Location::Asleep { class, cluster: worker.entry.cluster.clone() },
         Place::Quarantined => Location::Quarantined { class, deaths },
         Place::Pending(_) if worker.entry.history.is_suspect() => Location::Suspected { class, deaths },
         Place::Pending(_) => Location::Pending { class, cluster: worker.entry.cluster.clone() },

@@ -31,7 +31,7 @@ fn listed(tables: &Tables, worker: &Worker) -> ListedWorker {
             (state, hold.load, Some((hold.owner.clone(), broker)))
         }
         Place::Pending(_) => (WorkerState::Pending, 0, None),
-        Place::Asleep => (WorkerState::Asleep, 0, None),
+        Place::Asleep(_) => (WorkerState::Asleep, 0, None),
         Place::Quarantined => (WorkerState::Quarantined, 0, None),
     };
     ListedWorker { entry: worker.entry.clone(), state, load, owner }

@@ -269,6 +269,10 @@ impl Coordinator for MemoryCoordinator {
         self.step(|tables, now| sleeps.iter().map(|sleep| idle::sleep(tables, owner, sleep, now)).collect())
     }
 
+    async fn ring(&self, request: &RingRequest) -> CoordinationResult<Ring> {
+        self.step(|tables, now| idle::ring(tables, request, now))
+    }
+
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {
         self.step(|tables, now| entries::withdraw(tables, owner, id, epoch, now))
     }

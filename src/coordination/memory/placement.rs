@@ -23,6 +23,8 @@ fn is_too_old(entry: &Entry, ttl: Duration, now: ServerTime) -> bool {
 fn next_cause(entry: &Entry, sleeps: bool) -> Cause {
     match entry.cause {
         Cause::New => Cause::New,
+        // One that waits since its timer was due was asleep.
+        Cause::Wake => Cause::Wake,
         _ if sleeps => Cause::Wake,
         _ => Cause::Recovery,
     }
@@ -37,7 +39,7 @@ pub(super) fn place(tables: &mut Tables, request: &PlaceRequest, now: ServerTime
     if let Some(answer) = known.and_then(|worker| not_to_be_placed(tables, worker, request, now)) {
         return answer;
     }
-    let sleeps = known.is_some_and(|worker| matches!(worker.place, Place::Asleep));
+    let sleeps = known.is_some_and(|worker| matches!(worker.place, Place::Asleep(_)));
     let pending =
         known.map(|worker| &worker.entry).filter(|entry| sleeps || !outlived(entry, request.ttl, now)).cloned();
     if let Some(Entry { id, class, cluster, .. }) = pending.as_ref().filter(|entry| entry.class != request.class) {
@@ -99,13 +101,13 @@ fn not_to_be_placed(tables: &Tables, worker: &Worker, request: &PlaceRequest, no
             Some(Placement::Later { class, deaths })
         }
         Place::Pending(_) => None,
-        Place::Asleep if request.purpose == Purpose::Create || class != request.class => {
+        Place::Asleep(_) if request.purpose == Purpose::Create || class != request.class => {
             Some(Placement::Asleep { id, class })
         }
-        Place::Asleep if entry.attempt > 0 && now.0.abs_diff(worker.activated.0) < REST.as_millis() as u64 => {
+        Place::Asleep(_) if entry.attempt > 0 && now.0.abs_diff(worker.activated.0) < REST.as_millis() as u64 => {
             Some(Placement::Later { class, deaths: 0 })
         }
-        Place::Asleep => None,
+        Place::Asleep(_) => None,
         Place::Quarantined => Some(Placement::Quarantined { class, deaths }),
     }
 }
@@ -227,7 +229,7 @@ impl Taken<'_> {
     fn take(&mut self, id: &WorkerId) {
         let Some(worker) = self.tables.remove(id) else { return };
         if is_too_old(&worker.entry, self.request.ttl, self.now) && worker.entry.lasting.kept {
-            return self.tables.insert_asleep(worker, self.now);
+            return self.tables.insert_asleep(worker, 0, self.now);
         }
         let Worker { entry, .. } = worker;
         if outlived(&entry, self.request.ttl, self.now) {

@@ -8,6 +8,9 @@ use crate::ids::{ClassName, ClusterName, Epoch, Incarnation, ServerId, ServerTim
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+/// The longest that a worker whose activations fail waits until its timer tries another one, ms.
+const LONGEST_REST: u64 = 60_000;
+
 /// Workers oldest first; ids tell those of one millisecond apart.
 pub(super) type ByAge = BTreeSet<(ServerTime, WorkerId)>;
 
@@ -46,7 +49,8 @@ pub(super) enum Place {
     /// Waits to be made again; with a time: among those that wait for it, suspects from the first.
     Pending(Option<ServerTime>),
     Quarantined,
-    Asleep,
+    /// Until a message wakes it; with a time: or its next timer.
+    Asleep(Option<ServerTime>),
 }
 
 impl Worker {
@@ -115,6 +119,8 @@ pub(super) struct Tables {
     pub pending: HashMap<(ClusterName, ClassName), ByAge>,
     /// By the time from which on they may be claimed.
     pub later: HashMap<(ClusterName, ClassName), ByAge>,
+    /// Workers that are asleep, by the time of their next timer.
+    pub timers: HashMap<(ClusterName, ClassName), ByAge>,
     /// The suspect that each incarnation activated last.
     pub trials: HashMap<Incarnation, Trial>,
     /// The last n of `Class#n`.
@@ -145,6 +151,7 @@ impl Tables {
             holdings: HashMap::new(),
             pending: HashMap::new(),
             later: HashMap::new(),
+            timers: HashMap::new(),
             trials: HashMap::new(),
             counters: HashMap::new(),
             highest_epoch: Epoch::default(),
@@ -239,9 +246,24 @@ impl Tables {
         self.workers.insert(id, Worker { entry, place: Place::Pending(due), activated });
     }
 
-    /// It was taken out, and has no owner from now on until a message wakes it.
-    pub(super) fn insert_asleep(&mut self, worker: Worker, now: ServerTime) {
-        self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Asleep, activated: now, ..worker });
+    /// It was taken out, and has no owner from now on until a message or its next timer wakes it. `attempts`: that failed in a row.
+    pub(super) fn insert_asleep(&mut self, worker: Worker, attempts: u32, now: ServerTime) {
+        let entry = &worker.entry;
+        let next =
+            self.data.get(&entry.id).filter(|_| entry.lasting.has_data).map_or(0, |(_, data)| data.timers.next.0);
+        let rest = if attempts > 0 { (1000 << (attempts - 1).min(6)).min(LONGEST_REST) } else { 0 };
+        let due = (next > 0).then(|| ServerTime(if rest > 0 { next.max(now.0 + rest) } else { next }));
+        if let Some(due) = due {
+            let home = (entry.cluster.clone(), entry.class.clone());
+            let timers = self.timers.entry(home.clone()).or_default();
+            let is_first = timers.first().is_none_or(|(first, _)| due < *first);
+            timers.insert((due, entry.id.clone()));
+            if is_first {
+                let (cluster, class) = home;
+                self.hint(Signal::Timer { cluster, class, next: Some(due) });
+            }
+        }
+        self.workers.insert(worker.entry.id.clone(), Worker { place: Place::Asleep(due), activated: now, ..worker });
     }
 
     /// Takes an entry out of every table.
@@ -260,7 +282,8 @@ impl Tables {
             }
             Place::Pending(Some(due)) => forget(&mut self.later, home, (*due, id.clone())),
             Place::Pending(None) => forget(&mut self.pending, home, (entry.created, id.clone())),
-            Place::Quarantined | Place::Asleep => {}
+            Place::Asleep(Some(due)) => forget(&mut self.timers, home, (*due, id.clone())),
+            Place::Quarantined | Place::Asleep(None) => {}
         }
         Some(worker)
     }
@@ -298,7 +321,8 @@ impl Tables {
             return GivenUp::Quarantined(history.deaths);
         }
         if !recovers && !history.is_suspect() {
-            self.insert_asleep(worker, now);
+            let attempts = if fate == Fate::Fail { worker.entry.attempt } else { 0 };
+            self.insert_asleep(worker, attempts, now);
             return GivenUp::Recovered;
         }
         let waits = history.is_suspect() || history.wait() > 0;
@@ -331,7 +355,7 @@ fn forget(
     home: (ClusterName, ClassName),
     key: (ServerTime, WorkerId),
 ) {
-    let set = sets.get_mut(&home).expect("a pending worker waits under its class");
+    let set = sets.get_mut(&home).expect("a worker that waits does so under its class");
     set.remove(&key);
     if set.is_empty() {
         sets.remove(&home);

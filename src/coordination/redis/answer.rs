@@ -4,7 +4,7 @@ use super::reply::{flags, load, number, text, Parts};
 use super::{entry, record, stored};
 use crate::coordination::{
     BrokerRecord, Changes, Claim, Committed, Departure, Entry, Erasure, Eviction, Expiry, Holder, Joined, Known,
-    Location, Look, Member, Membership, Owned, Placement, Registration, Renewal, Sighting, Slept,
+    Location, Look, Member, Membership, Owned, Placement, Registration, Renewal, Ring, Sighting, Slept,
 };
 use crate::ids::{Incarnation, ServerTime, WorkerId};
 use redis::Value;
@@ -261,6 +261,21 @@ pub(super) fn slept(value: Value, count: usize) -> Option<Vec<Slept>> {
         "u" => Some(Slept::Unsettled),
         _ => None,
     })
+}
+
+pub(super) fn ring(value: Value, classes: usize) -> Option<Ring> {
+    let mut parts = Parts::of(value)?;
+    let rung = match parts.text()?.as_str() {
+        "stranger" => return Some(Ring::NotMember),
+        "unsettled" => return Some(Ring::Unsettled),
+        rung => rung.parse().ok()?,
+    };
+    let mut next = Vec::with_capacity(classes);
+    while parts.left() > 0 {
+        let text = parts.text()?;
+        next.push(if text.is_empty() { None } else { Some(ServerTime(text.parse().ok()?)) });
+    }
+    (next.len() == classes).then_some(Ring::Rung { rung, next })
 }
 
 pub(super) fn erasure(value: Value) -> Option<Erasure> {

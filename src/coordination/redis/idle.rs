@@ -3,7 +3,8 @@
 use super::answer;
 use super::client::Client;
 use super::script::{self, Arguments};
-use crate::coordination::{CoordinationResult, Sleep, Slept, CHUNK};
+use crate::coordination::keys::escape;
+use crate::coordination::{CoordinationResult, Ring, RingRequest, Sleep, Slept, CHUNK};
 use crate::ids::Incarnation;
 
 impl Client {
@@ -18,5 +19,15 @@ impl Client {
             done.extend(self.read("sleep", answer::slept(answer, chunk.len()))?);
         }
         Ok(done)
+    }
+
+    pub(super) async fn ring(&self, request: &RingRequest) -> CoordinationResult<Ring> {
+        let mut arguments = Arguments::of([request.by.to_string(), request.limit.min(CHUNK).to_string()]);
+        for class in &request.classes {
+            arguments.keys.push(self.keys.timers(&request.cluster, class));
+            arguments.values.push(format!("{}:{}", escape(request.cluster.as_str()), escape(class.as_str())));
+        }
+        let answer = self.run(&script::RING, arguments).await?;
+        self.read("ring", answer::ring(answer, request.classes.len()))
     }
 }

@@ -50,7 +50,8 @@ use super::keys::Keys;
 use super::{
     Activation, Announcement, BrokerRecord, Claim, ClaimRequest, Commit, Committed, Complaint, CoordinationResult,
     Coordinator, Death, Erasure, Eviction, Fate, Held, Joined, Known, LoadChange, Location, Look, Membership, Owned,
-    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Sighting, Signal, Sleep, Slept,
+    PlaceRequest, Placement, Registration, Release, Renewal, Restoration, Ring, RingRequest, Sighting, Signal, Sleep,
+    Slept,
 };
 use crate::config::RedisConfig;
 use crate::ids::{Epoch, Incarnation, ServerId, ServerTime, WorkerId};
@@ -190,6 +191,10 @@ impl Coordinator for RedisCoordinator {
 
     async fn sleep(&self, owner: &Incarnation, sleeps: &[Sleep]) -> CoordinationResult<Vec<Slept>> {
         self.client.sleep(owner, sleeps).await
+    }
+
+    async fn ring(&self, request: &RingRequest) -> CoordinationResult<Ring> {
+        self.client.ring(request).await
     }
 
     async fn withdraw(&self, owner: &Incarnation, id: &WorkerId, epoch: Epoch) -> CoordinationResult<bool> {

@@ -87,7 +87,7 @@ pub(super) fn restorable(held: &[Held]) -> usize {
 pub(super) fn storable(commits: &[Commit]) -> usize {
     let mut bytes = 0;
     let fits = commits.iter().take(CHUNK).take_while(|commit| {
-        bytes += commit.data.text.len();
+        bytes += commit.data.text.len() + commit.data.timers.text.len();
         bytes <= SCRIPT_BYTES
     });
     fits.count().max(1)

@@ -35,29 +35,30 @@ scripts! {
     SECRET = "secret":;
     REGISTER = "register": "clock" "record" "load" "roll" "healing" "heal" "member";
     ANNOUNCE = "announce": "clock" "record" "load" "roll" "epoch" "healing" "heal" "member";
-    RESTORE = "restore": "clock" "record" "load" "healing" "progress" "epoch" "history" "entry";
+    RESTORE = "restore": "clock" "record" "load" "healing" "progress" "epoch" "history" "entry" "timers";
     SETTLE = "settle": "room" "healing";
     RENEW = "renew": "clock" "room" "healing";
     UPDATE = "update": "clock" "room" "record" "load" "roll";
     LOOK = "look": "clock" "record" "load" "roll" "healing" "cut" "history" "due";
     FIND_MEMBER = "find_member": "clock" "record" "load" "healing" "cut";
     SCAN = "scan": "clock" "record" "load" "healing" "cut" "history" "due";
-    PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch" "entry" "head" "history";
+    PLACE = "place": "clock" "record" "load" "healing" "choose" "epoch" "entry" "head" "history" "timers";
     ACTIVATE = "activate": "room" "healing" "entry";
     CONFIRM = "confirm": "room" "entry";
-    RELEASE = "release": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "asleep" "salvage";
-    SLEEP = "sleep": "clock" "room" "record" "load" "healing" "entry" "history" "asleep";
-    WITHDRAW = "withdraw": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "asleep" "salvage";
+    RELEASE = "release": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "asleep" "timers" "salvage";
+    SLEEP = "sleep": "clock" "room" "record" "load" "healing" "entry" "history" "asleep" "timers";
+    RING = "ring": "clock" "room" "record" "healing" "entry" "history" "due" "timers";
+    WITHDRAW = "withdraw": "clock" "room" "record" "load" "entry" "sound" "history" "due" "trial" "asleep" "timers" "salvage";
     SET_LOAD = "set_load": "room" "record" "load" "entry";
     BROKERS = "brokers": "clock" "record" "load";
     DESCRIBE = "describe": "entry";
     LOCATE = "locate": "record" "healing" "entry" "history";
-    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry" "head" "sound" "history" "due" "trial" "asleep";
-    EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "sound" "dismiss" "history" "due" "trial" "asleep" "salvage";
-    LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "sound" "dismiss" "history" "due" "trial" "asleep" "salvage";
+    CLAIM = "claim": "clock" "room" "record" "load" "healing" "epoch" "entry" "head" "sound" "history" "due" "trial" "asleep" "timers";
+    EVICT = "evict": "clock" "room" "record" "load" "roll" "healing" "cut" "entry" "sound" "dismiss" "history" "due" "trial" "asleep" "timers" "salvage";
+    LEAVE = "leave": "clock" "room" "record" "load" "roll" "healing" "entry" "sound" "dismiss" "history" "due" "trial" "asleep" "timers" "salvage";
     PARDON = "pardon": "clock" "room" "record" "entry" "history" "due";
     COMMIT = "commit": "healing" "entry" "data";
-    ERASE = "erase": "room" "record" "healing" "history" "entry";
+    ERASE = "erase": "clock" "room" "record" "healing" "history" "entry" "timers";
     COMPLAIN = "complain":;
     OWNED = "owned": "clock" "room" "healing" "progress" "entry" "sound";
     RESTART = "restart":;
@@ -130,6 +131,7 @@ mod tests {
             &CONFIRM,
             &RELEASE,
             &SLEEP,
+            &RING,
             &WITHDRAW,
             &SET_LOAD,
             &BROKERS,

@@ -8,7 +8,7 @@ use super::link::Link;
 use super::socket::{Place, Socket};
 use crate::coordination::keys::{unescape, Channels};
 use crate::coordination::{Complaint, CoordinationError, CoordinationResult, Signal};
-use crate::ids::{ClassName, ClusterName, Incarnation};
+use crate::ids::{ClassName, ClusterName, Incarnation, ServerTime};
 use redis::{parse_redis_value_async, Value};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, WriteHalf};
@@ -183,6 +183,7 @@ fn parse_hint(text: &[u8]) -> Option<Signal> {
             match what {
                 "dead" => dead(whom),
                 "pending" => pending(whom),
+                "timer" => timer(whom),
                 "overruled" => Some(Signal::Overruled(Incarnation::new(whom))),
                 "foreign" => Some(Signal::Foreign(excerpt(whom))),
                 "unreadable" => Some(Signal::Unreadable(excerpt(whom))),
@@ -214,6 +215,15 @@ fn pending(text: &str) -> Option<Signal> {
     Some(Signal::Pending { cluster, class, waiting: fields.next()?.parse().ok()?, worker: fields.next()?.into() })
 }
 
+/// `cluster:class:time in ms`, or 0 for none.
+fn timer(text: &str) -> Option<Signal> {
+    let mut fields = text.split(':');
+    let cluster = ClusterName::new(unescape(fields.next()?)?);
+    let class = ClassName::new(unescape(fields.next()?)?);
+    let next = Some(fields.next()?.parse().ok()?).filter(|next| *next > 0).map(ServerTime);
+    fields.next().is_none().then_some(Signal::Timer { cluster, class, next })
+}
+
 /// `<about>:<by>:<why>`.
 fn parse_complaint(text: &str) -> Option<Signal> {
     let mut parts = text.split(':');
@@ -233,6 +243,9 @@ mod tests {
         let (cluster, class) = ("ma:in".into(), "Foo".into());
         let pending = Signal::Pending { cluster, class, waiting: 3, worker: "a:b".into() };
         assert_eq!(parse_hint(b"pending:ma%3Ain:Foo:3:a:b"), Some(pending));
+        let timer = |next| Some(Signal::Timer { cluster: "ma:in".into(), class: "Foo".into(), next });
+        assert_eq!(parse_hint(b"timer:ma%3Ain:Foo:12"), timer(Some(ServerTime(12))));
+        assert_eq!(parse_hint(b"timer:ma%3Ain:Foo:0"), timer(None));
         assert_eq!(parse_hint(b"overruled:00ff"), Some(Signal::Overruled("00ff".into())));
         let long = format!("foreign:{}", "k".repeat(9000));
         assert_eq!(parse_hint(long.as_bytes()), Some(Signal::Foreign("k".repeat(MAX_EXCERPT))));
@@ -247,6 +260,8 @@ mod tests {
             b"dead:00ff:7:x",
             b"dead:00ff:7:9:1",
             b"pending:main:Foo:3",
+            b"timer:main:Foo",
+            b"timer:main:Foo:soon",
             b"unusable:0a",
             b"unusable:0a:0b:so",
             b"overruled:",
