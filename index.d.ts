@@ -726,6 +726,59 @@ export interface KeepAwake extends Disposable {
 /** A number of ms, or a whole number with a unit: `'500ms'`, `'30s'`, `'10m'`, `'2h'`, `'7d'`. */
 export type Duration = number | `${bigint}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
+/** See [Timers](docs/reference/timers.md). */
+export interface TimerOptions {
+  /** Names the timer within its worker. A new timer replaces the one with the same key. Default: a free one. */
+  key?: string;
+  /** Which of the times that were missed it fires for: only the last (the default), all of them, or none. */
+  catchUp?: 'last' | 'all' | 'skip';
+  /** How many more attempts are made after one that failed. Default: 5. */
+  retries?: number;
+  /** Of a cron expression: an IANA time zone. Default: UTC. */
+  timezone?: string;
+}
+
+/** A timer as `worker.schedule.list()` shows it. */
+export interface Timer {
+  key: string;
+  method: string;
+  data: any;
+  /** When it fires next, or tries again, in ms since 1970. */
+  time: number;
+  /** Attempts of the firing that is under way, or failed; 0 before the first. */
+  attempt: number;
+  /** Of one that fires again and again: between two times, in ms. */
+  every: number | undefined;
+  /** Of one that has a cron expression; and its time zone. */
+  cron: string | undefined;
+  timezone: string | undefined;
+}
+
+/** The firing of a timer, as `onTimer` is given it. */
+export interface Firing {
+  key: string;
+  /** The time that it was due, in ms since 1970 on the server's clock. */
+  scheduledAt: number;
+  /** 1, or more where an earlier attempt failed or its process ended. */
+  attempt: number;
+}
+
+/** The timers of a worker. Each promise is fulfilled when the change is stored. */
+export interface Schedule<P = 'bluebird'> {
+  /** Fires once, when this duration is over. Fulfilled with the key. */
+  after(delay: Duration, method: string, data?: any, option?: TimerOptions | null, callback?: Callback<string>): Promised<string, P>;
+  /** Fires once, at this time; at once, where that has passed. */
+  at(time: Date | number, method: string, data?: any, option?: TimerOptions | null, callback?: Callback<string>): Promised<string, P>;
+  /** Fires again and again, for the first time when this duration is over. */
+  every(interval: Duration, method: string, data?: any, option?: TimerOptions | null, callback?: Callback<string>): Promised<string, P>;
+  /** Fires at the times of a cron expression of five fields, or six with seconds in front. */
+  cron(expression: string, method: string, data?: any, option?: TimerOptions | null, callback?: Callback<string>): Promised<string, P>;
+  /** All timers, the next one first. */
+  list(callback?: Callback<Timer[]>): Promised<Timer[], P>;
+  /** Fulfilled with whether there was a timer of this key. */
+  cancel(key: string, callback?: Callback<boolean>): Promised<boolean, P>;
+}
+
 /** The call that is being handled. */
 export interface CallContext {
   /** How long the caller waits for the answer, comparable with `Date.now()`; `Infinity` for a tell. */
@@ -806,6 +859,9 @@ export class Worker<Attributes = any, Data = any> {
   /** Ends this worker; if its `onCreate` is still running, after that has settled. A second call has no effect. */
   destroy(option?: DestroyOptions | null): void;
 
+  /** Its timers, which outlive the process. A class may define its own property of this name. */
+  readonly schedule: Schedule;
+
   /** Keeps this worker in memory, however long it is idle, until the returned object is released. */
   keepAwake(): KeepAwake;
 
@@ -815,6 +871,8 @@ export class Worker<Attributes = any, Data = any> {
   onAsk(method: string, data: any, callback?: Callback<any>): any;
   /** To override: called for each tell. A failure is reported by the events `'log'` and `'workerError'`. */
   onTell(method: string, data: any): any;
+  /** To override: called for each timer that is due. Base: calls `onTell(method, data)`. If it fails, it is tried again. */
+  onTimer(method: string, data: any, fire: Firing): any;
   /** To override: called once, before the worker ends. A failure is reported by events and ignored. */
   onDestroy(info: DestroyInfo, callback?: Callback<void>): any;
 }

@@ -14,13 +14,13 @@ const skip = elsewhere && `packs ${HERE} only`;
 
 let folder;
 let packed;
-let bluebird;
+let dependencies;
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'dworker-package-'));
   mkdirSync(join(folder, 'tarballs'));
   packed = pack(join(folder, 'tarballs'));
-  bluebird = npmPack(join(ROOT, 'node_modules', 'bluebird'), join(folder, 'tarballs'));
+  dependencies = ['bluebird', 'croner'].map((name) => npmPack(join(ROOT, 'node_modules', name), join(folder, 'tarballs')));
   // A PATH with node and a shell: no compiler, no cargo.
   mkdirSync(join(folder, 'bin'));
   symlinkSync(process.execPath, join(folder, 'bin', 'node'));
@@ -66,7 +66,7 @@ const PRINTS = 'Echo#1 {"method":"greet","data":[1,"ü"]}\n';
 const listing = (tarball) => execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').map((path) => path.replace(/^package\//, '')).sort();
 
 test('the packed packages install together offline and without a compiler, and work by require and by import', { skip }, () => {
-  const at = install('both', [packed.main, packed.platforms[HERE], bluebird]);
+  const at = install('both', [packed.main, packed.platforms[HERE], ...dependencies]);
   const required = node(at, ['-e', `const { Broker, Worker } = require('dworker');${PROGRAM}`]);
   assert.deepStrictEqual([required.stdout, required.stderr, required.status], [PRINTS, '', 0]);
   const imported = node(at, ['--input-type=module', '-e', `import { Broker, Worker, Agent, Router } from 'dworker';
@@ -75,7 +75,7 @@ test('the packed packages install together offline and without a compiler, and w
 });
 
 test('loading without a binary says what to run', () => {
-  const at = install('main-only', [packed.main, bluebird]);
+  const at = install('main-only', [packed.main, ...dependencies]);
   const { status, stderr } = node(at, ['-e', "require('dworker')"]);
   assert.notStrictEqual(status, 0);
   assert.match(stderr, /npm (run build|install)/);

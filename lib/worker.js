@@ -12,6 +12,7 @@ const { ELSEWHERE } = require('./options/unknown');
 const { Bluebird, answer, contextual, nodeify } = require('./base/promises');
 const { failure } = require('./base/errors');
 const { hidesData } = require('./runtime/data/declaration');
+const { Schedule } = require('./runtime/timers/schedule');
 const { LIMIT } = require('./protocol');
 const { kCore, kRecord, hide } = require('./base/symbols');
 
@@ -62,6 +63,8 @@ class WorkerRecord {
     this.epoch = activation === null ? '' : activation.epoch;
     /** Its data, where its class has static data (lib/runtime/data/cell.js). */
     this.cell = activation === null ? null : activation.cell;
+    /** What `worker.schedule` gave, once it was asked for. */
+    this.schedule = null;
     /** The core's name for this instance; 0 before it is taken over by {@link Workers}, which then is `owner`. */
     this.handle = 0;
     this.owner = null;
@@ -152,7 +155,9 @@ Object.defineProperties(Worker.prototype, {
   /** @member {Broker} Worker#broker the one that it runs on */
   broker: { ...accessor((record) => record.broker), set: keepOwn('broker'), enumerable: false },
   /** @member {*} Worker#data what outlives the process, where the class has `static data` */
-  data: { ...accessor(({ cell }) => (cell === null ? undefined : cell.value)), set: setData, enumerable: false },
+  data: { ...accessor(({ cell }) => (hasData(cell) ? cell.value : undefined)), set: setData, enumerable: false },
+  /** @member {Schedule} Worker#schedule its timers, which outlive the process */
+  schedule: { ...accessor(scheduleOf), set: keepOwn('schedule'), enumerable: false },
   /** @member {number} Worker#load floored; negative values, and all after destruction, are ignored */
   load: { ...accessor((record) => record.load), set: setLoad },
 });
@@ -176,11 +181,20 @@ function setLoad(value) {
   else record.load = load;
 }
 
+function hasData(cell) {
+  return cell !== null && cell.declaration.hasData;
+}
+
+function scheduleOf(record) {
+  if (record.schedule === null) record.schedule = new Schedule(record, () => promiseClass(record.worker));
+  return record.schedule;
+}
+
 const keepOwnData = keepOwn('data');
 
 function setData(value) {
   const record = this[kRecord];
-  if (record === undefined || record.cell === null) keepOwnData.call(this, value);
+  if (record === undefined || !hasData(record.cell)) keepOwnData.call(this, value);
   else record.cell.set(value);
 }
 
@@ -193,7 +207,7 @@ function setData(value) {
 Worker.prototype.save = function (callback) {
   const { cell } = this[kRecord];
   return answer(promiseClass(this), callback, () => {
-    if (cell === null) throw withoutData(this);
+    if (!hasData(cell)) throw withoutData(this);
     const PromiseClass = promiseClass(this);
     return new PromiseClass((resolve, reject) => cell.save(resolve, reject));
   });
@@ -202,7 +216,7 @@ Worker.prototype.save = function (callback) {
 /** Says that the data changed, where that is `mutable`: it was changed in place, outside of a handler. */
 Worker.prototype.touch = function () {
   const { cell } = this[kRecord];
-  if (cell === null) throw withoutData(this);
+  if (!hasData(cell)) throw withoutData(this);
   cell.compare();
 };
 
@@ -274,6 +288,17 @@ Worker.prototype.onAsk = function (method, data, callback) {
 Worker.prototype.onTell = function (method, data) {
   const record = this[kRecord];
   return declaresMethods(record) ? callMethod(record, method, data) : undefined;
+};
+
+/**
+ * To override: called for each timer that is due. The base calls `onTell(method, data)`.
+ *
+ * @param {string} method
+ * @param {*} data
+ * @param {{key: string, scheduledAt: number, attempt: number}} _fire `scheduledAt`: the time that it was due, in ms since 1970
+ */
+Worker.prototype.onTimer = function (method, data, _fire) {
+  return this.onTell(method, data);
 };
 
 function declaresMethods(record) {

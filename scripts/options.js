@@ -9,7 +9,7 @@
 
 const { writeFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { BROKER, REDIS, REDIS_TLS, CREATE, GET, ASK, DESTROY, LIST, REGISTER, ROUTER } = require('../lib/options/table');
+const { BROKER, REDIS, REDIS_TLS, CREATE, GET, ASK, DESTROY, LIST, REGISTER, ROUTER, TIMER } = require('../lib/options/table');
 
 const ROOT = join(__dirname, '..');
 const PAGE = 'docs/reference/options.md';
@@ -22,6 +22,7 @@ const SECTIONS = [
   ['createWorker(name, option)', 'CreateOptions', CREATE, ''],
   ['get(name, key, option)', 'GetOptions', GET, ''],
   ['agent.ask(method, data, option)', 'AskOptions', ASK, ''],
+  ['worker.schedule.after(delay, method, data, option)', 'TimerOptions', TIMER, 'And of `at`, `every` and `cron`; `timezone` has a meaning for `cron` alone.'],
   ['broker.destroy(option) and worker.destroy(option)', 'DestroyOptions', DESTROY, ''],
   ['broker.listWorkers(option)', 'ListOptions', LIST, 'These options select the workers to list. `null` means the same as an absent field.'],
   ['registerWorker(name, ctor, option)', 'RegisterOptions', REGISTER, ''],

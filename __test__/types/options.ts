@@ -2,7 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { expectTypeOf } from 'expect-type';
-import type { Address, AskOptions, BrokerOptions, CreateOptions, DestroyOptions, GetOptions, ListOptions, LogEvent, Logger, RedisOptions, RedisTlsOptions, RegisterOptions, RouterOptions, TlsOptions, WorkerState } from 'dworker';
+import type { Address, AskOptions, BrokerOptions, CreateOptions, DestroyOptions, GetOptions, ListOptions, LogEvent, Logger, RedisOptions, RedisTlsOptions, RegisterOptions, RouterOptions, TimerOptions, TlsOptions, WorkerState } from 'dworker';
 
 interface BrokerOptionsTable {
   ns?: string;
@@ -103,6 +103,15 @@ interface AskOptionsTable {
 }
 
 expectTypeOf<AskOptions>().toEqualTypeOf<AskOptionsTable>();
+
+interface TimerOptionsTable {
+  key?: string;
+  catchUp?: 'last' | 'all' | 'skip';
+  retries?: number;
+  timezone?: string;
+}
+
+expectTypeOf<TimerOptions>().toEqualTypeOf<TimerOptionsTable>();
 
 interface DestroyOptionsTable {
   noRecover?: boolean;

@@ -239,6 +239,13 @@ const DESTROY = {
   noRecover: { apart: true, form: 'boolean', type: 'boolean', shown: '`false` for a broker, `true` for a worker', text: 'For a broker, `true`: no worker is handed over. For a worker, `false`: a recoverable worker is created again on a broker of its cluster.' },
 };
 
+const TIMER = {
+  key: { apart: true, form: 'string, at most 256 bytes', type: 'string', shown: 'a free one', text: 'Names the timer within its worker. A new timer replaces the one with the same key.' },
+  catchUp: { apart: true, form: "`'last'`, `'all'` or `'skip'`", type: "'last' | 'all' | 'skip'", shown: "`'last'`", text: 'Which of the times that were missed it fires for: only the last, all of them, or none.' },
+  retries: { apart: true, form: 'integer, at least 0', type: 'number', shown: '5', text: 'How many more attempts are made after one that failed.' },
+  timezone: { apart: true, form: 'IANA time zone', type: 'string', shown: '`UTC`', text: 'Of a cron expression.' },
+};
+
 const LIST = {
   name: { apart: true, form: 'string', type: 'string | null', shown: 'all', text: 'Only workers of the class that is registered under this name.' },
   clustername: { apart: true, form: 'string', type: 'string | null', shown: 'all', text: 'Only workers of this cluster.' },
@@ -256,4 +263,4 @@ const ROUTER = {
   socTimeout: { check: milliseconds(0), default: 30000, text: 'A connection is closed after it was idle for this long; 0: never.' },
 };
 
-module.exports = { BROKER, REDIS, REDIS_TLS, CREATE, GET, ASK, DESTROY, LIST, REGISTER, ROUTER };
+module.exports = { BROKER, REDIS, REDIS_TLS, CREATE, GET, ASK, DESTROY, LIST, REGISTER, ROUTER, TIMER };

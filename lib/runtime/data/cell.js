@@ -29,6 +29,8 @@ class DataCell {
     this.declaration = declaration;
     this.gated = declaration.save === 'gate';
     this.value = undefined;
+    /** Of the class that the stored data is of. */
+    this.version = declaration.version;
     /** The number of the last change, and of the last one that is stored. */
     this.change = 0;
     this.stored = 0;
@@ -45,6 +47,7 @@ class DataCell {
     this.text = undefined;
     /** What is stored, of data that only `save()` stores. */
     this.savedText = undefined;
+    this.savedTimers = [0, ''];
     /** Answers and messages that wait: `{change, release, reject}`. */
     this.held = [];
     /** The same for those that wait for the write alone, in no order: `{change, resolve, reject}`. */
@@ -54,6 +57,10 @@ class DataCell {
     this.timer = null;
     this.ended = false;
     this.counted = false;
+    /** The timers of the worker, which are stored with its data; `null` without any (lib/runtime/timers/table.js). */
+    this.timers = null;
+    /** How many handlers of timers run: what they change is stored when they have ended, with the next time of their timer. */
+    this.composing = 0;
   }
 
   /** What was stored, or the first value. */
@@ -126,7 +133,7 @@ class DataCell {
 
   /** Calls `next()` when all changes are stored, or `next(error)`. Those of data that only `save()` stores are left alone. */
   whenStored(next) {
-    const manual = this.declaration.save === 'manual';
+    const manual = this.declaration.save === 'manual' && !this.savers.some(({ asked }) => asked);
     if (!manual) this.compare();
     if (this.ended || (!this.busy && (manual || this.change <= this.stored))) {
       next();
@@ -156,14 +163,40 @@ class DataCell {
     this.schedule();
   }
 
+  /** What is stored has changed beside the value: it is written with that, in whichever mode. */
+  store(resolve, reject) {
+    if (this.ended) {
+      reject(failure('DW_ERR_STATE', 'The worker has ended, and nothing of it is stored any more.'));
+      return;
+    }
+    this.change += 1;
+    this.count();
+    this.savers.push({ change: this.change, asked: true, resolve, reject });
+    this.schedule();
+  }
+
+  /** A handler of a timer begins. */
+  compose() {
+    this.composing += 1;
+  }
+
+  composed() {
+    this.composing -= 1;
+  }
+
   // --- writing ---
 
   /** Writes at the end of the turn. */
   schedule() {
     const { channel } = this.workers.core;
-    if (this.due || this.busy || this.ended || channel === null) return;
+    if (this.due || this.busy || this.ended || channel === null || this.isComposing()) return;
     this.due = true;
     channel.saveAtEnd(this);
+  }
+
+  /** Whether all changes belong to handlers of timers that run, and nothing waits for them. */
+  isComposing() {
+    return this.composing > 0 && this.held.length === 0 && this.savers.length === 0 && !this.doubted;
   }
 
   scheduleLater(ms) {
@@ -184,6 +217,7 @@ class DataCell {
     this.writing = again ? this.stored : this.change;
     const text = again ? this.savedText : this.toText();
     if (text === undefined) return;
+    const [next, timers] = again ? this.savedTimers : this.timersToStore();
     const { channel } = this.workers.core;
     const slot = channel.calls.freeSlot();
     channel.calls.set(slot, this);
@@ -192,12 +226,18 @@ class DataCell {
     this.revision += 1;
     clearTimeout(this.timer);
     this.timer = null;
-    if (this.declaration.save === 'manual') this.savedText = text;
-    channel.native.save(this.handle, slot, this.declaration.version, this.revision, text);
+    if (this.declaration.save === 'manual') [this.savedText, this.savedTimers] = [text, [next, timers]];
+    channel.native.save(this.handle, slot, this.version, this.revision, text, next, timers);
+  }
+
+  /** When the next timer is due, and all of them. */
+  timersToStore() {
+    return this.timers === null ? [0, ''] : [this.timers.next(), this.timers.toText()];
   }
 
   /** `undefined`: it cannot be stored, and those who wait were told. */
   toText() {
+    if (!this.declaration.hasData) return this.text ?? '';
     const { maxBytes } = this.declaration;
     const limit = Math.min(maxBytes, this.workers.core.config.maxMessageBytes);
     try {
@@ -277,6 +317,7 @@ class DataCell {
 
   close() {
     this.ended = true;
+    if (this.timers !== null) this.timers.stop();
     clearTimeout(this.timer);
     this.timer = null;
     this.count();

@@ -16,6 +16,9 @@ const DEFAULT_MAX_BYTES = 1024 * 1024;
 const MODES = ['gate', 'behind', 'manual'];
 const FIELDS = ['version', 'initial', 'migrate', 'save', 'flush', 'mutable', 'maxBytes'];
 
+/** Of a worker that has timers and whose class has no static data. */
+const NO_DATA = Object.freeze({ hasData: false, version: 0, save: 'gate', flush: DEFAULT_FLUSH_MS, mutable: false, maxBytes: DEFAULT_MAX_BYTES });
+
 /** What {@link readDeclaration} found, by class: every activation needs it. */
 const found = new WeakMap();
 
@@ -53,7 +56,7 @@ function declarationOf(WorkerClass, Worker) {
   if (!isWithin(flush, MAX_FLUSH_MS)) throw badArgument(`an integer from 1 to ${MAX_FLUSH_MS}`, 'static data.flush', flush);
   if (typeof mutable !== 'boolean') throw badArgument('a boolean', 'static data.mutable', mutable);
   if (!isWithin(maxBytes, Number.MAX_SAFE_INTEGER)) throw badArgument('a positive integer', 'static data.maxBytes', maxBytes);
-  return Object.freeze({ version, initial, migrate, save, flush, mutable, maxBytes });
+  return Object.freeze({ hasData: true, version, initial, migrate, save, flush, mutable, maxBytes });
 }
 
 /** The exact shape that opts a class in. */
@@ -79,6 +82,7 @@ function isWithin(value, max) {
   return Number.isInteger(value) && value >= 1 && value <= max;
 }
 
+module.exports.NO_DATA = NO_DATA;
 module.exports.dataOf = dataOf;
 module.exports.hidesData = hidesData;
 module.exports.readDeclaration = readDeclaration;

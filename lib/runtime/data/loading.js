@@ -4,8 +4,10 @@
 'use strict';
 
 const { DataCell } = require('./cell');
+const { NO_DATA } = require('./declaration');
 const { checkData } = require('./frozen');
 const { isThenable } = require('../../base/promises');
+const { TimerTable } = require('../timers/table');
 
 /** The event of the core says so where something was stored that is not there any more, or is no JSON. */
 const MISSING = -1;
@@ -14,15 +16,49 @@ const MISSING = -1;
 class UnreadableData extends Error {}
 
 /**
+ * What is stored of a worker.
+ *
  * @param {Workers} workers
  * @param {number} handle of the worker
- * @param {object} declaration of its class
- * @param {number} [version] of what is stored, if anything is
- * @param {*} [stored]
- * @returns {DataCell}
+ * @param {?object} declaration of its class; `null`: it has no static data
+ * @param {?number} [version] of the data that is stored, if any is
+ * @param {*} [stored] that data
+ * @param {object[]} [timers] as they are stored
+ * @returns {?DataCell} `null` where nothing is stored, and no data will be
  * @throws {UnreadableData} where what is stored cannot be read or migrated; what `initial()` throws
  */
-function openCell(workers, handle, declaration, version, stored) {
+function openCell(workers, handle, declaration, version, stored, timers) {
+  if (declaration === null) return openTimers(workers, handle, version, stored, timers);
+  const cell = openData(workers, handle, declaration, version ?? undefined, stored);
+  if (timers !== undefined) cell.timers = readTimers(cell, timers);
+  cell.savedTimers = cell.timersToStore();
+  return cell;
+}
+
+/** Timers of a worker whose class has no static data. Data that an earlier version of the class stored stays as it is. */
+function openTimers(workers, handle, version, stored, timers) {
+  if (version === undefined) return null;
+  if (version === MISSING) {
+    workers.reports.timersLost(handle);
+    return null;
+  }
+  const cell = new DataCell(workers, handle, NO_DATA);
+  [cell.exists, cell.fresh] = [true, false];
+  if (version !== null) [cell.version, cell.text] = [version, JSON.stringify(stored)];
+  if (timers !== undefined) cell.timers = readTimers(cell, timers);
+  return cell;
+}
+
+function readTimers(cell, timers) {
+  try {
+    return new TimerTable(cell).load(timers);
+  } catch (error) {
+    cell.close();
+    throw new UnreadableData(error.message);
+  }
+}
+
+function openData(workers, handle, declaration, version, stored) {
   const cell = new DataCell(workers, handle, declaration);
   if (version === undefined) {
     const value = declaration.initial();

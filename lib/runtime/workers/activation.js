@@ -30,7 +30,7 @@ class Activation {
   }
 
   /** The core placed a worker at this broker, or recovers one here. */
-  create([, number, id, className, cause, epoch, attempt, attributes, kept, version, data], index) {
+  create([, number, id, className, cause, epoch, attempt, attributes, kept, version, data, timers], index) {
     const { core, workers } = this;
     if (!workers.dispatcher.mayStart(index)) return;
     if (!core.channel.native.wants(index, 0)) {
@@ -46,8 +46,9 @@ class Activation {
       maxQueue = concurrencyOf(WorkerClass);
       methods = methodsOf(WorkerClass, Worker);
       const declaration = dataOf(WorkerClass, Worker);
-      if (declaration === null) record = outside(() => construct(WorkerClass, className, id, core.broker, attributes, epoch, null));
-      else record = this.constructWithData(openCell(workers, number, declaration, version, data), WorkerClass, className, id, attributes, epoch);
+      const cell = openCell(workers, number, declaration, version, data, timers);
+      if (cell === null) record = outside(() => construct(WorkerClass, className, id, core.broker, attributes, epoch, null));
+      else record = this.constructWithData(cell, WorkerClass, className, id, attributes, epoch);
     } catch (error) {
       if (error instanceof UnreadableData) core.channel.native.created(number, CREATION.DATA_UNREADABLE, error.message, 0, JSON.stringify(workers.dispatcher.describe(error)));
       else if (WorkerClass === undefined) core.channel.native.created(number, CREATION.CLASS_UNKNOWN, firstLine(error), 0, '');
@@ -118,6 +119,7 @@ class Activation {
     core.channel.touch();
     if (record.maxQueue === 0) workers.active.set(record.id, record);
     workers.reports.life(record, 'activated', record.cause);
+    if (record.cell !== null && record.cell.timers !== null) record.cell.timers.start(record);
     if (record.ending !== null) workers.deactivation.begin(record);
     else workers.idle.watch(record);
   }

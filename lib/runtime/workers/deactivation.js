@@ -152,7 +152,10 @@ class Deactivation {
     reports.life(record, 'ended', record.ending.cause);
     // What is not stored yet is, and answers leave that wait for it, before another broker may activate the worker.
     if (record.cell === null) this.partWith(record);
-    else record.cell.whenStored(() => this.partWith(record));
+    else {
+      if (record.cell.timers !== null) record.cell.timers.leave();
+      record.cell.whenStored(() => this.partWith(record));
+    }
   }
 
   partWith(record) {

@@ -10,6 +10,7 @@ const { runOnAsk, runOnTell } = require('./handlers');
 const { describe, describeOwn, stackOf } = require('../messages/failures');
 const { firstLine } = require('./reports');
 const { keep } = require('../../payload/payload');
+const { TIMER } = require('../timers/table');
 const { Worker } = require('../../worker');
 
 const { State, DestroyCause } = Worker;
@@ -111,7 +112,7 @@ class Dispatcher {
   /** A serial worker handles this message now. */
   beginTurn(turn) {
     turn.record.turn = turn;
-    this.workers.slow.begin(turn, turn.record, turn.method);
+    this.workers.slow.begin(turn, turn.record, turn.method === TIMER ? 'onTimer' : turn.method);
   }
 
   /** The handler of a serial worker has settled: the action that waited for it comes next. */

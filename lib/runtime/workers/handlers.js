@@ -5,6 +5,7 @@
 
 const { callMethod } = require('./methods');
 const { ASK_WITH_CALLBACK } = require('./outcome');
+const { TIMER, runTimer } = require('../timers/table');
 const { Worker } = require('../../worker');
 
 const { onAsk: baseOnAsk, onTell: baseOnTell } = Worker.prototype;
@@ -21,9 +22,13 @@ function runOnAsk(outcome, data) {
   outcome.returned(result, worker.onAsk.length >= ASK_WITH_CALLBACK);
 }
 
-/** Runs the handler of a tell. */
+/** Runs the handler of a tell, or that of a timer. */
 function runOnTell(outcome, data) {
   const { record, method } = outcome;
+  if (method === TIMER) {
+    outcome.returned(runTimer(outcome, data), false);
+    return;
+  }
   const { worker } = record;
   const byName = record.methods !== null && worker.onTell === baseOnTell;
   outcome.returned(byName ? callMethod(record, method, data) : worker.onTell(method, data), false);

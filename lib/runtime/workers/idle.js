@@ -115,7 +115,8 @@ class Idle {
 }
 
 function isBusy(record) {
-  return record.started !== record.ended || record.awake > 0;
+  if (record.started !== record.ended || record.awake > 0) return true;
+  return record.cell !== null && record.cell.timers !== null && record.cell.timers.isDueWithin(record.idle);
 }
 
 module.exports.Idle = Idle;

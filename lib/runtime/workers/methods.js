@@ -10,7 +10,7 @@ const { LIMIT } = require('../../protocol');
 /** Of these an agent's `call` can have no function: `await` and `JSON.stringify` would call it. */
 const NEVER = ['then', 'toJSON'];
 /** Members of `Worker` that are newer than declared methods: a class that has such a method of its own may declare it. */
-const NEWER = ['data', 'keepAwake', 'save', 'touch'];
+const NEWER = ['data', 'keepAwake', 'save', 'schedule', 'touch'];
 /** Issues of a refused input that its error carries, and those that its message repeats. */
 const MOST_ISSUES = 64;
 const ISSUES_SHOWN = 3;

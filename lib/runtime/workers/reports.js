@@ -54,6 +54,17 @@ class Reports {
     this.core.reporter.logOften('not stored', 'error', `Worker ${record.id}: ${error.message}`, { ...fieldsOf(record), err: error });
   }
 
+  /** The handler of a timer failed, and is tried again after `wait` ms. */
+  timerFailed(record, { key, method, attempt }, error, wait) {
+    const message = `Attempt ${attempt} of timer '${key}' of worker ${record.id} failed in '${method}': ${firstLine(error)}. Trying again in ${wait} ms`;
+    this.core.reporter.logOften('timer', 'warn', message, { ...fieldsOf(record), method, err: error });
+  }
+
+  /** A worker had timers, or data that its class does not use any more, and they are not there. */
+  timersLost(handle) {
+    this.core.reporter.logOften('timers lost', 'error', `The stored timers of a worker (instance ${handle}) are missing or were written by another program. It goes on without them`);
+  }
+
   /** A step of a worker's life, or a handler that its end waits for, took longer than it may. */
   overdue(record, message, method) {
     const fields = method === undefined ? fieldsOf(record) : { ...fieldsOf(record), method };
